@@ -1,0 +1,58 @@
+/** What `status` says, as data: the CLI prints it, the control socket and `--json` carry it. Types only. */
+import type { NodeState } from './node/node-state.js';
+
+export type Health = 'good' | 'degraded' | 'damaged' | 'read-only';
+
+export interface NodeStatus {
+  readonly id: string;
+  readonly label: string;
+  readonly path: string;
+  readonly state: NodeState;
+  /** Why, in words, when not online. */
+  readonly reason: string | null;
+  /** Milliseconds since 1970 at which the state began. */
+  readonly since: number;
+  readonly role: 'active' | 'draining' | 'retired';
+  readonly group: string;
+  readonly usedBytes: number;
+  readonly freeBytes: number | null;
+  readonly totalBytes: number | null;
+  /** Whether the node belongs to the write set now. */
+  readonly writeSet: boolean;
+  /** Batches its journal is behind. */
+  readonly behind: number;
+}
+
+export interface DriveStatus {
+  readonly volume: {
+    readonly id: string;
+    readonly name: string;
+    readonly replicas: number;
+    readonly directory: string;
+  };
+  readonly health: Health;
+  /** One honest sentence: what is protected now and what is not. */
+  readonly protection: string;
+  readonly nodes: readonly NodeStatus[];
+  readonly files: number;
+  readonly folders: number;
+  readonly logicalBytes: number;
+  readonly storedBytes: number;
+  /** Bytes of segments no longer referred to, to be cleaned. */
+  readonly deadBytes: number;
+  readonly availableBytes: number;
+  readonly segments: { readonly total: number; readonly degraded: number; readonly lost: number };
+  readonly healing: {
+    readonly active: boolean;
+    readonly queuedSegments: number;
+    readonly healedSegments: number;
+    readonly startsInMs: number | null;
+  };
+  readonly reads: { readonly failovers: number; readonly checksumErrors: number };
+  readonly sequence: number;
+  readonly epoch: string;
+  /** Files known to be damaged (no good copy reachable), at most 100. */
+  readonly damagedFiles: readonly string[];
+  readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
+  readonly uptimeMs: number;
+}

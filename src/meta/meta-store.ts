@@ -1,0 +1,173 @@
+/**
+ * The index behind a contract of named operations; no SQL leaks out. SQLite is the first implementation
+ * (sqlite-meta-store.ts: writer connection in a worker thread, reader connection on the caller's thread); others pass
+ * the same suite (test/suites/meta-store-suite.ts).
+ *
+ * The index is disposable: everything in it comes from journaled operations and from the segments' own records.
+ */
+
+import type { ChunkPlace } from '../segment/chunk-place.js';
+import type { ChunkId, ContentId, EntryId, NodeId, Operation, SegmentId } from './operations.js';
+import type { ChangeRequest, EntryPath, Outcome } from './requests.js';
+import type {
+  ContentRow,
+  EntryRow,
+  EpochRow,
+  LockRow,
+  NodeRow,
+  PropertyRow,
+  ReplicaState,
+  SegmentRow,
+  Tip,
+  VolumeRow,
+} from './rows.js';
+
+export interface Prepared {
+  /** Encoded operations (format.md, "Operations"), empty when the batch changes nothing that is journaled. */
+  readonly operations: Buffer;
+  /** One outcome for each request, in order. */
+  readonly outcomes: readonly Outcome[];
+  /** Ids of chunks that the batch refers to and that the index does not hold yet: `commit` must bring their places. */
+  readonly newChunks: readonly ChunkId[];
+}
+
+export interface BatchIdentity {
+  readonly sequence: number;
+  readonly hash: string;
+  readonly epoch: string;
+  /** The encoded batch, kept until every unretired node has it. */
+  readonly bytes: Buffer;
+}
+
+/**
+ * The writer. One prepared batch at a time: prepare, then exactly one of commit and abort. Calls are serialized by the
+ * caller. After a failed commit nothing more is accepted (UNAVAILABLE): close, reopen, replay.
+ */
+export interface MetaWriter {
+  /**
+   * Opens a transaction and applies the requests, one savepoint each: a request that fails leaves no trace and its
+   * outcome carries the error. Requests with kind 'operations' are applied as they are. `sequence` becomes `born`/`died`.
+   * `data` is journaled before everything else when not empty.
+   */
+  prepare(input: {
+    readonly sequence: number;
+    readonly requests: readonly ChangeRequest[];
+    readonly data: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
+  }): Promise<Prepared>;
+  /**
+   * Adds the places of new chunks (whose 'data' was journaled, or that a repair of this batch placed: then `data` holds
+   * the segments and nodes, to be journaled by the next batch), stores the batch and commits.
+   * `full`: with synchronous = FULL (epoch records). `batch` null: nothing was journaled (empty operations).
+   */
+  commit(input: {
+    readonly batch: BatchIdentity | null;
+    readonly places: readonly ChunkPlace[];
+    readonly data: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
+    readonly full?: boolean;
+  }): Promise<void>;
+  abort(): Promise<void>;
+  /**
+   * Replays journaled batches in one transaction: applied, tip moved, bytes kept. `places`: what segment scans found
+   * (for any chunks; those of no interest are ignored).
+   */
+  replay(input: {
+    readonly batches: readonly (BatchIdentity & { readonly operations: Buffer })[];
+    readonly places: readonly ChunkPlace[];
+  }): Promise<void>;
+  /**
+   * Loads a checkpoint part by part into an empty index (`begin` first), then `finish` sets the tip. Derived numbers
+   * (reference counts, live bytes) come right at `finish`.
+   */
+  loadCheckpoint(part: { readonly operations: Buffer } | { readonly finish: Tip }): Promise<void>;
+  /** Adds places found by scanning segments (rebuild); unknown chunks are ignored, known places are kept unless absent. */
+  addPlaces(places: readonly ChunkPlace[]): Promise<void>;
+  /** Chunk places moved by the cleaner: set only where the place is still `from`. Inside a transaction of its own; not journaled. */
+  movePlaces(moves: readonly { readonly from: ChunkPlace; readonly to: ChunkPlace }[]): Promise<void>;
+  /** Replica states are local knowledge (not journaled): what was seen on a node. */
+  setReplicaStates(
+    states: readonly { readonly segment: SegmentId; readonly node: NodeId; readonly state: ReplicaState }[],
+  ): Promise<void>;
+  /** How far a node's journal reaches (local knowledge), so that kept batches can be dropped. */
+  setJournaled(node: NodeId, sequence: number): Promise<void>;
+  /** The state as operations in key order, as of the last commit; yields chunks of at most some 256 KiB. Runs on a connection of its own. */
+  checkpoint(): AsyncIterable<Buffer>;
+  /** Consistent copy of the index file (VACUUM INTO, in a worker). */
+  copyTo(path: string): Promise<void>;
+  /** Idempotent; aborts a prepared batch. */
+  close(): Promise<void>;
+}
+
+/** Readers see only what is committed; each call is one short statement (or a few). */
+export interface MetaReader {
+  volume(): VolumeRow | undefined;
+  tip(): Tip | undefined;
+  /** Names are compared by key (NFC); [] is the root. */
+  lookup(path: EntryPath): EntryRow | undefined;
+  entry(id: EntryId): EntryRow | undefined;
+  pathOf(id: EntryId): string[] | undefined;
+  /** Children by name key after `after` (exclusive; '' for the first page); `next` is the key to go on from, or null. */
+  list(parent: EntryId, after: string, limit: number): { readonly rows: EntryRow[]; readonly next: string | null };
+  properties(entry: EntryId): PropertyRow[];
+  /** Locks at the path, inherited ones (depth infinity from above) included; not expired at `now`. */
+  locksCovering(path: EntryPath, now: number): LockRow[];
+  content(id: ContentId): ContentRow | undefined;
+  /**
+   * Chunks `first` to `first + count - 1` with their places and nodes of good or any replicas. The list's checksum is
+   * verified (CORRUPT when it does not match). A chunk without a place has `place` null.
+   */
+  contentChunks(
+    id: ContentId,
+    first: number,
+    count: number,
+  ): {
+    readonly chunk: ChunkId;
+    readonly plainBytes: number;
+    readonly place: ChunkPlace | null;
+    readonly replicas: readonly { readonly node: NodeId; readonly state: ReplicaState }[];
+  }[];
+  /** For duplicates: place and replicas of a committed chunk. */
+  chunkPlace(id: ChunkId):
+    | {
+        readonly place: ChunkPlace;
+        readonly replicas: readonly { readonly node: NodeId; readonly state: ReplicaState }[];
+      }
+    | undefined;
+  nodes(): NodeRow[];
+  epochs(): EpochRow[];
+  segment(id: SegmentId): SegmentRow | undefined;
+  /** By id, after `after` ('' first). */
+  segments(after: string, limit: number): SegmentRow[];
+  /** Living chunks of a segment by offset (for the cleaner). */
+  segmentChunks(id: SegmentId, afterOffset: number, limit: number): ChunkPlace[];
+  /** Segments with fewer good replicas than wanted or with any bad one, on nodes other than `absent`; fewest good first. */
+  degraded(input: {
+    readonly wanted: number;
+    readonly absent: readonly NodeId[];
+    readonly limit: number;
+  }): SegmentRow[];
+  /** Paths of files that refer to a chunk of the segment without a good replica (for damage reports), at most `limit`. */
+  filesInSegment(id: SegmentId, limit: number): string[][];
+  counts(): {
+    readonly files: number;
+    readonly folders: number;
+    readonly logicalBytes: number;
+    readonly segments: number;
+    readonly liveBytes: number;
+    readonly storedBytes: number;
+  };
+  /** Batches kept for lagging nodes, from `after` (exclusive), in order. */
+  batches(after: number, limitBytes: number): BatchIdentity[];
+  journaled(): { readonly node: NodeId; readonly sequence: number }[];
+  /** Is there anything to prune? */
+  hasEnded(): boolean;
+}
+
+export interface MetaStore {
+  readonly writer: MetaWriter;
+  readonly reader: MetaReader;
+  /** Invariants of the index that need no data read; each finding is a sentence. */
+  check(): Promise<string[]>;
+  close(): Promise<void>;
+}
+
+export type { Operation };

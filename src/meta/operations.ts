@@ -1,0 +1,121 @@
+/**
+ * Operations: the journaled history of a volume. They carry effects (ids, times and tokens resolved), so replaying
+ * them validates nothing, reads no clock and draws no chance; they name chunks by id, never by place. One `apply`
+ * (apply.ts) serves live traffic, replay and checkpoints. Their bytes (one JSON object a line, keys in the order
+ * written here) are specified in docs/format.md; changing them is a change of format.
+ */
+
+import type { ChunkId, ChunkReference, EpochId, NodeId, SegmentId } from '../core/ids.js';
+
+export type { ChunkId, ChunkReference, EpochId, NodeId, SegmentId } from '../core/ids.js';
+
+/** Positive integers below 2^53. The root folder's entry is 1; entries below 0 (the staging folder) are not visible. */
+export type EntryId = number;
+export type ContentId = number;
+
+export const rootEntry: EntryId = 1;
+export const stagingEntry: EntryId = 0;
+
+export type NodeRole = 'active' | 'draining' | 'retired';
+
+export type Operation =
+  /** Settings of the volume (first operation of every journal; later ones replace). */
+  | {
+      readonly o: 'volume';
+      readonly id: string;
+      readonly name: string;
+      readonly replicas: number;
+      readonly created: number;
+    }
+  /** A node joined or changed. `path` is a hint only: the passport proves identity. */
+  | {
+      readonly o: 'node';
+      readonly id: NodeId;
+      readonly label: string;
+      readonly group: string;
+      readonly weight: number;
+      readonly role: NodeRole;
+      readonly path: string;
+    }
+  /** A new epoch: the write set from here on. Always alone in its batch. `parent` is null for the first. */
+  | {
+      readonly o: 'epoch';
+      readonly id: EpochId;
+      readonly parent: EpochId | null;
+      readonly lastSequence: number;
+      readonly lastHash: string;
+      readonly members: readonly NodeId[];
+      readonly time: number;
+    }
+  /** Where this batch's new chunks were put: segments (new or already known) and the nodes that hold them. */
+  | { readonly o: 'data'; readonly segments: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[] }
+  /** A segment ends: its replicas are what lies below `length`; `hash` is the hex SHA-256 of those bytes, null when not yet known. */
+  | { readonly o: 'seal'; readonly segment: SegmentId; readonly length: number; readonly hash: string | null }
+  /** The nodes that shall hold the segment from now on (after healing, moving, draining). */
+  | { readonly o: 'relocate'; readonly segment: SegmentId; readonly nodes: readonly NodeId[] }
+  /** Nothing refers to the segment any more; its files may go through the gate once this is durable. */
+  | { readonly o: 'retire'; readonly segment: SegmentId }
+  /** Chunks of a content in the making; `first` is the index of the first one. */
+  | {
+      readonly o: 'chunks';
+      readonly content: ContentId;
+      readonly first: number;
+      readonly chunks: readonly ChunkReference[];
+    }
+  /** A finished content. `checksum`: hex SHA-256 over its chunk list (contentChecksum); its first 32 digits are the ETag. */
+  | {
+      readonly o: 'content';
+      readonly id: ContentId;
+      readonly size: number;
+      readonly count: number;
+      readonly checksum: string;
+    }
+  /** A new entry. `content` is null for folders. Times are milliseconds since 1970. */
+  | {
+      readonly o: 'entry';
+      readonly id: EntryId;
+      readonly parent: EntryId;
+      readonly name: string;
+      readonly kind: 'file' | 'folder';
+      readonly content: ContentId | null;
+      readonly created: number;
+      readonly modified: number;
+      readonly time: number;
+    }
+  /** An entry's content is replaced; the version before ends. */
+  | {
+      readonly o: 'replace';
+      readonly id: EntryId;
+      readonly content: ContentId;
+      readonly modified: number;
+      readonly time: number;
+    }
+  /** Times of an entry set by a client. */
+  | { readonly o: 'times'; readonly id: EntryId; readonly created: number | null; readonly modified: number | null }
+  | { readonly o: 'move'; readonly id: EntryId; readonly parent: EntryId; readonly name: string; readonly time: number }
+  /** An entry (and all below it) ends. */
+  | { readonly o: 'end'; readonly id: EntryId; readonly time: number }
+  /** A dead property; `value` is its XML element serialized, null removes. */
+  | {
+      readonly o: 'property';
+      readonly entry: EntryId;
+      readonly namespace: string;
+      readonly name: string;
+      readonly value: string | null;
+    }
+  | {
+      readonly o: 'lock';
+      readonly token: string;
+      readonly entry: EntryId;
+      readonly scope: 'exclusive' | 'shared';
+      readonly depth: 0 | 'infinity';
+      readonly owner: string;
+      readonly principal: string;
+      readonly timeout: number;
+      readonly expires: number;
+    }
+  | { readonly o: 'unlock'; readonly token: string }
+  /** Ended entries walked and removed, contents without reference dropped: their chunks are dead from here on. */
+  | { readonly o: 'prune'; readonly entries: readonly EntryId[]; readonly contents: readonly ContentId[] };
+
+/** What an entry row, a content and the rest look like to readers: rows.ts. */

@@ -1,0 +1,45 @@
+/** What passes between the segment store and those who tell it where. Plain data; the store never asks the index. */
+import type { ChunkId, NodeId, SegmentId } from '../core/ids.js';
+import type { ChunkPlace } from '../segment/chunk-place.js';
+
+/** Small chunks share one segment (one fsync for many files); bulk chunks spread over several. */
+export type Lane = 'small' | 'bulk';
+
+export interface AppendedChunk {
+  readonly place: ChunkPlace;
+  /** Nodes that took the bytes (not durable before `sync`). */
+  readonly nodes: readonly NodeId[];
+}
+
+export interface ChunkToStore {
+  readonly id: ChunkId;
+  readonly plain: Buffer;
+}
+
+/** After `sync`: who holds the segment durably, up to all appends that had resolved before the call. */
+export interface SyncedSegment {
+  readonly segment: SegmentId;
+  readonly durable: readonly NodeId[];
+  readonly failed: readonly NodeId[];
+}
+
+export interface SealedSegment {
+  readonly segment: SegmentId;
+  readonly lengthBytes: number;
+  /** Hex SHA-256 of the file below lengthBytes; null when it could not be made. */
+  readonly hash: string | null;
+  readonly nodes: readonly NodeId[];
+}
+
+export interface ReadTarget {
+  readonly place: ChunkPlace;
+  /** Candidates; the store orders them (state, latency) and fails over. */
+  readonly nodes: readonly NodeId[];
+}
+
+/** A copy that did not verify or was not there: for the heal queue. */
+export interface BadCopy {
+  readonly segment: SegmentId;
+  readonly node: NodeId;
+  readonly problem: 'missing' | 'damaged' | 'short' | 'io';
+}

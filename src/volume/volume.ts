@@ -1,0 +1,127 @@
+/**
+ * The file system as the protocol layers see it. Paths are decoded names from the root down ([] is the root); names
+ * are compared by their NFC form and keep the spelling they were given. Changes are atomic, durable before they
+ * resolve (format.md, architecture.md "The life of a PUT"), and take their conditions with them: what is checked
+ * beforehand is only a courtesy. Errors are DriveErrors.
+ */
+import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
+import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+
+export type { Conditions, EntryPath, IfList, PropertyChange } from '../meta/requests.js';
+export type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+
+export interface ByteRange {
+  /** First byte. */
+  readonly start: number;
+  /** One past the last byte. */
+  readonly end: number;
+}
+
+/** An opened content: immutable, pinned until `close`, whatever happens to its entry meanwhile. */
+export interface ContentReader {
+  readonly entry: EntryRow;
+  readonly sizeBytes: number;
+  /**
+   * Verified bytes of the range, in buffers of at most 1 MiB; fails over between replicas in the middle.
+   * Throws DAMAGED (nothing more comes; the caller must cut the connection) or ABORTED.
+   */
+  read(range: ByteRange, options?: { readonly signal?: AbortSignal }): AsyncIterable<Buffer>;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** Bytes on their way in. Chunks are hashed and written to the nodes while they arrive. */
+export interface Upload {
+  /** Resolves when more may be sent (backpressure). The buffer may not be changed afterwards. OUT_OF_SPACE, UNAVAILABLE. */
+  write(bytes: Buffer): Promise<void>;
+  /** Ends the body. Nothing is visible before `Volume.put` with the handle. */
+  finish(): Promise<UploadedContent>;
+  /** Leaves no trace but dead space. Idempotent; after `put` it does nothing. */
+  abort(): Promise<void>;
+}
+
+/** Opaque to callers. */
+export interface UploadedContent {
+  readonly sizeBytes: number;
+}
+
+export interface ChangeOptions {
+  readonly conditions?: Conditions | undefined;
+  /** Who asks; '' while there are no users. */
+  readonly principal?: string | undefined;
+}
+
+export interface SpaceReport {
+  /** What can still be stored with the wanted number of copies, the reserve kept. */
+  readonly availableBytes: number;
+  /** Logical bytes of live files. */
+  readonly usedBytes: number;
+}
+
+export interface Volume {
+  readonly id: string;
+  readonly name: string;
+
+  /** undefined when nothing is there. Never touches a node. */
+  stat(path: EntryPath): Promise<EntryRow | undefined>;
+  /** Pages of children in key order; each page is one short query, never held open. NOT_FOUND never: an ended folder is empty. */
+  list(folder: EntryRow): AsyncIterable<EntryRow[]>;
+  properties(entry: EntryRow): Promise<PropertyRow[]>;
+  /** Locks that cover the path, inherited ones included. */
+  locks(path: EntryPath): Promise<LockRow[]>;
+  space(): Promise<SpaceReport>;
+
+  /** NOT_FOUND, IS_FOLDER. */
+  open(path: EntryPath): Promise<ContentReader>;
+  /** OUT_OF_SPACE at once when `expectedBytes` cannot fit; READ_ONLY. */
+  upload(options: {
+    readonly expectedBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<Upload>;
+
+  put(
+    path: EntryPath,
+    content: UploadedContent,
+    options: ChangeOptions & { readonly modified?: number | undefined },
+  ): Promise<{ readonly created: boolean; readonly entry: EntryRow }>;
+  makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow>;
+  delete(path: EntryPath, options: ChangeOptions): Promise<void>;
+  move(
+    path: EntryPath,
+    target: EntryPath,
+    options: ChangeOptions & {
+      readonly overwrite: boolean;
+      readonly locksFollow?: boolean;
+      readonly modified?: number | undefined;
+    },
+  ): Promise<{ readonly created: boolean }>;
+  copy(
+    path: EntryPath,
+    target: EntryPath,
+    options: ChangeOptions & {
+      readonly overwrite: boolean;
+      readonly depth: 0 | 'infinity';
+      readonly modified?: number | undefined;
+    },
+  ): Promise<{ readonly created: boolean }>;
+  setProperties(
+    path: EntryPath,
+    changes: readonly PropertyChange[],
+    options: ChangeOptions & {
+      readonly times?: { readonly created?: number | undefined; readonly modified?: number | undefined };
+    },
+  ): Promise<void>;
+  lock(
+    path: EntryPath,
+    options: ChangeOptions & {
+      readonly scope: 'exclusive' | 'shared';
+      readonly depth: 0 | 'infinity';
+      readonly owner: string;
+      readonly timeoutMs: number;
+    },
+  ): Promise<{ readonly created: boolean; readonly entry: EntryRow; readonly lock: LockRow }>;
+  refreshLock(path: EntryPath, options: ChangeOptions & { readonly timeoutMs: number }): Promise<LockRow>;
+  unlock(path: EntryPath, token: string, options: ChangeOptions): Promise<void>;
+  /** Judges conditions and locks as a change to `path` would, against the state now. A courtesy before a body is read. */
+  verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void>;
+}
