@@ -5,7 +5,7 @@
  * written here) are specified in docs/format.md; changing them is a change of format.
  */
 
-import type { ChunkId, ChunkReference, EpochId, NodeId, SegmentId } from '../core/ids.js';
+import type { ChunkReference, EpochId, NodeId, SegmentId } from '../core/ids.js';
 
 export type { ChunkId, ChunkReference, EpochId, NodeId, SegmentId } from '../core/ids.js';
 

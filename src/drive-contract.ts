@@ -1,0 +1,86 @@
+/**
+ * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
+ */
+import type { DriveStatus } from './drive-status.js';
+import type { Volume } from './volume/volume.js';
+
+export interface CheckReport {
+  /** Violated invariants and damage, each a sentence; empty when sound. */
+  readonly findings: readonly string[];
+  /** Sound but fewer good copies than wanted, each a sentence. */
+  readonly degraded: readonly string[];
+  readonly checkedFiles: number;
+  readonly checkedSegments: number;
+}
+
+export interface Progress {
+  /** What is being done, in words. */
+  readonly phase: string;
+  readonly done: number;
+  /** null when not known yet. */
+  readonly total: number | null;
+  readonly unit: 'bytes' | 'files' | 'segments' | 'batches';
+}
+
+export interface DriveEvent {
+  readonly time: number;
+  readonly level: 'info' | 'warning' | 'error';
+  readonly message: string;
+}
+
+export interface Drive {
+  readonly volume: Volume;
+  status(): Promise<DriveStatus>;
+  check(options?: {
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (progress: Progress) => void;
+  }): Promise<CheckReport>;
+  /** NODE_REFUSED with a hint; makes the directory when its parent exists. */
+  addNode(options: {
+    readonly path: string;
+    readonly label?: string | undefined;
+    readonly group?: string | undefined;
+    readonly weight?: number | undefined;
+  }): Promise<{ readonly id: string }>;
+  /** `node`: label, id prefix or path. WOULD_LOSE_COPIES unless every segment keeps its copies; `lost`: the disk is dead. */
+  removeNode(options: { readonly node: string; readonly lost: boolean }): Promise<void>;
+  /** Last events, oldest first (bounded). */
+  events(): readonly DriveEvent[];
+  onEvent(listener: (event: DriveEvent) => void): () => void;
+  /** Drains, seals and closes everything; idempotent. */
+  close(): Promise<void>;
+}
+
+export interface OpenDriveOptions {
+  /** The volume's directory (DIR). */
+  readonly directory: string;
+  readonly healGraceMs?: number | undefined;
+  readonly onEvent?: ((event: DriveEvent) => void) | undefined;
+}
+
+export interface CreateVolumeOptions {
+  readonly directory: string;
+  /** Node directories; made when absent (their parent must exist). */
+  readonly nodes: readonly string[];
+  readonly replicas: number;
+  /** Default: the directory's base name. */
+  readonly name?: string | undefined;
+}
+
+export interface RebuildOptions {
+  /** Empty, absent, or a volume directory whose index is moved aside. */
+  readonly directory: string;
+  /** Node directories; default: those in volume.json. */
+  readonly nodes?: readonly string[] | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface RebuildReport {
+  readonly files: number;
+  readonly folders: number;
+  readonly sequence: number;
+  readonly missingNodes: readonly string[];
+  /** Where the index before was moved to, null when there was none. */
+  readonly movedAside: string | null;
+}
