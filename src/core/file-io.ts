@@ -4,6 +4,7 @@
  * systems sits in core/platform.ts.
  * Every failure is a DriveError: NODE_FULL, NODE_READ_ONLY, FILE_MISSING (ENOENT), EXISTS (EEXIST), NODE_IO (with
  * details.errno) or NODE_GONE (ENXIO, ENODEV, ENOTCONN, ESTALE, ENOMEDIUM, EIO on metadata stays NODE_IO).
+ * Out of descriptors or memory is UNAVAILABLE: this process is in trouble, not the node.
  */
 
 export interface OpenFile {
@@ -16,7 +17,7 @@ export interface OpenFile {
   /** Cuts or extends to `lengthBytes`. */
   truncate(lengthBytes: number): Promise<void>;
   stat(): Promise<FileStat>;
-  /** Idempotent. */
+  /** Idempotent. Waits for the calls in flight, so never wait for it on a disk that may hang; later calls: CLOSED. */
   close(): Promise<void>;
 }
 
@@ -49,7 +50,7 @@ export interface FileIo {
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile>;
   /** Whole file; FILE_MISSING when absent, CORRUPT when larger than `limitBytes`. */
   readWhole(path: string, limitBytes: number): Promise<Buffer>;
-  /** undefined when nothing is there (ENOENT, ENOTDIR); any other failure throws. */
+  /** undefined when nothing is there (ENOENT, ENOTDIR); any other failure throws. Follows symbolic links. */
   stat(path: string): Promise<FileStat | undefined>;
   /** Complete listing or a failure, never a part. */
   list(path: string): Promise<FolderItem[]>;

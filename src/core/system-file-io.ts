@@ -1,0 +1,232 @@
+/**
+ * FileIo on node:fs, with the callback calls on descriptors: fs.promises costs an object and a hop more for each read,
+ * write and fsync. Errors come out as core/system-errors.ts translates them.
+ */
+import * as fs from 'node:fs';
+import { DriveError } from './errors.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from './file-io.js';
+import { type Platform, systemPlatform } from './platform.js';
+import { translateSystemError } from './system-errors.js';
+
+type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
+type OpenMode = 'read' | 'write' | 'create';
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
+/** Windows has none; `refuseLink` stands in for it there. */
+const noFollow = fs.constants.O_NOFOLLOW as number | undefined;
+const openFlags: Readonly<Record<OpenMode, number>> = {
+  read: O_RDONLY | (noFollow ?? 0),
+  write: O_RDWR | (noFollow ?? 0),
+  create: O_RDWR | O_CREAT | O_EXCL | (noFollow ?? 0),
+};
+/** What lies on a node is as private as the files in it. */
+const fileMode = 0o600;
+const folderMode = 0o700;
+
+export class SystemFileIo implements FileIo {
+  readonly #platform: Platform;
+
+  constructor(platform: Platform = systemPlatform) {
+    this.#platform = platform;
+  }
+
+  async open(path: string, mode: OpenMode): Promise<OpenFile> {
+    if (noFollow === undefined && mode !== 'create') await this.#refuseLink(path);
+    const descriptor = await this.#call<number>(path, (done) => fs.open(path, openFlags[mode], fileMode, done));
+    return new SystemOpenFile(path, descriptor, this.#platform);
+  }
+
+  async readWhole(path: string, limitBytes: number): Promise<Buffer> {
+    const file = await this.open(path, 'read');
+    try {
+      const { sizeBytes } = await file.stat();
+      if (sizeBytes > limitBytes) throw tooLarge(path, limitBytes);
+      // One byte more than expected, so that a file growing meanwhile is noticed instead of cut.
+      const buffer = Buffer.allocUnsafe(sizeBytes + 1);
+      const length = await file.read(buffer, 0);
+      if (length > sizeBytes) throw tooLarge(path, sizeBytes);
+      return buffer.subarray(0, length);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async stat(path: string): Promise<FileStat | undefined> {
+    try {
+      return toFileStat(await this.#call<fs.Stats>(path, (done) => fs.stat(path, done)), this.#platform);
+    } catch (error) {
+      if (error instanceof DriveError && absentNames.has(error.details.errnoName)) return undefined;
+      throw error;
+    }
+  }
+
+  async list(path: string): Promise<FolderItem[]> {
+    const items = await this.#call<fs.Dirent[]>(path, (done) => fs.readdir(path, { withFileTypes: true }, done));
+    return items.map((item) => ({ name: item.name, kind: kindOf(item) }));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#call(from, (done) => fs.rename(from, to, done));
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.#call(path, (done) => fs.unlink(path, done));
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return this.#call(path, (done) => fs.mkdir(path, folderMode, done));
+  }
+
+  async syncFolder(path: string): Promise<void> {
+    if (!this.#platform.canSyncFolders) return;
+    const descriptor = await this.#call<number>(path, (done) => fs.open(path, O_RDONLY, done));
+    try {
+      await this.#call<void>(path, (done) => fs.fsync(descriptor, done));
+    } finally {
+      await this.#call<void>(path, (done) => fs.close(descriptor, done));
+    }
+  }
+
+  async space(path: string): Promise<SpaceInfo> {
+    const info = await this.#call<fs.StatsFs>(path, (done) => fs.statfs(path, done));
+    return {
+      totalBytes: info.blocks * info.bsize,
+      freeBytes: info.bavail * info.bsize,
+      // btrfs, FAT and Windows count no inodes and report 0 of 0.
+      freeInodes: info.files > 0 ? info.ffree : Number.POSITIVE_INFINITY,
+    };
+  }
+
+  async #refuseLink(path: string): Promise<void> {
+    const stat = await this.#call<fs.Stats>(path, (done) => fs.lstat(path, done));
+    if (!stat.isSymbolicLink()) return;
+    throw new DriveError('NODE_IO', { message: `a symbolic link lies at ${path}`, details: { path } });
+  }
+
+  #call<T>(path: string, start: (done: Done<T>) => void): Promise<T> {
+    return call(path, this.#platform, start);
+  }
+}
+
+class SystemOpenFile implements OpenFile {
+  readonly #path: string;
+  readonly #descriptor: number;
+  readonly #platform: Platform;
+  #inFlight = 0;
+  #closing: Promise<void> | undefined;
+  #idle: (() => void) | undefined;
+
+  constructor(path: string, descriptor: number, platform: Platform) {
+    this.#path = path;
+    this.#descriptor = descriptor;
+    this.#platform = platform;
+  }
+
+  async read(buffer: Buffer, position: number): Promise<number> {
+    let total = 0;
+    while (total < buffer.length) {
+      const count = await this.#call<number>((done) =>
+        fs.read(this.#descriptor, buffer, total, buffer.length - total, position + total, done),
+      );
+      if (count === 0) break;
+      total += count;
+    }
+    return total;
+  }
+
+  async write(buffers: readonly Buffer[], position: number): Promise<void> {
+    let left = buffers.filter((buffer) => buffer.length > 0);
+    let at = position;
+    while (left.length > 0) {
+      const pending = left;
+      const count = await this.#call<number>((done) => fs.writev(this.#descriptor, pending, at, done));
+      if (count === 0) throw new DriveError('NODE_IO', { message: `a write to ${this.#path} took no bytes` });
+      at += count;
+      left = dropBytes(pending, count);
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#call((done) => fs.fsync(this.#descriptor, done));
+  }
+
+  truncate(lengthBytes: number): Promise<void> {
+    return this.#call((done) => fs.ftruncate(this.#descriptor, lengthBytes, done));
+  }
+
+  async stat(): Promise<FileStat> {
+    return toFileStat(await this.#call<fs.Stats>((done) => fs.fstat(this.#descriptor, done)), this.#platform);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeWhenIdle();
+    return this.#closing;
+  }
+
+  /**
+   * Calls in flight keep the descriptor: closed beneath a write that still waits in the thread pool, its number could
+   * be given to another file, and the write would land there.
+   */
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#inFlight > 0) {
+      await new Promise<void>((resolve) => {
+        this.#idle = resolve;
+      });
+    }
+    await call<void>(this.#path, this.#platform, (done) => fs.close(this.#descriptor, done));
+  }
+
+  async #call<T>(start: (done: Done<T>) => void): Promise<T> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED', { details: { path: this.#path } });
+    this.#inFlight += 1;
+    try {
+      return await call(this.#path, this.#platform, start);
+    } finally {
+      this.#inFlight -= 1;
+      if (this.#inFlight === 0) this.#idle?.();
+    }
+  }
+}
+
+export const systemFileIo: FileIo = new SystemFileIo();
+
+const absentNames: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR']);
+
+function call<T>(path: string, platform: Platform, start: (done: Done<T>) => void): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    start((error, value) => {
+      if (error) reject(translateSystemError(error, path, platform));
+      else resolve(value as T);
+    });
+  });
+}
+
+function dropBytes(buffers: readonly Buffer[], count: number): Buffer[] {
+  let skip = count;
+  let index = 0;
+  while (index < buffers.length && skip >= buffers[index]!.length) {
+    skip -= buffers[index]!.length;
+    index += 1;
+  }
+  const left = buffers.slice(index);
+  if (skip > 0) left[0] = left[0]!.subarray(skip);
+  return left;
+}
+
+function toFileStat(stat: fs.Stats, platform: Platform): FileStat {
+  return {
+    kind: kindOf(stat),
+    sizeBytes: stat.size,
+    device: platform.hasDeviceNumbers ? stat.dev : 0,
+    inode: stat.ino,
+  };
+}
+
+function kindOf(item: { isFile(): boolean; isDirectory(): boolean }): FolderItem['kind'] {
+  if (item.isFile()) return 'file';
+  return item.isDirectory() ? 'folder' : 'other';
+}
+
+function tooLarge(path: string, limitBytes: number): DriveError {
+  return new DriveError('CORRUPT', { message: `${path} is longer than ${limitBytes} bytes`, details: { path } });
+}
