@@ -1,0 +1,148 @@
+/** The real program as child processes: one-shot commands, and a server that is started, stopped, frozen or killed. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { DriveStatus } from '../../../src/drive-status.js';
+import { type CommandResult, mustRun, runCommand } from './commands.js';
+import { waitUntil } from './wait.js';
+import type { Workspace } from './workspace.js';
+
+const program = fileURLToPath(new URL('../../../src/launch.cjs', import.meta.url));
+
+/** `holdfast ARGS`, to its end. */
+export const holdfast = (...args: string[]): Promise<CommandResult> =>
+  runCommand(process.execPath, [program, ...args], { timeoutMs: 300_000 });
+
+/** The same; an exit code other than 0 fails the test with what was said. */
+export const mustHoldfast = (...args: string[]): Promise<string> =>
+  mustRun(process.execPath, [program, ...args], { timeoutMs: 300_000 });
+
+/** `status DIR --json`; its exit code (4 while degraded) does not matter here. */
+export async function driveStatus(directory: string): Promise<DriveStatus> {
+  const { stdout, stderr, code } = await holdfast('status', directory, '--json');
+  try {
+    return JSON.parse(stdout) as DriveStatus;
+  } catch {
+    throw new Error(`status ended with ${code} and printed no JSON: ${stdout}${stderr}`);
+  }
+}
+
+/** Waits until nothing is degraded and every node is online. */
+export function waitUntilWhole(directory: string, timeoutMs = 120_000): Promise<DriveStatus> {
+  let last = '';
+  return waitUntil(
+    'nothing degraded and every node online',
+    async () => {
+      const status = await driveStatus(directory);
+      last = JSON.stringify({ health: status.health, segments: status.segments, nodes: status.nodes });
+      const online = status.nodes.every((node) => node.state === 'online' && node.behind === 0);
+      return online && status.health === 'good' && status.segments.degraded === 0 ? status : undefined;
+    },
+    { timeoutMs, intervalMs: 500, describe: () => last },
+  );
+}
+
+/** `check DIR` must find nothing. */
+export async function mustBeSound(directory: string): Promise<void> {
+  await mustHoldfast('check', directory);
+}
+
+export interface ServeOptions {
+  readonly directory: string;
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+let servers = 0;
+
+export class DriveServer {
+  /** The drive's root, with a slash at the end. */
+  readonly url: string;
+  readonly #child: ChildProcess;
+  readonly #logFile: string;
+
+  private constructor(child: ChildProcess, url: string, logFile: string) {
+    this.#child = child;
+    this.url = url;
+    this.#logFile = logFile;
+  }
+
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
+  get isRunning(): boolean {
+    return this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** Resolves when the server said that it is ready. */
+  static async start(workspace: Workspace, options: ServeOptions): Promise<DriveServer> {
+    const logFile = join(workspace.path, `server-${++servers}.log`);
+    const log = createWriteStream(logFile);
+    const args = [program, 'serve', options.directory, '--port', '0', '--json', ...(options.args ?? [])];
+    const child = spawn(process.execPath, args, {
+      env: { ...process.env, ...options.env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    workspace.defer(async () => {
+      child.kill('SIGKILL');
+      child.kill('SIGCONT');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    });
+    child.stderr.pipe(log, { end: false });
+    try {
+      const url = await readyUrl(child);
+      child.stdout.pipe(log, { end: false });
+      return new DriveServer(child, url, logFile);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; its log:\n${tail(logFile)}`);
+    }
+  }
+
+  /** SIGTERM and a clean end. */
+  async stop(): Promise<void> {
+    const exited = this.isRunning ? once(this.#child, 'exit') : undefined;
+    this.#child.kill('SIGTERM');
+    await exited;
+    if (this.#child.exitCode !== 0) {
+      throw new Error(`the server ended with ${this.#child.exitCode ?? this.#child.signalCode}: ${this.logTail()}`);
+    }
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    const exited = this.isRunning ? once(this.#child, 'exit') : undefined;
+    this.#child.kill('SIGKILL');
+    await exited;
+  }
+
+  /** SIGSTOP: from here on it acknowledges nothing. */
+  async freeze(): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    await waitUntil('the server stands still', async () => processState(this.pid) === 'T', { intervalMs: 1 });
+  }
+
+  logTail(): string {
+    return tail(this.#logFile);
+  }
+}
+
+const processState = (pid: number): string | undefined =>
+  readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ').at(-1)?.split(' ')[0];
+
+function tail(logFile: string): string {
+  return readFileSync(logFile, 'utf8').split('\n').slice(-40).join('\n');
+}
+
+async function readyUrl(child: ChildProcess): Promise<string> {
+  const lines = createInterface({ input: child.stdout! });
+  const first = once(lines, 'line', { signal: AbortSignal.timeout(60_000) }).then(([line]) => String(line));
+  const line = await Promise.race([first, once(child, 'exit').then(() => undefined)]);
+  first.catch(() => {});
+  lines.close();
+  if (line === undefined) throw new Error('the server ended before it was ready');
+  return (JSON.parse(line) as { url: string }).url;
+}
