@@ -1,0 +1,118 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { BatchReader, decodeBatches } from '../../src/segment/batch-reader.js';
+import { batchHeaderBytes, encodeBatch, genesisHash } from '../../src/segment/journal-batch.js';
+
+const page = 4096;
+
+/** A chain of batches with the given operations. */
+function chain(operations: readonly Buffer[]) {
+  let previousSequence = 0;
+  let previousHash = genesisHash;
+  return operations.map((bytes, index) => {
+    const content = {
+      sequence: previousSequence + 1 + (index % 3),
+      previousSequence,
+      previousHash,
+      epoch: '00000000000000aa',
+      writer: '00000000000000bb',
+      isEpoch: index === 0,
+      operations: bytes,
+    };
+    const encoded = encodeBatch(content);
+    previousSequence = content.sequence;
+    previousHash = encoded.hash;
+    return { content, ...encoded };
+  });
+}
+
+/** Bytes of a JSON text: never zero. */
+const operationsBytes = fc
+  .record({ length: fc.integer({ min: 0, max: 9_000 }), seed: fc.integer({ min: 1, max: 90 }) })
+  .map(({ length, seed }) => Buffer.from(Uint8Array.from({ length }, (_, index) => 0x20 + ((index + seed) % 90))));
+const histories = fc.array(operationsBytes, { minLength: 1, maxLength: 6 });
+
+test('batches give back what went in, however the file is cut into pieces', () => {
+  fc.assert(
+    fc.property(histories, fc.array(fc.integer({ min: 1, max: 5_000 }), { minLength: 1 }), (operations, pieces) => {
+      const batches = chain(operations);
+      const file = Buffer.concat(batches.map((batch) => batch.bytes));
+      const reader = new BatchReader();
+      const found = [];
+      for (let at = 0, turn = 0; at < file.length; turn += 1) {
+        const end = at + pieces[turn % pieces.length]!;
+        found.push(...reader.push(file.subarray(at, end)));
+        at = end;
+      }
+      assert.deepEqual(reader.end(), { validBytes: file.length, rest: 'clean' });
+      assert.deepEqual(
+        found,
+        batches.map(({ content, bytes, hash }) => ({ ...content, bytes, hash })),
+      );
+    }),
+    { numRuns: 50 },
+  );
+});
+
+test('an empty file is clean', () => {
+  assert.deepEqual(decodeBatches(Buffer.alloc(0)), { batches: [], validBytes: 0, rest: 'clean' });
+});
+
+test('a single flipped bit anywhere in a batch is detected as damage', () => {
+  const [first, second] = chain([Buffer.from('{"o":"one"}\n'), Buffer.from('{"o":"two"}\n')]);
+  for (const tail of [Buffer.alloc(0), second!.bytes]) {
+    for (let bit = 0; bit < first!.bytes.length * 8; bit += 1) {
+      const flipped = Buffer.from(first!.bytes);
+      flipped[bit >> 3]! ^= 1 << (bit & 7);
+      const found = decodeBatches(Buffer.concat([flipped, tail]));
+      assert.deepEqual(found, { batches: [], validBytes: 0, rest: 'damaged' }, `bit ${bit}`);
+    }
+  }
+});
+
+test('a file cut at any byte gives the batches before', () => {
+  const batches = chain([Buffer.from('{"o":"one"}\n'), Buffer.from('{"o":"two"}\n')]);
+  const file = Buffer.concat(batches.map((batch) => batch.bytes));
+  const firstBytes = batches[0]!.bytes.length;
+  for (let length = 0; length < file.length; length += 1) {
+    const found = decodeBatches(file.subarray(0, length));
+    const whole = length >= firstBytes ? 1 : 0;
+    assert.equal(found.batches.length, whole);
+    assert.equal(found.validBytes, whole * firstBytes);
+    assert.equal(found.rest, length === whole * firstBytes ? 'clean' : 'cut');
+  }
+});
+
+test('a last batch with a page of zeros is cut, the same page before another batch is damage', () => {
+  const [first, long, last] = chain([Buffer.from('{}\n'), Buffer.alloc(3 * page, 0x61), Buffer.from('{"o":"two"}\n')]);
+  const torn = Buffer.concat([first!.bytes, long!.bytes]);
+  for (const from of [0, page, 2 * page]) {
+    const bad = Buffer.from(torn).fill(0, Math.max(from, first!.bytes.length), from + page);
+    const validBytes = first!.bytes.length;
+    assert.deepEqual(decodeBatches(bad), { ...decodeBatches(first!.bytes), rest: 'cut', validBytes }, `page ${from}`);
+    const followed = decodeBatches(Buffer.concat([bad, last!.bytes]));
+    assert.deepEqual([followed.validBytes, followed.rest], [validBytes, 'damaged'], `page ${from}`);
+  }
+});
+
+test('zeros behind the last batch are a cut', () => {
+  const [first] = chain([Buffer.from('{}\n')]);
+  const found = decodeBatches(Buffer.concat([first!.bytes, Buffer.alloc(2 * page)]));
+  assert.deepEqual([found.batches.length, found.validBytes, found.rest], [1, first!.bytes.length, 'cut']);
+});
+
+test('the chain hash depends on every earlier batch', () => {
+  const one = chain([Buffer.from('a'), Buffer.from('b')]);
+  const other = chain([Buffer.from('A'), Buffer.from('b')]);
+  assert.notEqual(one[1]!.hash, other[1]!.hash);
+  assert.equal(one[0]!.bytes.length, batchHeaderBytes + 1);
+});
+
+test('random bytes hold no batch', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
+      assert.equal(decodeBatches(Buffer.from(bytes)).batches.length, 0);
+    }),
+  );
+});
