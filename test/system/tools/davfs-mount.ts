@@ -9,7 +9,6 @@ import { mountPointsBelow, type Workspace } from './workspace.js';
 
 // buf_size below 64 makes listings fail with EINVAL on recent kernels; delay_upload 0 sends a file at its close.
 const settings = (cacheFolder: string, secretsFile: string) => `
-use_proxy 0
 ask_auth 0
 secrets ${secretsFile}
 use_locks 1
@@ -44,6 +43,8 @@ export class DavfsMount {
     const secretsFile = join(workspace.path, `${name}.secrets`);
     await writeFile(secretsFile, `${url} nobody nothing\n`);
     await chmod(secretsFile, 0o600);
+    await mustRun('chown', ['root:davfs2', cacheFolder]);
+    await chmod(cacheFolder, 0o770);
     await writeFile(configurationFile, settings(cacheFolder, secretsFile));
     const mount = new DavfsMount(workspace.path, path);
     workspace.defer(() => mount.close());

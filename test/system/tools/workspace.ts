@@ -5,9 +5,10 @@
  * HOLDFAST_KEEP=1 in the environment keeps the files (never the mounts) for a look after a failure.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import { mustRun, runCommand } from './commands.js';
 
 const prefix = 'holdfast-system-';
@@ -20,9 +21,15 @@ export class Workspace {
     this.path = path;
   }
 
-  static async create(): Promise<Workspace> {
+  /** Closed after the test, also when it fails or runs out of time. */
+  static async create(context: TestContext): Promise<Workspace> {
     await sweepLeftovers();
-    return new Workspace(await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`)));
+    const path = await mkdtemp(join(tmpdir(), `${prefix}${process.pid}-`));
+    // davfs2 gives up its root rights and still has to reach its cache in here.
+    await chmod(path, 0o755);
+    const workspace = new Workspace(path);
+    context.after(() => workspace.close());
+    return workspace;
   }
 
   /** Runs at `close`, newest first. Must be idempotent: the test may have done it itself. */

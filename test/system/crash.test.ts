@@ -1,0 +1,67 @@
+/** Kill -9 and power cuts at random moments of an upload storm: what was acknowledged is there, the rest is whole or absent. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type DriveServer, mustBeSound, waitUntilWhole } from './tools/drive-server.js';
+import type { LoopDisk } from './tools/loop-disk.js';
+import { GiB, loopDiskTools, missing } from './tools/requirements.js';
+import { Chance, runSeed } from './tools/seeded.js';
+import { TestVolume } from './tools/test-volume.js';
+import { UploadStorm } from './tools/upload-storm.js';
+import { pause } from './tools/wait.js';
+import { Workspace } from './tools/workspace.js';
+
+const seed = runSeed();
+const kills = Number(process.env.HOLDFAST_KILLS ?? 50);
+const cuts = Number(process.env.HOLDFAST_CUTS ?? 20);
+
+test(`nothing acknowledged is lost in ${kills} kills`, { timeout: 600_000, skip: missing({}) }, async (context) => {
+  const workspace = await Workspace.create(context);
+  const volume = await TestVolume.inFolders(workspace);
+  await stormAndCrash(volume, kills, async (server) => server.kill());
+});
+
+test(`nothing acknowledged is lost in ${cuts} power cuts`, {
+  timeout: 600_000,
+  skip: missing({ tools: loopDiskTools, root: true, freeBytes: 4 * GiB }),
+}, async (context) => {
+  const workspace = await Workspace.create(context);
+  const { volume, index, nodes } = await TestVolume.onLoopDisks(workspace, { nodeBytes: 2 * GiB, indexBytes: GiB });
+  const chance = new Chance(seed);
+  await stormAndCrash(volume, cuts, (server) => cutPower(server, [index, ...nodes], chance));
+});
+
+/** Half of the cuts take all disks at one instant; in the others the server sees them go one after the other. */
+async function cutPower(server: DriveServer, disks: readonly LoopDisk[], chance: Chance): Promise<void> {
+  if (chance.next() < 0.5) await server.freeze();
+  const order = disks.map((disk) => ({ disk, turn: chance.next() })).sort((one, other) => one.turn - other.turn);
+  for (const { disk } of order) await disk.cutPower();
+  await server.kill();
+  for (const disk of disks) await disk.powerUp();
+}
+
+async function stormAndCrash(
+  volume: TestVolume,
+  rounds: number,
+  crash: (server: DriveServer) => Promise<void>,
+): Promise<void> {
+  const chance = new Chance(seed);
+  const storm = new UploadStorm(seed);
+  let server = await volume.serve();
+  await storm.prepare(server.url);
+  for (let round = 1; round <= rounds; round++) {
+    const running = storm.run(server.url);
+    await pause(chance.between(20, 1500));
+    assert.deepEqual(storm.refusals, [], `refused before the crash, round ${round}, HOLDFAST_SEED=${seed}`);
+    await crash(server);
+    await running;
+    // After the first disk is gone a refusal is right; the change counts as not acknowledged.
+    storm.refusals.length = 0;
+    server = await volume.serve();
+    const findings = await storm.verify(server.url);
+    assert.deepEqual(findings, [], `after crash ${round}, HOLDFAST_SEED=${seed}\n${server.logTail()}`);
+  }
+  assert.ok(storm.acknowledged > rounds * 5, `only ${storm.acknowledged} changes were acknowledged: no storm`);
+  await waitUntilWhole(volume.directory);
+  await mustBeSound(volume.directory);
+  await server.stop();
+}

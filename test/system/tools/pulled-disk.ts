@@ -1,0 +1,93 @@
+/**
+ * The story of the pulled disk, told once for every client: a tree is copied onto the drive and read back; a disk is
+ * pulled half way through a second reading; the tree is changed while it is away; the disk comes back.
+ */
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type AwayChanges, applyLocally, planAwayChanges } from './away-changes.js';
+import { mustRun } from './commands.js';
+import { driveStatus, mustBeSound, waitUntilWhole } from './drive-server.js';
+import { planTree, writeTree } from './real-tree.js';
+import { GiB } from './requirements.js';
+import { type LoopVolume, TestVolume } from './test-volume.js';
+import { pause } from './wait.js';
+import type { Workspace } from './workspace.js';
+
+/** A client program. Each method fails when the client reports any error. */
+export interface TreeClient {
+  copyIn(tree: string): Promise<void>;
+  /** Applies the changes to the drive; `tree` is the local tree with the changes made already. */
+  change(tree: string, changes: AwayChanges): Promise<void>;
+  /** Every byte on the drive against the local tree, asking the server anew. */
+  compare(tree: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function surviveAPulledDisk(
+  workspace: Workspace,
+  open: (url: string) => Promise<TreeClient>,
+): Promise<void> {
+  const tree = await workspace.folder('tree');
+  const files = planTree(1);
+  await writeTree(tree, files);
+  const loops = await TestVolume.onLoopDisks(workspace, { nodeBytes: 3 * GiB, indexBytes: GiB });
+  const server = await loops.volume.serve();
+  const client = await open(server.url);
+
+  await client.copyIn(tree);
+  const before = performance.now();
+  await client.compare(tree);
+  const readMs = performance.now() - before;
+
+  await pullWhileReading(loops, () => client.compare(tree), readMs);
+  const changes = planAwayChanges(1, files);
+  await applyLocally(tree, changes);
+  await client.change(tree, changes);
+  await client.compare(tree);
+  assert.equal(server.isRunning, true);
+
+  await giveBack(loops);
+  await client.compare(tree);
+  await readWithoutAnother(loops, () => client.compare(tree));
+  await client.close();
+  await server.stop();
+}
+
+async function pullWhileReading(loops: LoopVolume, read: () => Promise<void>, readMs: number): Promise<void> {
+  let done = false;
+  const reading = read().finally(() => {
+    done = true;
+  });
+  reading.catch(() => {});
+  await pause(readMs * 0.4);
+  assert.equal(done, false, 'the reading ended before the disk was pulled: nothing is shown');
+  const { failovers } = (await driveStatus(loops.volume.directory)).reads;
+  await loops.nodes[1]!.unmountLazily();
+  await reading;
+  const status = await driveStatus(loops.volume.directory);
+  assert.equal(status.nodes[1]!.state, 'offline');
+  assert.ok(status.reads.failovers > failovers, 'no failover read was counted');
+}
+
+async function giveBack({ volume, nodes }: LoopVolume): Promise<void> {
+  const pulled = nodes[1]!;
+  assert.deepEqual(await readdir(pulled.path), [], 'something was written into the bare mount point');
+  assert.equal((await mustRun('du', ['-s', '--inodes', pulled.path])).split('\t')[0], '1');
+  await pulled.mount();
+  await waitUntilWhole(volume.directory);
+  await mustBeSound(volume.directory);
+}
+
+/** The disk that came back is worth something only if it can stand in for another one. */
+async function readWithoutAnother({ volume, nodes }: LoopVolume, read: () => Promise<void>): Promise<void> {
+  await nodes[0]!.unmountLazily();
+  await read();
+  await nodes[0]!.mount();
+  await waitUntilWhole(volume.directory);
+  await mustBeSound(volume.directory);
+}
+
+/** Names in a folder of the drive that the client made for files it could not send. */
+export const leftovers = (mountPath: string): Promise<string[]> =>
+  readdir(join(mountPath, 'lost+found')).catch(() => []);
