@@ -1,0 +1,62 @@
+/** What every command is given. `main.ts` makes the real one; tests pass their own drive, server, signals and terminal. */
+import type { Clock } from '../core/clock.js';
+import type { Platform } from '../core/platform.js';
+import type { CreateVolumeOptions, Drive, OpenDriveOptions, RebuildOptions, RebuildReport } from '../drive-contract.js';
+import type { Terminal } from './terminal.js';
+
+/** The three ways to a volume (drive.ts). */
+export interface DriveAccess {
+  /** NOT_FOUND, IN_USE, NEWER_FORMAT, CORRUPT, UNAVAILABLE. */
+  openDrive(options: OpenDriveOptions): Promise<Drive>;
+  /** EXISTS, NODE_REFUSED, INVALID_NAME; leaves nothing behind when it fails. */
+  createVolume(options: CreateVolumeOptions): Promise<{ readonly id: string; readonly name: string }>;
+  /** IN_USE, NODE_GONE, DAMAGED, ABORTED. */
+  rebuildVolume(options: RebuildOptions): Promise<RebuildReport>;
+}
+
+/** The WebDAV listener. */
+export interface RunningServer {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Answers what is under way, then closes. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** IN_USE when the port is taken. */
+export type StartServer = (options: {
+  readonly drive: Drive;
+  readonly host: string;
+  readonly port: number;
+}) => Promise<RunningServer>;
+
+/** Runs a recipe of mount/; resolves with its exit code. TOOL_MISSING when the interpreter is absent. */
+export type RunProgram = (command: string, parameters: readonly string[]) => Promise<number>;
+
+/** The system that the command runs on, as far as mounting asks. */
+export interface HostSystem {
+  readonly isRoot: boolean;
+  readonly homeFolder: string;
+  /** Folder of the recipes (mount/). */
+  readonly recipeFolder: string;
+  /** Whether a program of this name is on the search path. */
+  hasProgram(name: string): Promise<boolean>;
+  hasFile(path: string): Promise<boolean>;
+  /** Text of /proc/self/mounts; Linux only. */
+  readMountTable(): Promise<string>;
+  readonly run: RunProgram;
+}
+
+export interface CommandContext {
+  readonly access: DriveAccess;
+  readonly startServer: StartServer;
+  readonly terminal: Terminal;
+  readonly clock: Clock;
+  readonly host: HostSystem;
+  /** Relative operands are resolved against it. */
+  readonly workingDirectory: string;
+  readonly platform: Platform;
+  /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
+  readonly stop: AbortSignal;
+  readonly version: string;
+  /** Print stack traces with errors. */
+  readonly debug: boolean;
+}

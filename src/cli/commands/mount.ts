@@ -1,0 +1,53 @@
+/** `holdfast mount`: mounts the drive of a running server with the recipe that fits this system best. */
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import { DriveError } from '../../core/errors.js';
+import type { CommandContext } from '../command-context.js';
+import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
+import { exitCodes } from '../exit-codes.js';
+import { chooseRecipe, describeMounting, type RecipeName, recipeNames } from '../mount-recipes.js';
+import { findServer, requireFolder } from '../with-drive.js';
+
+export const mountCommand: CommandMaker = (context, act) =>
+  new Command('mount')
+    .description('mount the volume on this machine; its server must run')
+    .argument(...directoryArgument)
+    .argument('[WHERE]', 'an empty folder (default: holdfast/NAME in your home; on Windows a free drive letter)')
+    .addOption(new Option('--with <TOOL>', 'use this tool (default: the best one here)').choices(recipeNames))
+    .addHelpText(
+      'after',
+      examples(
+        ['holdfast mount ~/drive', 'in your home folder'],
+        ['holdfast mount ~/drive /mnt/drive --with rclone', 'by rclone, there'],
+      ),
+    )
+    .action((operand: string, where: string | undefined, options: { readonly with?: RecipeName }) =>
+      act(`mount the volume at ${operand}`, {}, async () => {
+        const { platform, host, terminal } = context;
+        const directory = absolute(context, operand);
+        await requireFolder(directory);
+        const running = await findServer(context, directory);
+        if (!running) {
+          throw new DriveError('UNAVAILABLE', {
+            message: 'no server runs for this volume, so there is nothing to mount yet',
+            hint: `run "holdfast serve ${operand}" in another window, then this command again`,
+          });
+        }
+        const { url, volumeName } = running.facts;
+        const { command, parameters } = await chooseRecipe(platform, host, options.with).catch((error: unknown) => {
+          terminal.print('By hand:');
+          const lines = describeMounting({ platform, url, mountCommand: `holdfast mount ${operand}` });
+          for (const line of lines) terminal.print(line);
+          throw error;
+        });
+        const place = mountPlace(context, where, volumeName);
+        const code = await host.run(command, [...parameters, 'mount', url, ...place]);
+        return code === 0 ? exitCodes.good : exitCodes.failed;
+      }),
+    );
+
+/** Windows finds a free letter itself; elsewhere a folder is always named. */
+function mountPlace(context: CommandContext, where: string | undefined, volumeName: string): readonly string[] {
+  if (context.platform.name === 'windows') return where === undefined ? [] : [where];
+  return [where === undefined ? join(context.host.homeFolder, 'holdfast', volumeName) : absolute(context, where)];
+}

@@ -1,0 +1,57 @@
+/** `holdfast rebuild`: makes the index anew from the nodes alone. */
+import { Command } from 'commander';
+import { absolute, type CommandMaker, collect, directoryArgument, examples, jsonOption } from '../command-frame.js';
+import { exitCodes } from '../exit-codes.js';
+import { formatCount, printable } from '../format.js';
+import { ProgressLine } from '../progress-line.js';
+import { alreadyServed } from '../serving.js';
+import { findServer } from '../with-drive.js';
+
+interface RebuildCommandOptions {
+  readonly node?: readonly string[];
+  readonly json?: boolean;
+}
+
+export const rebuildCommand: CommandMaker = (context, act) =>
+  new Command('rebuild')
+    .description('make the index anew from the nodes; the old one is moved aside, never deleted')
+    .argument(...directoryArgument)
+    .option('--node <PATH>', "a node's directory (repeat it; default: those that the volume knows)", collect)
+    .option(...jsonOption)
+    .addHelpText(
+      'after',
+      examples(
+        ['holdfast rebuild ~/drive', 'the index is lost or damaged'],
+        ['holdfast rebuild ~/new --node /disk1/hold --node /disk2/hold', 'the whole DIR is lost'],
+      ),
+    )
+    .action((operand: string, options: RebuildCommandOptions) =>
+      act(`rebuild the volume at ${operand}`, options, async () => {
+        const { terminal, clock, stop } = context;
+        const directory = absolute(context, operand);
+        const running = await findServer(context, directory);
+        if (running) throw alreadyServed(running.facts);
+        const progress = new ProgressLine({ sink: terminal.err, clock });
+        const nodes = options.node?.map((node) => absolute(context, node));
+        try {
+          const report = await context.access.rebuildVolume({
+            directory,
+            nodes,
+            onProgress: progress.show,
+            signal: stop,
+          });
+          progress.end();
+          if (options.json) terminal.printJson(report);
+          else {
+            const amount = `${formatCount(report.files, 'file')} in ${formatCount(report.folders, 'folder')}`;
+            terminal.print(`Rebuilt: ${amount}, as of change ${report.sequence}.`);
+            if (report.movedAside) terminal.print(`The index before lies at ${report.movedAside}`);
+            for (const node of report.missingNodes)
+              terminal.print(`Missing: ${printable(node)} (plug it in; it is made current)`);
+          }
+          return report.missingNodes.length > 0 ? exitCodes.degraded : exitCodes.good;
+        } finally {
+          progress.end();
+        }
+      }),
+    );

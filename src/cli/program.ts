@@ -1,0 +1,105 @@
+/** The whole command line: every command, its errors and its exit code. Ends no process and reads no environment. */
+import { Command, type CommanderError } from 'commander';
+import { asDriveError, DriveError } from '../core/errors.js';
+import type { CommandContext } from './command-context.js';
+import { type Act, type CommandMaker, examples } from './command-frame.js';
+import { checkCommand } from './commands/check.js';
+import { initCommand } from './commands/init.js';
+import { mountCommand } from './commands/mount.js';
+import { nodeAddCommand } from './commands/node-add.js';
+import { nodeListCommand } from './commands/node-list.js';
+import { nodeRemoveCommand } from './commands/node-remove.js';
+import { rebuildCommand } from './commands/rebuild.js';
+import { serveCommand } from './commands/serve.js';
+import { startCommand } from './commands/start.js';
+import { statusCommand } from './commands/status.js';
+import { unmountCommand } from './commands/unmount.js';
+import { reportError } from './error-report.js';
+import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.js';
+
+const makers: readonly CommandMaker[] = [
+  startCommand,
+  initCommand,
+  serveCommand,
+  mountCommand,
+  unmountCommand,
+  statusCommand,
+  checkCommand,
+  rebuildCommand,
+];
+const nodeMakers: readonly CommandMaker[] = [nodeListCommand, nodeAddCommand, nodeRemoveCommand];
+
+const programExamples = examples(
+  ['holdfast init ~/drive --node /disk1/hold --node /disk2/hold', 'make a volume on two disks'],
+  ['holdfast serve ~/drive', 'serve it on this machine'],
+  ['holdfast mount ~/drive', 'mount it'],
+  ['holdfast status ~/drive', 'see what is protected'],
+);
+
+/** `parameters`: what follows the program's name. Never rejects. */
+export async function runProgram(parameters: readonly string[], context: CommandContext): Promise<ExitCode> {
+  let exitCode: ExitCode = exitCodes.good;
+  const fail = (error: unknown, action: string, json: boolean) => {
+    exitCode = exitCodeOfError(asDriveError(error).code);
+    reportError(error, { terminal: context.terminal, action, json, debug: context.debug });
+  };
+  const act: Act = async (action, options, body) => {
+    try {
+      exitCode = await body();
+    } catch (error) {
+      fail(error, action, options.json ?? false);
+    }
+  };
+  try {
+    await makeProgram(context, act).parseAsync(parameters, { from: 'user' });
+  } catch (error) {
+    if (error instanceof HelpShown) return error.wanted ? exitCodes.good : exitCodes.usage;
+    fail(error, `run "holdfast ${parameters.join(' ')}"`, parameters.includes('--json'));
+  }
+  return exitCode;
+}
+
+function makeProgram(context: CommandContext, act: Act): Command {
+  const program = new Command('holdfast')
+    .description('A network drive over WebDAV that does not lose your files when it loses a disk.')
+    .version(context.version, '-V, --version', 'print the version')
+    .addHelpText('after', programExamples)
+    .addHelpText('after', 'Exit codes: 0 good, 1 failed, 2 wrong usage, 3 damage found, 4 sound but degraded');
+  for (const make of makers) program.addCommand(make(context, act));
+  const node = new Command('node').description('list, add and remove the directories that hold the copies');
+  for (const make of nodeMakers) node.addCommand(make(context, act));
+  program.addCommand(node);
+  prepare(program, context);
+  return program;
+}
+
+/** Commander never ends the process and never prints errors by itself. */
+function prepare(command: Command, context: CommandContext): void {
+  const { terminal } = context;
+  command.configureOutput({
+    writeOut: (text) => terminal.print(text.trimEnd()),
+    writeErr: (text) => terminal.note(text.trimEnd()),
+    outputError: () => {},
+  });
+  command.exitOverride((error) => {
+    throw translate(error, command);
+  });
+  for (const child of command.commands) prepare(child, context);
+}
+
+class HelpShown extends Error {
+  constructor(readonly wanted: boolean) {
+    super('help shown');
+  }
+}
+
+function translate(error: CommanderError, command: Command): Error {
+  if (error.code === 'commander.helpDisplayed' || error.code === 'commander.version') return new HelpShown(true);
+  if (error.code === 'commander.help') return new HelpShown(error.exitCode === 0);
+  const path = command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name();
+  const name = command.parent ? `holdfast ${path}` : 'holdfast';
+  return new DriveError('USAGE', {
+    message: error.message.replace(/^error: /, ''),
+    hint: `"${name} --help" shows what it takes`,
+  });
+}

@@ -1,0 +1,106 @@
+/** `status` for people: how things are in one word, what that means in one sentence, then the nodes and the rest. */
+import type { DriveStatus, Health, NodeStatus } from '../drive-status.js';
+import type { NodeState } from '../node/node-state.js';
+import { formatBytes, formatCount, formatDuration, printable } from './format.js';
+import { renderTable } from './table.js';
+import type { Terminal, Tone } from './terminal.js';
+
+const healthTones: Readonly<Record<Health, Tone>> = {
+  good: 'good',
+  degraded: 'warning',
+  'read-only': 'warning',
+  damaged: 'bad',
+};
+
+const stateTones: Readonly<Record<NodeState, Tone>> = {
+  online: 'good',
+  full: 'warning',
+  'read-only': 'warning',
+  suspect: 'warning',
+  returning: 'warning',
+  offline: 'bad',
+  foreign: 'bad',
+  retired: 'faint',
+};
+
+const shownDamagedFiles = 10;
+
+/** `now`: milliseconds since 1970. */
+export function renderStatus(status: DriveStatus, { terminal, now }: { terminal: Terminal; now: number }): string {
+  const name = terminal.style('strong', printable(status.volume.name));
+  const health = terminal.style(healthTones[status.health], status.health.toUpperCase());
+  return [
+    `${name} is ${health}`,
+    printable(status.protection),
+    '',
+    ...renderNodes(status.nodes, { terminal, now }),
+    '',
+    ...renderFacts(status),
+  ].join('\n');
+}
+
+/** The table of nodes, and below it why a node is not online. */
+export function renderNodes(
+  nodes: readonly NodeStatus[],
+  { terminal, now }: { terminal: Terminal; now: number },
+): string[] {
+  const table = renderTable(
+    [
+      { title: 'NODE', align: 'left' },
+      { title: 'STATE', align: 'left' },
+      { title: 'ROLE', align: 'left' },
+      { title: 'USED', align: 'right' },
+      { title: 'FREE', align: 'right' },
+      { title: 'PATH', align: 'left' },
+    ],
+    nodes.map((node) => [
+      printable(node.label),
+      { text: node.state, style: (text: string) => terminal.style(stateTones[node.state], text) },
+      node.role,
+      formatBytes(node.usedBytes),
+      formatBytes(node.freeBytes),
+      printable(node.path),
+    ]),
+  );
+  const reasons = nodes
+    .filter((node) => node.reason !== null && node.state !== 'online')
+    .map((node) => {
+      const since = formatDuration(now - node.since);
+      return `${printable(node.label)}: ${node.state} for ${since}: ${printable(node.reason ?? '')}`;
+    });
+  return [...table, ...reasons];
+}
+
+function renderFacts(status: DriveStatus): string[] {
+  const amount = `${formatCount(status.files, 'file')} in ${formatCount(status.folders, 'folder')}`;
+  return [
+    `Stored   ${amount}, ${formatBytes(status.logicalBytes)}; room for ${formatBytes(status.availableBytes)} more`,
+    `On disk  ${formatBytes(status.storedBytes)} in all copies, ${formatBytes(status.deadBytes)} of it to be given back`,
+    `Healing  ${describeHealing(status)}`,
+    `Reads    ${formatCount(status.reads.failovers, 'failover')}, ${formatCount(status.reads.checksumErrors, 'checksum error')} (all answered from a good copy or refused)`,
+    ...renderDamage(status),
+  ];
+}
+
+function describeHealing({ healing, segments }: DriveStatus): string {
+  const behind = formatCount(segments.degraded, 'segment');
+  if (healing.active) {
+    const done = `${healing.healedSegments} done`;
+    return `copying: ${formatCount(healing.queuedSegments, 'segment')} to go, ${done}`;
+  }
+  if (healing.startsInMs !== null)
+    return `${behind} with too few copies; starts in ${formatDuration(healing.startsInMs)}`;
+  return segments.degraded === 0 ? 'nothing to do' : `${behind} with too few copies`;
+}
+
+function renderDamage(status: DriveStatus): string[] {
+  const { damagedFiles, segments } = status;
+  if (damagedFiles.length === 0 && segments.lost === 0) return ['Damage   none known'];
+  const shown = damagedFiles.slice(0, shownDamagedFiles).map((file) => `         ${printable(file)}`);
+  const more = damagedFiles.length - shown.length;
+  return [
+    `Damage   ${formatCount(segments.lost, 'segment')} without a good copy; these files cannot be read now:`,
+    ...shown,
+    ...(more > 0 ? [`         and ${more} more ("--json" lists them)`] : []),
+  ];
+}

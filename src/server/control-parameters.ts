@@ -1,0 +1,66 @@
+/** Parameters of control requests, from unknown JSON to their types. BAD_REQUEST names the field. */
+import { isAbsolute } from 'node:path';
+import { DriveError } from '../core/errors.js';
+import type { ControlMethod, ControlMethods } from './control-protocol.js';
+
+type Parsers = { readonly [M in ControlMethod]: (fields: Fields) => ControlMethods[M]['parameters'] };
+
+const parsers: Parsers = {
+  server: () => ({}),
+  status: () => ({}),
+  check: () => ({}),
+  addNode: (fields) => ({
+    path: fields.path('path'),
+    label: fields.optional('label', 'string'),
+    group: fields.optional('group', 'string'),
+    weight: fields.optional('weight', 'number'),
+  }),
+  removeNode: (fields) => ({
+    node: fields.required('node', 'string'),
+    lost: fields.optional('lost', 'boolean') ?? false,
+  }),
+  events: (fields) => ({ follow: fields.optional('follow', 'boolean') ?? false }),
+};
+
+export function parseParameters<M extends ControlMethod>(method: M, value: unknown): ControlMethods[M]['parameters'] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid('parameters', 'an object');
+  return parsers[method](new Fields(value as Readonly<Record<string, unknown>>));
+}
+
+interface FieldTypes {
+  string: string;
+  number: number;
+  boolean: boolean;
+}
+
+class Fields {
+  readonly #values: Readonly<Record<string, unknown>>;
+
+  constructor(values: Readonly<Record<string, unknown>>) {
+    this.#values = values;
+  }
+
+  optional<T extends keyof FieldTypes>(name: string, type: T): FieldTypes[T] | undefined {
+    const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
+    if (value === undefined || value === null) return undefined;
+    if (typeof value !== type) throw invalid(name, `a ${type}`);
+    return value as FieldTypes[T];
+  }
+
+  required<T extends keyof FieldTypes>(name: string, type: T): FieldTypes[T] {
+    const value = this.optional(name, type);
+    if (value === undefined) throw invalid(name, `a ${type}`);
+    return value;
+  }
+
+  /** The server's working directory is not the client's: only absolute paths mean the same to both. */
+  path(name: string): string {
+    const value = this.required(name, 'string');
+    if (!isAbsolute(value)) throw invalid(name, 'an absolute path');
+    return value;
+  }
+}
+
+function invalid(name: string, wanted: string): DriveError {
+  return new DriveError('BAD_REQUEST', { message: `control request: ${name} must be ${wanted}` });
+}
