@@ -55,6 +55,13 @@ async function runTests(files) {
 
 function count({ name, file, skip, todo, details }, counts) {
   if (details.type === 'suite') return;
+  // The runner reports a file by its own name when no test in it ran.
+  if (files.includes(name)) {
+    if (values.name) return;
+    counts.failed += 1;
+    process.stdout.write(`failed, for it holds no test: ${relative(root, name)}\n`);
+    return;
+  }
   if (skip === undefined && todo === undefined) {
     counts.passed += 1;
   } else if (process.env.CI && typeof skip === 'string' && skip.startsWith('missing:')) {
