@@ -1,0 +1,327 @@
+/*
+ * Faults at one exact call: preloaded into a program, it counts the calls that change something below given folders
+ * and does its mischief at the call with a given number. Reads are never touched.
+ *
+ *   FAULT_FOLDERS  absolute folders, separated by ':'; what lies elsewhere passes
+ *   FAULT_AT       the number of the call, from 1; absent: only count
+ *   FAULT_ACTION   an errno number   the call fails with it
+ *                  kill              SIGKILL before the call
+ *                  cut               the file systems of all FAULT_FOLDERS lose power (nothing unsynced survives), SIGKILL
+ *                  torn              a write is done half and made durable, then as cut; other calls: cut
+ *                  short             a write does half and says so; other calls pass
+ *                  hang              the call never returns
+ *   FAULT_STICKY   set: errno and hang go on for all later calls too
+ *   FAULT_CALLS    only these count, separated by ',' (default: all below)
+ *   FAULT_LOG      a file that gets one line for each counted call
+ *
+ * Names in FAULT_CALLS and the log: open (creating or truncating), write, fsync, truncate, allocate, rename, link,
+ * unlink, mkdir, rmdir, copy. Not seen: writes through a memory map, and system calls made without the C library
+ * (io_uring; copyFile of Node, which calls copy_file_range by itself).
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* include/uapi/linux/fs.h spells these FS_IOC_SHUTDOWN only in newer headers. */
+#define IOCTL_SHUTDOWN _IOR('X', 125, unsigned int)
+#define SHUTDOWN_NO_LOG_FLUSH 2u
+
+enum action { COUNT, ERRNO, KILL, CUT, TORN, SHORT, HANG };
+enum verdict { PASS, FAIL, HALF };
+
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+static char *folders[16];
+static int folder_count;
+static enum action action;
+static int action_errno;
+static long act_at;
+static int sticky;
+static const char *counted_calls;
+static int log_file = -1;
+static atomic_long calls;
+
+static void configure(void) {
+  char *list = getenv("FAULT_FOLDERS");
+  char *rest = NULL;
+  if (list) {
+    for (char *one = strtok_r(strdup(list), ":", &rest); one && folder_count < 16; one = strtok_r(NULL, ":", &rest))
+      folders[folder_count++] = one;
+  }
+  const char *at = getenv("FAULT_AT");
+  const char *name = getenv("FAULT_ACTION");
+  act_at = at ? atol(at) : 0;
+  sticky = getenv("FAULT_STICKY") != NULL;
+  counted_calls = getenv("FAULT_CALLS");
+  if (!at || !name) action = COUNT;
+  else if (!strcmp(name, "kill")) action = KILL;
+  else if (!strcmp(name, "cut")) action = CUT;
+  else if (!strcmp(name, "torn")) action = TORN;
+  else if (!strcmp(name, "short")) action = SHORT;
+  else if (!strcmp(name, "hang")) action = HANG;
+  else {
+    action = ERRNO;
+    action_errno = atoi(name);
+  }
+  const char *log_path = getenv("FAULT_LOG");
+  if (log_path) log_file = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+static int is_watched(const char *path) {
+  for (int i = 0; i < folder_count; i++) {
+    size_t length = strlen(folders[i]);
+    if (!strncmp(path, folders[i], length) && (path[length] == '/' || path[length] == 0)) return 1;
+  }
+  return 0;
+}
+
+static int is_counted(const char *call) {
+  if (!counted_calls) return 1;
+  size_t length = strlen(call);
+  for (const char *found = counted_calls; (found = strstr(found, call)); found += length) {
+    int starts = found == counted_calls || found[-1] == ',';
+    if (starts && (found[length] == ',' || found[length] == 0)) return 1;
+  }
+  return 0;
+}
+
+static void end_by_kill(void) {
+  kill(getpid(), SIGKILL);
+  for (;;) pause();
+}
+
+static void cut_power(void) {
+  unsigned int flags = SHUTDOWN_NO_LOG_FLUSH;
+  for (int i = 0; i < folder_count; i++) {
+    int folder = syscall(SYS_openat, AT_FDCWD, folders[i], O_RDONLY | O_CLOEXEC, 0);
+    if (folder < 0 || ioctl(folder, IOCTL_SHUTDOWN, &flags)) perror("faultshim: the power cut failed");
+  }
+  end_by_kill();
+}
+
+static enum verdict judge_path(const char *call, const char *path) {
+  pthread_once(&configured, configure);
+  if (!is_watched(path) || !is_counted(call)) return PASS;
+  long number = atomic_fetch_add(&calls, 1) + 1;
+  if (log_file >= 0) {
+    char line[PATH_MAX + 64];
+    int length = snprintf(line, sizeof line, "%ld %s %s\n", number, call, path);
+    syscall(SYS_write, log_file, line, length);
+  }
+  if (action == COUNT || number < act_at || (number > act_at && !sticky)) return PASS;
+  switch (action) {
+    case KILL: end_by_kill(); break;
+    case HANG: for (;;) pause();
+    case CUT: cut_power(); break;
+    case TORN: if (strcmp(call, "write")) cut_power(); return HALF;
+    case SHORT: return strcmp(call, "write") ? PASS : HALF;
+    default: break;
+  }
+  errno = action_errno;
+  return FAIL;
+}
+
+/* Where an open file lies; 0 for sockets, pipes and what cannot be told. */
+static int path_of(int fd, char *path) {
+  char name[32];
+  snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+  ssize_t length = syscall(SYS_readlinkat, AT_FDCWD, name, path, PATH_MAX - 1);
+  if (length <= 0 || path[0] != '/') return 0;
+  path[length] = 0;
+  return 1;
+}
+
+static enum verdict judge_file(const char *call, int fd) {
+  char path[PATH_MAX];
+  return fd > 2 && path_of(fd, path) ? judge_path(call, path) : PASS;
+}
+
+static enum verdict judge_at(const char *call, int folder, const char *name) {
+  char path[2 * PATH_MAX + 2];
+  if (name[0] == '/') return judge_path(call, name);
+  if (folder == AT_FDCWD ? !getcwd(path, PATH_MAX) : !path_of(folder, path)) return PASS;
+  snprintf(path + strlen(path), PATH_MAX, "/%s", name);
+  return judge_path(call, path);
+}
+
+static ssize_t finish_half(int fd, ssize_t written) {
+  if (action == TORN) {
+    syscall(SYS_fsync, fd);
+    cut_power();
+  }
+  return written;
+}
+
+/* The real function behind the one that is being defined. */
+#define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
+
+/* ---- writes ---- */
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+  switch (judge_file("write", fd)) {
+    case FAIL: return -1;
+    case HALF: return finish_half(fd, syscall(SYS_write, fd, bytes, count / 2));
+    default: return syscall(SYS_write, fd, bytes, count);
+  }
+}
+
+ssize_t pwrite(int fd, const void *bytes, size_t count, off_t position) {
+  switch (judge_file("write", fd)) {
+    case FAIL: return -1;
+    case HALF: return finish_half(fd, syscall(SYS_pwrite64, fd, bytes, count / 2, position));
+    default: return syscall(SYS_pwrite64, fd, bytes, count, position);
+  }
+}
+
+static size_t total_of(const struct iovec *parts, int count) {
+  size_t total = 0;
+  for (int i = 0; i < count; i++) total += parts[i].iov_len;
+  return total;
+}
+
+/* position < 0: at the current offset. */
+static ssize_t write_half_of(int fd, const struct iovec *parts, int count, off_t position) {
+  size_t left = total_of(parts, count) / 2;
+  ssize_t written = 0;
+  for (int i = 0; i < count && left > 0; i++) {
+    size_t length = parts[i].iov_len < left ? parts[i].iov_len : left;
+    ssize_t step = position < 0 ? syscall(SYS_write, fd, parts[i].iov_base, length)
+                                : syscall(SYS_pwrite64, fd, parts[i].iov_base, length, position + written);
+    if (step < 0) break;
+    written += step;
+    left -= step;
+  }
+  return finish_half(fd, written);
+}
+
+ssize_t writev(int fd, const struct iovec *parts, int count) {
+  switch (judge_file("write", fd)) {
+    case FAIL: return -1;
+    case HALF: return write_half_of(fd, parts, count, -1);
+    default: return syscall(SYS_writev, fd, parts, count);
+  }
+}
+
+ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t position) {
+  switch (judge_file("write", fd)) {
+    case FAIL: return -1;
+    case HALF: return write_half_of(fd, parts, count, position);
+    default: return syscall(SYS_pwritev, fd, parts, (long)count, (long)position, 0L);
+  }
+}
+
+ssize_t pwrite64(int, const void *, size_t, off64_t) __attribute__((alias("pwrite")));
+ssize_t pwritev64(int, const struct iovec *, int, off64_t) __attribute__((alias("pwritev")));
+
+ssize_t copy_file_range(int from, off64_t *from_at, int to, off64_t *to_at, size_t count, unsigned flags) {
+  if (judge_file("copy", to) == FAIL) return -1;
+  return syscall(SYS_copy_file_range, from, from_at, to, to_at, count, flags);
+}
+
+ssize_t sendfile(int to, int from, off_t *position, size_t count) {
+  if (judge_file("copy", to) == FAIL) return -1;
+  return syscall(SYS_sendfile, to, from, position, count);
+}
+
+ssize_t sendfile64(int, int, off64_t *, size_t) __attribute__((alias("sendfile")));
+
+/* ---- what makes durable, cuts and extends ---- */
+
+int fsync(int fd) { return judge_file("fsync", fd) == FAIL ? -1 : (int)syscall(SYS_fsync, fd); }
+
+int fdatasync(int fd) { return judge_file("fsync", fd) == FAIL ? -1 : (int)syscall(SYS_fdatasync, fd); }
+
+int ftruncate(int fd, off_t length) {
+  return judge_file("truncate", fd) == FAIL ? -1 : (int)syscall(SYS_ftruncate, fd, length);
+}
+
+int ftruncate64(int, off64_t) __attribute__((alias("ftruncate")));
+
+int fallocate(int fd, int mode, off_t position, off_t length) {
+  return judge_file("allocate", fd) == FAIL ? -1 : (int)syscall(SYS_fallocate, fd, mode, position, length);
+}
+
+int fallocate64(int, int, off64_t, off64_t) __attribute__((alias("fallocate")));
+
+int posix_fallocate(int fd, off_t position, off_t length) {
+  return judge_file("allocate", fd) == FAIL ? errno : REAL(posix_fallocate)(fd, position, length);
+}
+
+int posix_fallocate64(int, off64_t, off64_t) __attribute__((alias("posix_fallocate")));
+
+/* ---- names ---- */
+
+static int open_file(int folder, const char *name, int flags, mode_t mode) {
+  if ((flags & (O_CREAT | O_TRUNC)) && judge_at("open", folder, name) == FAIL) return -1;
+  return syscall(SYS_openat, folder, name, flags, mode);
+}
+
+#define MODE_OF(flags, mode)                      \
+  mode_t mode = 0;                                \
+  if ((flags) & (O_CREAT | O_TMPFILE)) {          \
+    va_list rest;                                 \
+    va_start(rest, flags);                        \
+    mode = va_arg(rest, mode_t);                  \
+    va_end(rest);                                 \
+  }
+
+int open(const char *name, int flags, ...) {
+  MODE_OF(flags, mode)
+  return open_file(AT_FDCWD, name, flags, mode);
+}
+
+int openat(int folder, const char *name, int flags, ...) {
+  MODE_OF(flags, mode)
+  return open_file(folder, name, flags, mode);
+}
+
+int open64(const char *, int, ...) __attribute__((alias("open")));
+int openat64(int, const char *, int, ...) __attribute__((alias("openat")));
+
+int renameat2(int from_folder, const char *from, int to_folder, const char *to, unsigned flags) {
+  if (judge_at("rename", to_folder, to) == FAIL) return -1;
+  return syscall(SYS_renameat2, from_folder, from, to_folder, to, flags);
+}
+
+int renameat(int from_folder, const char *from, int to_folder, const char *to) {
+  return renameat2(from_folder, from, to_folder, to, 0);
+}
+
+int rename(const char *from, const char *to) { return renameat2(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+int linkat(int from_folder, const char *from, int to_folder, const char *to, int flags) {
+  if (judge_at("link", to_folder, to) == FAIL) return -1;
+  return syscall(SYS_linkat, from_folder, from, to_folder, to, flags);
+}
+
+int link(const char *from, const char *to) { return linkat(AT_FDCWD, from, AT_FDCWD, to, 0); }
+
+int unlinkat(int folder, const char *name, int flags) {
+  if (judge_at(flags & AT_REMOVEDIR ? "rmdir" : "unlink", folder, name) == FAIL) return -1;
+  return syscall(SYS_unlinkat, folder, name, flags);
+}
+
+int unlink(const char *name) { return unlinkat(AT_FDCWD, name, 0); }
+
+int rmdir(const char *name) { return unlinkat(AT_FDCWD, name, AT_REMOVEDIR); }
+
+int mkdirat(int folder, const char *name, mode_t mode) {
+  if (judge_at("mkdir", folder, name) == FAIL) return -1;
+  return syscall(SYS_mkdirat, folder, name, mode);
+}
+
+int mkdir(const char *name, mode_t mode) { return mkdirat(AT_FDCWD, name, mode); }
