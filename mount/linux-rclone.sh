@@ -1,0 +1,105 @@
+#!/bin/sh
+# Mounts a holdfast drive by rclone and FUSE, without root.
+#
+#   linux-rclone.sh mount URL WHERE     URL such as http://127.0.0.1:4918/home/
+#   linux-rclone.sh unmount WHERE       waits until everything saved has arrived
+#
+# rclone sends a file after it was closed, and an unmount does not wait for that: what is still to be sent stays in its
+# cache. So files are sent at once (--vfs-write-back 0), and unmounting here waits for the last of them first.
+set -eu
+
+. "$(dirname -- "$0")/linux-mount-table.sh"
+
+cache_root=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast
+
+usage() {
+  printf 'Usage: %s mount URL WHERE | unmount WHERE\n' "$0" >&2
+  exit 2
+}
+
+state_of() {
+  printf '%s/%s\n' "$cache_root" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"
+}
+
+check_tools() {
+  command -v rclone >/dev/null || fail 'rclone is not installed' 'apt install rclone fuse3'
+  fusermount=$(command -v fusermount3 || command -v fusermount) ||
+    fail 'fusermount is not installed' 'apt install fuse3'
+  [ -e /dev/fuse ] || fail 'this kernel has no /dev/fuse' 'sudo modprobe fuse'
+}
+
+# Whether files wait in the cache: rclone notes "Dirty": true beside each until the server has it.
+unsaved() {
+  grep -rqs '"Dirty": *true' "$state/cache/vfsMeta"
+}
+
+# Up to ten minutes, then it is the person's turn.
+wait_until_sent() {
+  rounds=0
+  while unsaved && [ $rounds -lt 1200 ]; do
+    [ $rounds -ne 2 ] || printf 'Waiting until everything saved has arrived\n'
+    sleep 0.5
+    rounds=$((rounds + 1))
+  done
+}
+
+forget_folder() {
+  [ ! -e "$state/made-folder" ] || rmdir "$where" 2>/dev/null || true
+}
+
+do_mount() {
+  url=$1
+  where=$2
+  state=$(state_of "$where")
+  require_free "$where"
+  require_server "$url"
+  printf 'Mounting %s at %s by rclone; cache and log in %s\n' "$url" "$where" "$state"
+  mkdir -p "$state"
+  chmod 0700 "$state"
+  : >"$state/rclone.conf"
+  if [ ! -d "$where" ]; then
+    mkdir -p "$where"
+    : >"$state/made-folder"
+  fi
+  # vendor owncloud: times of files are kept (X-OC-Mtime). The device name lets "holdfast unmount" find the mount.
+  if ! rclone --config "$state/rclone.conf" mount :webdav: "$where" \
+    --webdav-url "$url" --webdav-vendor owncloud --devname "$url" \
+    --vfs-cache-mode full --vfs-write-back 0s --cache-dir "$state/cache" \
+    --dir-cache-time 5s --attr-timeout 1s --timeout 60s \
+    --log-file "$state/rclone.log" --daemon --daemon-wait 30s; then
+    forget_folder
+    fail "$url could not be mounted" "see $state/rclone.log"
+  fi
+  printf "Mounted. To undo: %s unmount '%s'\n" "$0" "$where"
+}
+
+do_unmount() {
+  where=$1
+  state=$(state_of "$where")
+  [ "$(mount_types "$where")" = fuse.rclone ] || fail "no rclone mount is at $where" 'nothing is to be done'
+  printf 'Unmounting %s\n' "$where"
+  wait_until_sent
+  "$fusermount" -u "$where" || fail "$where is in use" 'close the programs and shells that work in it, then try again'
+  forget_folder
+  if unsaved; then
+    fail "some files never reached the server; they are kept in $state/cache" \
+      'start the server and mount at the same place again: they are sent then'
+  fi
+  rm -rf "$state"
+  printf 'Unmounted.\n'
+}
+
+[ $# -ge 2 ] || usage
+case $1 in
+  mount)
+    [ $# -eq 3 ] || usage
+    check_tools
+    do_mount "$2" "$(absolute "$3")"
+    ;;
+  unmount)
+    [ $# -eq 2 ] || usage
+    check_tools
+    do_unmount "$(absolute "$2")"
+    ;;
+  *) usage ;;
+esac
