@@ -2,8 +2,11 @@
 import type { ChunkId, NodeId, SegmentId } from '../core/ids.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 
-/** Small chunks share one segment (one fsync for many files); bulk chunks spread over several. */
-export type Lane = 'small' | 'bulk';
+/**
+ * Small chunks share one segment (one fsync for many files); bulk chunks spread over several; what the cleaner moves
+ * goes to one of its own, the only one that may use the nodes' reserve.
+ */
+export type Lane = 'small' | 'bulk' | 'clean';
 
 export interface AppendedChunk {
   readonly place: ChunkPlace;
@@ -42,4 +45,15 @@ export interface BadCopy {
   readonly segment: SegmentId;
   readonly node: NodeId;
   readonly problem: 'missing' | 'damaged' | 'short' | 'io';
+}
+
+/** An open segment, for status and for those who must not touch it. */
+export interface OpenSegmentStatus {
+  readonly segment: SegmentId;
+  readonly lane: Lane;
+  readonly nodes: readonly NodeId[];
+  readonly lengthBytes: number;
+  /** Durable on every node that still counts; 0 when there is none. */
+  readonly durableBytes: number;
+  readonly sealing: boolean;
 }

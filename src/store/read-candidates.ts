@@ -1,0 +1,66 @@
+/** The order in which replicas are asked. */
+import type { NodeId } from '../core/ids.js';
+import { isReadable, type NodeState } from '../node/node-state.js';
+import type { FailedCopy } from './bad-copy.js';
+import type { StoreNode } from './store-node.js';
+
+export interface Candidates {
+  readonly nodes: readonly StoreNode[];
+  /** Replicas that cannot be asked now, or never again. */
+  readonly absent: readonly FailedCopy[];
+}
+
+const rank: Record<NodeState, number> = {
+  online: 0,
+  full: 1,
+  'read-only': 1,
+  returning: 2,
+  suspect: 3,
+  offline: 4,
+  foreign: 4,
+  retired: 4,
+};
+
+/**
+ * By state, then by latency in powers of two, then spread by `spreadKey`: the same key always asks the same node
+ * first (whose system has it cached), different keys different ones.
+ */
+export function orderCandidates(
+  replicas: readonly NodeId[],
+  known: readonly StoreNode[],
+  spreadKey: string,
+): Candidates {
+  const nodes: StoreNode[] = [];
+  const absent: FailedCopy[] = [];
+  for (const id of new Set(replicas)) {
+    const node = known.find((candidate) => candidate.id === id);
+    if (node && isReadable(node.state)) nodes.push(node);
+    else absent.push(absence(id, node));
+  }
+  const spread = new Map(nodes.map(({ id }) => [id, spreadHash(`${spreadKey}/${id}`)]));
+  nodes.sort(
+    (a, b) =>
+      rank[a.state] - rank[b.state] ||
+      latencyClass(a) - latencyClass(b) ||
+      spread.get(a.id)! - spread.get(b.id)! ||
+      (a.id < b.id ? -1 : 1),
+  );
+  return { nodes, absent };
+}
+
+function absence(node: NodeId, known: StoreNode | undefined): FailedCopy {
+  if (!known || known.state === 'retired') return { node, problem: 'retired', message: 'the node was given up' };
+  return { node, problem: 'unreachable', message: `the node is ${known.state}` };
+}
+
+/** Below a millisecond all are alike. */
+function latencyClass({ latencyMs }: StoreNode): number {
+  return latencyMs <= 1 ? 0 : Math.ceil(Math.log2(latencyMs));
+}
+
+/** FNV-1a over a short key: cheap, and good enough to spread. */
+function spreadHash(key: string): number {
+  let hash = 0x811c9dc5;
+  for (let index = 0; index < key.length; index += 1) hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193);
+  return hash >>> 0;
+}

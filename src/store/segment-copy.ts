@@ -1,0 +1,83 @@
+/**
+ * Healing and scrubbing of one replica: copy a segment to a node from verified sources, and read one replica to see
+ * whether it is good. Neither knows the index; the caller records the result.
+ */
+import { createHash, type Hash } from 'node:crypto';
+import { DriveError } from '../core/errors.js';
+import type { SegmentId } from '../core/ids.js';
+import { segmentFileName } from '../segment/segment-id.js';
+import { problemOf } from './bad-copy.js';
+import type { StoreNode } from './store-node.js';
+import type { BadCopy } from './store-types.js';
+import { verifiedPieces } from './verified-pieces.js';
+
+export interface SegmentToCheck {
+  readonly segment: SegmentId;
+  /** Of its seal. */
+  readonly lengthBytes: number;
+  /** Hex SHA-256 of its seal; null when not known. */
+  readonly hash: string | null;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the length of each piece read; resolves when the next one may be read. */
+  readonly pace?: ((bytes: number) => Promise<void>) | undefined;
+}
+
+export interface SegmentCopyOptions extends SegmentToCheck {
+  /** In the order in which they are asked. */
+  readonly from: readonly Pick<StoreNode, 'store'>[];
+  readonly to: Pick<StoreNode, 'store'>;
+  /** A source that did not verify, once for each. */
+  readonly onBadCopy?: ((copy: BadCopy) => void) | undefined;
+}
+
+/**
+ * Writes the whole segment to `to` (temporary file, renamed over what is there) and returns its length. Each record is
+ * verified on its way, taken from another source where one does not verify, and the whole compared with `hash` before
+ * the rename: what does not verify is never put. DAMAGED, UNAVAILABLE (`details.copies`), ABORTED, and the errors of
+ * the target.
+ */
+export async function copySegment(options: SegmentCopyOptions): Promise<number> {
+  const { segment, lengthBytes, hash, from, to, onBadCopy, signal, pace } = options;
+  const sources = from.map(({ store }) => store);
+  const pieces = verifiedPieces({ segment, lengthBytes, sources, onBadCopy, signal });
+  await to.store.put('segments', segmentFileName(segment), checked(pieces, { segment, hash, pace }));
+  return lengthBytes;
+}
+
+/**
+ * Reads all of one replica. Throws when nothing can be said about it: UNAVAILABLE when its node cannot be read,
+ * ABORTED. A file longer than the segment is good: what lies behind its length does not count.
+ */
+export async function verifyReplica(
+  options: SegmentToCheck & { readonly node: Pick<StoreNode, 'store'> },
+): Promise<'good' | 'missing' | 'damaged' | 'short'> {
+  const { segment, lengthBytes, hash, node, signal, pace } = options;
+  const problems: BadCopy['problem'][] = [];
+  const onBadCopy = ({ problem }: BadCopy) => problems.push(problem);
+  const pieces = verifiedPieces({ segment, lengthBytes, sources: [node.store], onBadCopy, signal });
+  try {
+    for await (const _ of checked(pieces, { segment, hash, pace }));
+    return 'good';
+  } catch (error) {
+    const problem = problems[0] ?? problemOf(error);
+    if (problem === undefined) throw error;
+    // A sector that cannot be read is as lost as one that reads wrong.
+    return problem === 'io' ? 'damaged' : problem;
+  }
+}
+
+/** The same pieces; after the last one throws CORRUPT when all together are not what the seal says. */
+async function* checked(
+  pieces: AsyncIterable<Buffer>,
+  { segment, hash, pace }: Pick<SegmentToCheck, 'segment' | 'hash' | 'pace'>,
+): AsyncGenerator<Buffer, void> {
+  const sum: Hash | undefined = hash === null ? undefined : createHash('sha256');
+  for await (const piece of pieces) {
+    sum?.update(piece);
+    yield piece;
+    await pace?.(piece.length);
+  }
+  if (sum && sum.digest('hex') !== hash) {
+    throw new DriveError('CORRUPT', { message: 'the segment does not match its seal', details: { segment } });
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * Hashes segments off the main thread: a worker that is sent one piece, and the next one when it has done with it. So
+ * at most one piece is on its way, and one segment is hashed at a time. The thread is started when first needed.
+ */
+import { Worker } from 'node:worker_threads';
+import { DriveError } from '../core/errors.js';
+import { Mutex } from '../core/mutex.js';
+
+/** Smaller buffers may share their memory with others (Node's pool): they are copied instead of moved. */
+const leastMovedBytes = 64 * 1024;
+
+export class SegmentHasher {
+  readonly #turns = new Mutex();
+  #thread: HashThread | undefined;
+  #closed = false;
+
+  /**
+   * Hex SHA-256 of the pieces, which are consumed: their memory moves to the thread. Rejects as `pieces` does; CLOSED;
+   * INTERNAL when the thread died.
+   */
+  hash(pieces: AsyncIterable<Buffer>): Promise<string> {
+    return this.#turns.run(async () => {
+      if (this.#closed) throw new DriveError('CLOSED');
+      this.#thread ??= new HashThread();
+      const thread = this.#thread;
+      try {
+        for await (const piece of pieces) await thread.ask(piece);
+        return await thread.ask(null);
+      } catch (error) {
+        // Its hash holds a part of this segment.
+        this.#thread = undefined;
+        await thread.close();
+        throw error;
+      }
+    });
+  }
+
+  /** Waits for the hash under way; idempotent. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#turns.run(() => this.#thread?.close());
+  }
+}
+
+class HashThread {
+  readonly #worker = new Worker(new URL('./hash-worker.js', import.meta.url));
+  #answer: { readonly resolve: (digest: string) => void; readonly reject: (error: unknown) => void } | undefined;
+
+  constructor() {
+    this.#worker.on('message', (digest: string) => {
+      // Idle, the thread shall not keep the process alive.
+      this.#worker.unref();
+      this.#answer?.resolve(digest);
+    });
+    this.#worker.on('error', (error) => this.#answer?.reject(error));
+    this.#worker.on('exit', () => this.#answer?.reject(new DriveError('INTERNAL', { message: 'hash thread ended' })));
+  }
+
+  /** Adds a piece, or with null asks for the digest of all since the last digest. One at a time. */
+  ask(piece: Buffer | null): Promise<string> {
+    return new Promise((resolve, reject) => {
+      this.#answer = { resolve, reject };
+      this.#worker.ref();
+      const isOwned = piece && piece.byteOffset === 0 && piece.length >= leastMovedBytes;
+      this.#worker.postMessage(piece, isOwned ? [piece.buffer as ArrayBuffer] : []);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Ends a segment for good: footer when all its replicas are good, fsync, close, hash of what was verified record by
+ * record. Then the caller is told, first the seal and then the copies that must be healed.
+ */
+import type { SegmentId } from '../core/ids.js';
+import type { OpenSegment } from './open-segment.js';
+import { SegmentHasher } from './segment-hasher.js';
+import type { SegmentReplica } from './segment-replica.js';
+import type { BadCopy, SealedSegment } from './store-types.js';
+import { verifiedPieces } from './verified-pieces.js';
+
+export interface SegmentSealerOptions {
+  readonly onSealed: (sealed: SealedSegment) => void;
+  readonly onBadCopy: (copy: BadCopy) => void;
+}
+
+export class SegmentSealer {
+  readonly #options: SegmentSealerOptions;
+  readonly #hasher = new SegmentHasher();
+  readonly #running = new Map<SegmentId, Promise<void>>();
+
+  constructor(options: SegmentSealerOptions) {
+    this.#options = options;
+  }
+
+  isSealing(segment: SegmentId): boolean {
+    return this.#running.has(segment);
+  }
+
+  /** Once for each segment; never rejects: a segment that cannot be read back is sealed without a hash. */
+  seal(segment: OpenSegment): Promise<void> {
+    let sealing = this.#running.get(segment.id);
+    if (!sealing) {
+      sealing = this.#seal(segment).finally(() => this.#running.delete(segment.id));
+      this.#running.set(segment.id, sealing);
+    }
+    return sealing;
+  }
+
+  /** Waits for what is being sealed; idempotent. */
+  async close(): Promise<void> {
+    await Promise.all(this.#running.values());
+    await this.#hasher.close();
+  }
+
+  async #seal(segment: OpenSegment): Promise<void> {
+    segment.endAppends();
+    await segment.settled();
+    if (segment.isWhole) await segment.appendFooter();
+    await segment.settled();
+    await Promise.all(segment.replicas.map((replica) => replica.sync()));
+    await Promise.all(segment.replicas.map((replica) => replica.finish()));
+    segment.dropPlaces();
+    const { lengthBytes } = segment;
+    const kept = wholeReplicas(segment, lengthBytes);
+    const badCopies: BadCopy[] = [];
+    for (const replica of segment.replicas) {
+      const problem = replica.isTrusted ? 'short' : 'io';
+      if (!replica.isTrusted || replica.writtenBytes < lengthBytes) badCopies.push(badCopy(segment, replica, problem));
+    }
+    const hash = await this.#hash(segment, lengthBytes, kept, badCopies);
+    const damaged = new Set(badCopies.filter(({ problem }) => problem !== 'io').map(({ node }) => node));
+    const nodes = kept.map(({ node }) => node).filter((node) => !damaged.has(node));
+    this.#options.onSealed({ segment: segment.id, lengthBytes, hash, nodes });
+    for (const copy of badCopies) this.#options.onBadCopy(copy);
+  }
+
+  async #hash(
+    segment: OpenSegment,
+    lengthBytes: number,
+    kept: readonly SegmentReplica[],
+    badCopies: BadCopy[],
+  ): Promise<string | null> {
+    // A replica that failed is not asked: after a failed fsync its pages may say what its disk does not hold.
+    const sources = kept.filter(({ isTrusted }) => isTrusted).map(({ store }) => store);
+    if (lengthBytes === 0 || sources.length === 0) return null;
+    const onBadCopy = (copy: BadCopy) => badCopies.push(copy);
+    try {
+      return await this.#hasher.hash(verifiedPieces({ segment: segment.id, lengthBytes, sources, onBadCopy }));
+    } catch {
+      // What could not be read is told as bad copies; a seal without a hash is a seal all the same.
+      return null;
+    }
+  }
+}
+
+/** Those that hold all of it durably: trusted ones, or if there is none, those that did before they failed. */
+function wholeReplicas({ replicas }: OpenSegment, lengthBytes: number): SegmentReplica[] {
+  const whole = replicas.filter(({ durableBytes }) => durableBytes >= lengthBytes && durableBytes > 0);
+  const trusted = whole.filter(({ isTrusted }) => isTrusted);
+  return trusted.length > 0 ? trusted : whole;
+}
+
+function badCopy(segment: OpenSegment, { node }: SegmentReplica, problem: BadCopy['problem']): BadCopy {
+  return { segment: segment.id, node, problem };
+}

@@ -1,0 +1,25 @@
+/** A node as the store needs it: told by the caller, read anew at each decision. node/node.ts fits it structurally. */
+import type { SpaceInfo } from '../core/file-io.js';
+import type { NodeId } from '../core/ids.js';
+import type { NodeState } from '../node/node-state.js';
+import { isWritable } from '../node/node-state.js';
+import type { NodeStore } from '../node/node-store.js';
+
+export interface StoreNode {
+  readonly id: NodeId;
+  /** Failure group: what can be lost at once. */
+  readonly group: string;
+  /** Share of the data, relative to the other nodes; above 0. */
+  readonly weight: number;
+  readonly state: NodeState;
+  readonly role: 'active' | 'draining' | 'retired';
+  readonly store: NodeStore;
+  /** As of the last probe; undefined before the first. */
+  readonly space: SpaceInfo | undefined;
+  /** Usual latency of a read, smoothed; 0 while unknown. */
+  readonly latencyMs: number;
+}
+
+/** Whether new data may go there: the node takes writes, and is not being emptied. */
+export const takesNewData = (node: StoreNode): boolean =>
+  isWritable(node.state) && node.role === 'active' && node.store.canAppend;
