@@ -1,0 +1,41 @@
+/** Reading small request bodies, and getting rid of unwanted ones without hurting the connection. */
+import type { IncomingMessage } from 'node:http';
+import { DriveError } from '../core/errors.js';
+import { refusal } from './status.js';
+
+/** Whether the request announces a body at all. */
+export function hasBody(request: IncomingMessage): boolean {
+  return request.headers['transfer-encoding'] !== undefined || contentLength(request) > 0;
+}
+
+/** 0 when absent; Node has refused anything that is not a number. */
+export function contentLength(request: IncomingMessage): number {
+  return Number(request.headers['content-length'] ?? 0);
+}
+
+/** The whole body. 413 above `limitBytes`, INCOMPLETE_BODY when the sender leaves. */
+export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  if (contentLength(request) > limitBytes) throw tooLarge(limitBytes);
+  const parts: Buffer[] = [];
+  let length = 0;
+  for await (const part of bodyOf(request)) {
+    length += part.length;
+    if (length > limitBytes) throw tooLarge(limitBytes);
+    parts.push(part);
+  }
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+}
+
+/** The body's buffers. Leaving early keeps the connection open, so that an answer can still be sent. */
+export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
+  try {
+    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+  } catch (cause) {
+    throw new DriveError('INCOMPLETE_BODY', { cause });
+  }
+  if (!request.complete) throw new DriveError('INCOMPLETE_BODY');
+}
+
+function tooLarge(limitBytes: number): DriveError {
+  return refusal(413, `a body of this request may have at most ${limitBytes} bytes`);
+}

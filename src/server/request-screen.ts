@@ -1,0 +1,80 @@
+/**
+ * What is refused before anything looks at the request's meaning: framing that two parties could read differently,
+ * paths that are no paths, names of hosts that are not ours, and web pages of other origins.
+ */
+import type { IncomingMessage } from 'node:http';
+import { contentLength } from '../http/body.js';
+import { limits } from '../http/limits.js';
+import { refusal } from '../http/status.js';
+import { decodeTargetPath, type TargetPath } from '../http/target-path.js';
+import { hostnameOf } from '../webdav/hrefs.js';
+
+const reads: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
+const absoluteForm = /^https?:\/\/([^/?#]+)(\/[^?#]*)?(?:\?[^#]*)?$/i;
+
+export type OwnHost = (hostname: string) => boolean;
+
+/** The request's path. Throws what the request is to be refused with. */
+export function screenRequest(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {
+  screenFraming(request);
+  screenHost(request, isOwnHost);
+  screenOrigin(request);
+  return readTarget(request, isOwnHost);
+}
+
+function screenFraming(request: IncomingMessage): void {
+  const { headers, httpVersionMajor, httpVersionMinor, method = '' } = request;
+  if (request.rawHeaders.length / 2 > limits.headerLines) throw refusal(431, 'the request has too many header lines');
+  if (httpVersionMajor !== 1 || (httpVersionMinor === 0 && !reads.has(method))) {
+    throw refusal(505, 'HTTP/1.1 is needed for this');
+  }
+  const coding = headers['transfer-encoding'];
+  if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
+    throw refusal(501, 'no transfer coding but chunked is known here');
+  }
+  if (method !== 'PUT' && contentLength(request) > limits.xmlBytes) throw refusal(413, 'the body is too large');
+}
+
+function screenHost(request: IncomingMessage, isOwnHost: OwnHost): void {
+  let lines = 0;
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    const name = request.rawHeaders[index]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') lines += 1;
+  }
+  if (lines !== 1) throw refusal(400, 'a request has one Host header');
+  if (!isOwnHost(hostnameOf(request.headers.host!))) throw refusal(421, 'this host name is not served here');
+}
+
+/** Following a link is harmless; everything else that another site's page starts is not. */
+function screenOrigin({ headers, method }: IncomingMessage): void {
+  const { origin } = headers;
+  const site = headers['sec-fetch-site'];
+  const foreignOrigin = origin !== undefined && hostOfOrigin(origin) !== headers.host?.toLowerCase();
+  const foreignSite = site === 'cross-site' || site === 'same-site';
+  if (!foreignOrigin && !foreignSite) return;
+  const navigates = (method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate';
+  if (foreignOrigin || !navigates) throw refusal(403, 'requests of other web sites are refused');
+}
+
+function hostOfOrigin(origin: string): string | undefined {
+  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase();
+}
+
+function readTarget(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {
+  const url = request.url ?? '';
+  if (url === '*') {
+    if (request.method !== 'OPTIONS') throw refusal(400, 'only OPTIONS is about the whole server');
+    return { names: [], trailingSlash: true };
+  }
+  if (!url.startsWith('/')) {
+    const match = absoluteForm.exec(url);
+    if (!match) throw refusal(400, 'the request target is not valid');
+    if (!isOwnHost(hostnameOf(match[1]!))) throw refusal(421, 'this host name is not served here');
+    return decodeTargetPath(match[2] ?? '/');
+  }
+  const query = url.indexOf('?');
+  // A name with a question mark that was not encoded: better no answer than the deletion of something else.
+  if (query >= 0 && !reads.has(request.method ?? ''))
+    throw refusal(400, 'a request that changes something has no query');
+  return decodeTargetPath(query < 0 ? url : url.slice(0, query));
+}

@@ -1,0 +1,67 @@
+/** Writing XML: escaping, and elements of requests written out again so that they stand on their own. */
+import { type XmlElement, xmlNamespace } from './xml-reader.js';
+
+export const xmlDeclaration = '<?xml version="1.0" encoding="utf-8"?>';
+export const xmlContentType = 'application/xml; charset="utf-8"';
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what XML forbids
+const special = /[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+const escapes: ReadonlyMap<string, string> = new Map([
+  ['&', '&amp;'],
+  ['<', '&lt;'],
+  ['>', '&gt;'],
+  ['"', '&quot;'],
+  ['\r', '&#13;'],
+]);
+
+/** For text and for attribute values in double quotes. What XML cannot carry at all becomes U+FFFD. */
+export function escapeXml(text: string): string {
+  return text.replace(special, (character) => escapes.get(character) ?? '\ufffd');
+}
+
+/** An empty element of any namespace, for documents that declare `D:` at their root. `Z` is what Windows uses itself. */
+export function emptyElement(namespace: string, name: string): string {
+  if (namespace === 'DAV:') return `<D:${name}/>`;
+  return namespace === '' ? `<${name} xmlns=""/>` : `<Z:${name} xmlns:Z="${escapeXml(namespace)}"/>`;
+}
+
+/**
+ * The element with every namespace it uses declared on the spot and its language kept (RFC 4918 section 4.3): it can
+ * be put into any other document.
+ */
+export function standaloneXml(element: XmlElement): string {
+  const hasLanguage = element.attributes.some(({ namespace, name }) => namespace === xmlNamespace && name === 'lang');
+  const extra = element.language === '' || hasLanguage ? '' : ` xml:lang="${escapeXml(element.language)}"`;
+  return write(element, new Map([['xml', xmlNamespace]]), extra);
+}
+
+export function innerXml(element: XmlElement): string {
+  return element.children
+    .map((child) => (typeof child === 'string' ? escapeXml(child) : standaloneXml(child)))
+    .join('');
+}
+
+function write(element: XmlElement, outer: ReadonlyMap<string, string>, extra: string): string {
+  const scope = new Map(outer);
+  let attributes = declaration(element.prefix, element.namespace, scope) + extra;
+  for (const { prefix, namespace, name, value } of element.attributes) {
+    if (prefix !== '') attributes += declaration(prefix, namespace, scope);
+    attributes += ` ${qualified(prefix, name)}="${escapeXml(value)}"`;
+  }
+  const tag = qualified(element.prefix, element.name);
+  if (element.children.length === 0) return `<${tag}${attributes}/>`;
+  const inside = element.children.map((child) =>
+    typeof child === 'string' ? escapeXml(child) : write(child, scope, ''),
+  );
+  return `<${tag}${attributes}>${inside.join('')}</${tag}>`;
+}
+
+function declaration(prefix: string, namespace: string, scope: Map<string, string>): string {
+  if ((scope.get(prefix) ?? '') === namespace) return '';
+  scope.set(prefix, namespace);
+  return ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}="${escapeXml(namespace)}"`;
+}
+
+function qualified(prefix: string, name: string): string {
+  return prefix === '' ? name : `${prefix}:${name}`;
+}
