@@ -1,0 +1,39 @@
+/** What background work needs of the engine; volume/engine.ts gives it. Workers never hold on to more than this. */
+import type { Clock } from '../core/clock.js';
+import type { SegmentId } from '../core/ids.js';
+import type { SafetyParameters } from '../core/safety-parameters.js';
+import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
+import type { ContentId } from '../meta/operations.js';
+import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
+import type { SegmentStore } from '../store/segment-store.js';
+import type { StoreNode } from '../store/store-node.js';
+import type { AppendedChunk, ReadTarget } from '../store/store-types.js';
+
+export interface MaintenanceNode extends StoreNode {
+  readonly label: string;
+  /** Milliseconds since 1970 at which its state began. */
+  readonly since: number;
+}
+
+export interface MaintenanceHost {
+  readonly reader: MetaReader;
+  readonly segments: SegmentStore;
+  readonly replicas: number;
+  readonly safety: SafetyParameters;
+  readonly clock: Clock;
+  nodes(): readonly MaintenanceNode[];
+  /** Open for writing, pinned by a reader or an upload, or being copied right now. */
+  isInUse(segment: SegmentId): boolean;
+  /** Keeps other workers away from a segment until the function returned is called. */
+  occupy(segment: SegmentId): () => void;
+  /** Reads a chunk, verified, from any good copy. */
+  readChunk(target: ReadTarget, signal: AbortSignal): Promise<Buffer>;
+  /** Contents that a reader has open. */
+  pinnedContents(): ContentId[];
+  /** Journaled and durable when it resolves. */
+  submit(request: ChangeRequest, chunks?: readonly AppendedChunk[]): Promise<ChangeResult>;
+  /** Local knowledge (replica states, places), between two batches. */
+  withWriter<T>(work: (writer: MetaWriter) => Promise<T>): Promise<T>;
+  /** Anything a person should know: one sentence. */
+  report(level: 'info' | 'warning' | 'error', message: string): void;
+}

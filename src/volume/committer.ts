@@ -1,0 +1,281 @@
+/**
+ * The committer: one batch is one index transaction, one journal record and one round of fsync. While one batch is
+ * made durable the next gathers.
+ *
+ * A batch's life: prepare (validate and apply inside an open transaction) -> sync the data and append the journal on
+ * the write set, in parallel -> commit -> answer every request of it, refusals included. The first journal byte that
+ * leaves is the point of no return: before it a failure rolls back; after it the batch goes forward on the members
+ * that stay (then a new epoch is durable before anything is acknowledged), or a new epoch ends it before it.
+ */
+import type { Clock } from '../core/clock.js';
+import { asDriveError, DriveError } from '../core/errors.js';
+import type { EpochId, NodeId, SegmentId } from '../core/ids.js';
+import { Mutex } from '../core/mutex.js';
+import type { Random } from '../core/random.js';
+import type { BatchIdentity, MetaWriter, Prepared } from '../meta/meta-store.js';
+import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
+import type { Tip } from '../meta/rows.js';
+import { encodeBatch } from '../segment/journal-batch.js';
+import type { AppendedChunk } from '../store/store-types.js';
+import type { DataCopies, DurableData } from './data-copies.js';
+import { writeEpoch } from './epoch-writer.js';
+import { chooseMembers, type WriteSet } from './write-set.js';
+
+/** Bounds of one batch: what a client waits for behind it. */
+const batchRequestLimit = 256;
+/** Bounds of the queue: past it requests wait for room. */
+const queueLimit = 4096;
+
+interface Job {
+  readonly request: ChangeRequest;
+  readonly chunks: readonly AppendedChunk[];
+  readonly resolve: (result: ChangeResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export interface CommitterOptions {
+  readonly writer: MetaWriter;
+  readonly data: DataCopies;
+  readonly writeSet: WriteSet;
+  readonly tip: Tip;
+  readonly copies: () => number;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Called once when nothing more can be committed: the engine must be reopened. */
+  readonly onBroken: (error: DriveError) => void;
+  /** After each commit, with the batch. */
+  readonly onCommitted?: (batch: BatchIdentity) => void;
+  readonly onEpoch?: (epoch: EpochId, members: readonly NodeId[]) => void;
+}
+
+type Data = readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
+
+export class Committer {
+  private readonly options: CommitterOptions;
+  private readonly queue: Job[] = [];
+  private readonly writerMutex = new Mutex();
+  private tip: Tip;
+  private nextSequence: number;
+  private running: Promise<void> | undefined;
+  private broken: DriveError | undefined;
+  private closed = false;
+  /** Segments named by a repaired batch only in the index; the next batch journals them. */
+  private unjournaledData: Data = [];
+
+  constructor(options: CommitterOptions) {
+    this.options = options;
+    this.tip = options.tip;
+    this.nextSequence = options.tip.sequence + 1;
+  }
+
+  get currentTip(): Tip {
+    return this.tip;
+  }
+
+  /**
+   * Resolves when the request is durable and visible, with its result; rejects with the error of its validation, or
+   * UNAVAILABLE when the outcome is unknown. `chunks`: what the request refers to and is not committed yet.
+   */
+  submit(request: ChangeRequest, chunks: readonly AppendedChunk[] = []): Promise<ChangeResult> {
+    if (this.closed) return Promise.reject(new DriveError('CLOSED'));
+    if (this.broken) return Promise.reject(this.broken);
+    if (this.queue.length >= queueLimit) {
+      return Promise.reject(new DriveError('LIMIT_EXCEEDED', { message: 'too many changes are waiting' }));
+    }
+    return new Promise((resolve, reject) => {
+      this.queue.push({ request, chunks, resolve, reject });
+      this.running ??= this.run();
+    });
+  }
+
+  /** Writes of local knowledge (replica states, places, positions) between two batches. */
+  withWriter<T>(work: (writer: MetaWriter) => Promise<T>): Promise<T> {
+    if (this.broken) return Promise.reject(this.broken);
+    return this.writerMutex.run(() => work(this.options.writer));
+  }
+
+  /** Between two batches: `work` sees no batch in flight; used to admit a node whose journal was just made current. */
+  quiesced<T>(work: () => Promise<T>): Promise<T> {
+    return this.writerMutex.run(work);
+  }
+
+  /** A new epoch with the best members there are now; for a node that left or returned. Does nothing when nothing changes. */
+  async refreshMembers(): Promise<void> {
+    await this.writerMutex.run(async () => {
+      if (this.broken || this.closed) return;
+      const current = await this.options.writeSet.currentAt(this.tip.sequence);
+      const members = chooseMembers(current, this.options.copies(), this.options.writeSet.members);
+      const before = this.options.writeSet.members;
+      const same = members.length === before.length && members.every((member) => before.includes(member));
+      if (same || members.length === 0) return;
+      await this.startEpoch(this.tip);
+    });
+  }
+
+  /** Drains what was submitted, then refuses everything. */
+  async close(): Promise<void> {
+    this.closed = true;
+    while (this.running) await this.running;
+    await this.writerMutex.run(async () => undefined);
+  }
+
+  private async run(): Promise<void> {
+    // One turn of the event loop lets requests that arrived together share a batch.
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.queue.length > 0 && !this.broken) {
+      const jobs = this.queue.splice(0, batchRequestLimit);
+      await this.writerMutex.run(async () => {
+        try {
+          await this.runBatch(jobs);
+        } catch (error) {
+          this.break(error, jobs);
+        }
+      });
+    }
+    this.running = undefined;
+  }
+
+  private async runBatch(jobs: readonly Job[]): Promise<void> {
+    const { writer, data, writeSet } = this.options;
+    if (this.broken) throw this.broken;
+    const chunks = jobs.flatMap((job) => job.chunks);
+    const segments = mergeData([...this.unjournaledData, ...dataOf(chunks)]);
+    const prepared = await this.prepare(jobs, segments);
+    if (prepared.operations.length === 0) {
+      await writer.commit({ batch: null, places: [], data: [] });
+      answer(jobs, prepared);
+      return;
+    }
+    const batch = this.encode(prepared.operations);
+    const [durable, journaled] = await Promise.all([
+      data.makeDurable(chunks),
+      writeSet.append(writeSet.members, batch),
+    ]);
+    if (durable.lost.size > 0) {
+      await this.abandon(jobs, durable);
+      return;
+    }
+    const holders = journaled.acknowledged.length > 0 ? journaled.acknowledged : await this.goForward(batch);
+    if (holders.length === 0) {
+      throw new DriveError('UNAVAILABLE', {
+        message: 'no disk took the change; whether it survives is decided when a disk is back',
+        hint: 'plug in a disk of this volume',
+      });
+    }
+    await writer.commit({ batch, places: durable.places, data: durable.repairedData });
+    this.unjournaledData = durable.repairedData;
+    this.committed(batch);
+    writeSet.follow(batch, [...holders, ...writeSet.members]);
+    if (journaled.failed.length > 0) await this.startEpoch(this.tip);
+    answer(jobs, prepared);
+  }
+
+  private async prepare(jobs: readonly Job[], data: Data): Promise<Prepared> {
+    const { writer } = this.options;
+    return writer.prepare({ sequence: this.nextSequence, requests: jobs.map((job) => job.request), data });
+  }
+
+  /** Takes the next number; it is never used again, whatever becomes of the batch. */
+  private encode(operations: Buffer): BatchIdentity {
+    const { writeSet } = this.options;
+    const sequence = this.nextSequence++;
+    const { bytes, hash } = encodeBatch({
+      sequence,
+      previousSequence: this.tip.sequence,
+      previousHash: this.tip.hash,
+      epoch: this.tip.epoch,
+      writer: writeSet.writerId,
+      isEpoch: false,
+      operations,
+    });
+    return { sequence, hash, epoch: this.tip.epoch, bytes };
+  }
+
+  private committed(batch: BatchIdentity): void {
+    this.tip = { sequence: batch.sequence, hash: batch.hash, epoch: batch.epoch };
+    this.options.onCommitted?.(batch);
+  }
+
+  /** Every member failed: followers that hold everything before take the batch, so that a new epoch can stand on it. */
+  private async goForward(batch: BatchIdentity): Promise<readonly NodeId[]> {
+    const { writeSet } = this.options;
+    const followers = await writeSet.currentAt(this.tip.sequence);
+    const report = await writeSet.append(
+      followers.map((node) => node.id),
+      batch,
+    );
+    return report.acknowledged;
+  }
+
+  /**
+   * Some chunks could not be made durable anywhere, but the batch's journal record may be out: a new epoch ends the
+   * history before it. The requests whose own chunks are safe go again; the others fail.
+   */
+  private async abandon(jobs: readonly Job[], durable: DurableData): Promise<void> {
+    await this.options.writer.abort();
+    for (const node of this.options.writeSet.members) {
+      // Their journals hold the abandoned batch: they stand at the tip again once the new epoch is written behind it.
+      this.options.writeSet.rewind(node, this.tip.sequence);
+    }
+    await this.startEpoch(this.tip);
+    const again: Job[] = [];
+    for (const job of jobs) {
+      if (job.chunks.some((chunk) => durable.lost.has(chunk.place.chunk))) job.reject(durable.error);
+      else again.push(job);
+    }
+    this.queue.unshift(...again);
+  }
+
+  /** The new epoch is durable on all its members and in the index when this resolves. Throws when no node can take it. */
+  private async startEpoch(last: Tip): Promise<void> {
+    const { writer, writeSet, copies, clock, random } = this.options;
+    // The number in between may lie in the journal of a node that left, in a batch that was never acknowledged.
+    const sequence = this.nextSequence + 1;
+    const { batch, members } = await writeEpoch({
+      writer,
+      writeSet,
+      replicas: copies(),
+      clock,
+      random,
+      last,
+      parent: last.epoch,
+      sequence,
+    });
+    this.nextSequence = batch.sequence + 1;
+    this.committed(batch);
+    this.options.onEpoch?.(batch.epoch, members);
+  }
+
+  private break(error: unknown, jobs: readonly Job[]): void {
+    const cause = asDriveError(error);
+    this.broken ??= new DriveError('UNAVAILABLE', {
+      message: `the volume stopped taking changes: ${cause.message}`,
+      cause: error,
+      hint: cause.hint,
+    });
+    for (const job of [...jobs, ...this.queue.splice(0)]) job.reject(this.broken);
+    this.options.onBroken(this.broken);
+  }
+}
+
+function answer(jobs: readonly Job[], prepared: Prepared): void {
+  jobs.forEach((job, index) => {
+    const outcome = prepared.outcomes[index]!;
+    if (outcome.ok) job.resolve(outcome.result);
+    else job.reject(DriveError.fromData(outcome.error));
+  });
+}
+
+function dataOf(chunks: readonly AppendedChunk[]): Data {
+  return chunks.map((chunk) => ({ id: chunk.place.segment, nodes: chunk.nodes }));
+}
+
+function mergeData(data: Data): Data {
+  const nodesOf = new Map<SegmentId, Set<NodeId>>();
+  for (const { id, nodes } of data) {
+    const known = nodesOf.get(id) ?? new Set<NodeId>();
+    for (const node of nodes) known.add(node);
+    nodesOf.set(id, known);
+  }
+  return [...nodesOf].map(([id, nodes]) => ({ id, nodes: [...nodes] }));
+}

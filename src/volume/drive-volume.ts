@@ -1,0 +1,204 @@
+/**
+ * The Volume that the protocol layers talk to: names and listings from the index, bytes from the nodes, changes
+ * through the committer. It holds no state of its own; the engine below is replaced when the history has to be
+ * reopened, and a change that never reached the old one is tried again on the new one for a bounded time.
+ */
+import type { Clock } from '../core/clock.js';
+import { DriveError, hasCode } from '../core/errors.js';
+import { type Random, randomUuid } from '../core/random.js';
+import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
+import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+import type { ChangeInput, VolumeEngine } from './engine.js';
+import type { FinishedUpload } from './upload-session.js';
+import type { ChangeOptions, ContentReader, SpaceReport, Upload, UploadedContent, Volume } from './volume.js';
+
+export interface DriveVolumeOptions {
+  readonly id: string;
+  readonly name: string;
+  /** The engine that serves now; waits while one is being opened. UNAVAILABLE, READ_ONLY, CLOSED. */
+  readonly engine: () => Promise<VolumeEngine>;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Rows of one listing query: some milliseconds at most, so that nothing waits behind it. */
+const listPageRows = 256;
+
+export class DriveVolume implements Volume {
+  readonly id: string;
+  readonly name: string;
+  private readonly options: DriveVolumeOptions;
+
+  constructor(options: DriveVolumeOptions) {
+    this.id = options.id;
+    this.name = options.name;
+    this.options = options;
+  }
+
+  async stat(path: EntryPath): Promise<EntryRow | undefined> {
+    return (await this.options.engine()).reader.lookup(path);
+  }
+
+  async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
+    let after: string | null = '';
+    while (after !== null) {
+      const { reader } = await this.options.engine();
+      const page: { rows: EntryRow[]; next: string | null } = reader.list(folder.id, after, listPageRows);
+      if (page.rows.length > 0) yield page.rows;
+      after = page.next;
+    }
+  }
+
+  async properties(entry: EntryRow): Promise<PropertyRow[]> {
+    if (!entry.hasProperties) return [];
+    return (await this.options.engine()).reader.properties(entry.id);
+  }
+
+  async locks(path: EntryPath): Promise<LockRow[]> {
+    return (await this.options.engine()).reader.locksCovering(path, this.options.clock.now());
+  }
+
+  async space(): Promise<SpaceReport> {
+    return (await this.options.engine()).space();
+  }
+
+  async open(path: EntryPath): Promise<ContentReader> {
+    return (await this.options.engine()).open(path);
+  }
+
+  async upload(options: {
+    readonly expectedBytes?: number | undefined;
+    readonly signal?: AbortSignal | undefined;
+  }): Promise<Upload> {
+    return (await this.options.engine()).upload(options);
+  }
+
+  async put(
+    path: EntryPath,
+    content: UploadedContent,
+    options: ChangeOptions & { readonly modified?: number | undefined },
+  ): Promise<{ readonly created: boolean; readonly entry: EntryRow }> {
+    const { staged, chunks, session } = content as FinishedUpload;
+    const engine = await this.options.engine();
+    const result = await engine.change(
+      { kind: 'put', path, content: staged, modified: options.modified, ...this.base(options) },
+      chunks,
+    );
+    session.end();
+    return { created: result.created ?? false, entry: result.entry! };
+  }
+
+  async makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow> {
+    return (await this.change({ kind: 'make-folder', path, ...this.base(options) })).entry!;
+  }
+
+  async delete(path: EntryPath, options: ChangeOptions): Promise<void> {
+    await this.change({ kind: 'delete', path, ...this.base(options) });
+  }
+
+  async move(
+    path: EntryPath,
+    target: EntryPath,
+    options: ChangeOptions & {
+      readonly overwrite: boolean;
+      readonly locksFollow?: boolean;
+      readonly modified?: number | undefined;
+    },
+  ): Promise<{ readonly created: boolean }> {
+    const { overwrite, locksFollow = false, modified } = options;
+    const result = await this.change({
+      kind: 'move',
+      path,
+      target,
+      overwrite,
+      locksFollow,
+      modified,
+      ...this.base(options),
+    });
+    return { created: result.created ?? false };
+  }
+
+  async copy(
+    path: EntryPath,
+    target: EntryPath,
+    options: ChangeOptions & {
+      readonly overwrite: boolean;
+      readonly depth: 0 | 'infinity';
+      readonly modified?: number | undefined;
+    },
+  ): Promise<{ readonly created: boolean }> {
+    const { overwrite, depth, modified } = options;
+    const result = await this.change({ kind: 'copy', path, target, overwrite, depth, modified, ...this.base(options) });
+    return { created: result.created ?? false };
+  }
+
+  async setProperties(
+    path: EntryPath,
+    changes: readonly PropertyChange[],
+    options: ChangeOptions & {
+      readonly times?: { readonly created?: number | undefined; readonly modified?: number | undefined };
+    },
+  ): Promise<void> {
+    await this.change({ kind: 'set-properties', path, changes, times: options.times, ...this.base(options) });
+  }
+
+  async lock(
+    path: EntryPath,
+    options: ChangeOptions & {
+      readonly scope: 'exclusive' | 'shared';
+      readonly depth: 0 | 'infinity';
+      readonly owner: string;
+      readonly timeoutMs: number;
+    },
+  ): Promise<{ readonly created: boolean; readonly entry: EntryRow; readonly lock: LockRow }> {
+    const { scope, depth, owner, timeoutMs } = options;
+    const token = `opaquelocktoken:${randomUuid(this.options.random)}`;
+    const result = await this.change({
+      kind: 'lock',
+      path,
+      token,
+      scope,
+      depth,
+      owner,
+      timeoutMs,
+      ...this.base(options),
+    });
+    return { created: result.created ?? false, entry: result.entry!, lock: result.lock! };
+  }
+
+  async refreshLock(path: EntryPath, options: ChangeOptions & { readonly timeoutMs: number }): Promise<LockRow> {
+    const { timeoutMs } = options;
+    return (await this.change({ kind: 'refresh-lock', path, timeoutMs, ...this.base(options) })).lock!;
+  }
+
+  async unlock(path: EntryPath, token: string, options: ChangeOptions): Promise<void> {
+    await this.change({ kind: 'unlock', path, token, ...this.base(options) });
+  }
+
+  async verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void> {
+    (await this.options.engine()).verify(path, { ...this.base(options), forWriting: options.forWriting });
+  }
+
+  private async change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {
+    const engine = await this.options.engine();
+    try {
+      return await engine.change(input, []);
+    } catch (error) {
+      // Refused before it was part of a batch: the engine was being closed. Nothing of it can have happened.
+      if (!hasCode(error, 'CLOSED')) throw error;
+      return (await this.options.engine()).change(input, []);
+    }
+  }
+
+  private base(options: ChangeOptions): { principal: string; now: number; conditions?: Conditions } {
+    const base = { principal: options.principal ?? '', now: this.options.clock.now() };
+    return options.conditions ? { ...base, conditions: options.conditions } : base;
+  }
+}
+
+/** NOT_FOUND or IS_FOLDER unless a file lies at the path. */
+export function requireFile(entry: EntryRow | undefined): EntryRow {
+  if (!entry) throw new DriveError('NOT_FOUND');
+  if (entry.kind === 'folder') throw new DriveError('IS_FOLDER');
+  return entry;
+}

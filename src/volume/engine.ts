@@ -1,0 +1,263 @@
+/**
+ * One opening of a volume: the history that openHistory decided on, the committer that goes on with it, the segment
+ * store below, and what is open above (uploads, readers, pins). It ends by `close` or when the committer breaks; then
+ * the drive opens a new one. Requests come from DriveVolume, background work from maintenance.
+ */
+import { ByteBudget } from '../core/byte-budget.js';
+import type { Clock } from '../core/clock.js';
+import { DriveError } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
+import type { Random } from '../core/random.js';
+import type { SafetyParameters } from '../core/safety-parameters.js';
+import type { MetaReader, MetaStore } from '../meta/meta-store.js';
+import type { ContentId, Operation } from '../meta/operations.js';
+import type { ChangeRequest, ChangeResult, EntryPath } from '../meta/requests.js';
+import type { EntryRow, VolumeRow } from '../meta/rows.js';
+import { isReadable } from '../node/node-state.js';
+import { SegmentReader } from '../store/segment-reader.js';
+import { SegmentStore } from '../store/segment-store.js';
+import { takesNewData } from '../store/store-node.js';
+import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment } from '../store/store-types.js';
+import { Committer } from './committer.js';
+import { PinnedContentReader } from './content-reader.js';
+import { DataCopies } from './data-copies.js';
+import { requireFile } from './drive-volume.js';
+import type { EngineNode } from './engine-node.js';
+import { type OpenedHistory, openHistory } from './opening.js';
+import { Pins } from './pins.js';
+import { reportSpace } from './space.js';
+import { UploadSession } from './upload-session.js';
+import { judgeRequest } from './verify.js';
+import type { ContentReader, SpaceReport } from './volume.js';
+
+export interface EngineOptions {
+  readonly meta: MetaStore;
+  /** All nodes of the volume, present or not; read anew at each decision. */
+  readonly nodes: () => readonly EngineNode[];
+  readonly volume: Pick<VolumeRow, 'id' | 'replicas'>;
+  readonly safety: SafetyParameters;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** First operations of a new volume. */
+  readonly genesis?: readonly Operation[] | undefined;
+  readonly events: EngineEvents;
+}
+
+export interface EngineEvents {
+  /** Nothing more can be committed; the history must be reopened. */
+  onBroken(error: DriveError): void;
+  onBadCopy(copy: BadCopy): void;
+  /** A file could not be read: no reachable node gave a verified copy. */
+  onDamage(entry: EntryRow, error: DriveError): void;
+  /** A follower stopped following; it is made current like a node that returns. */
+  onFollowerLost(node: NodeId): void;
+  onEpoch(members: readonly NodeId[]): void;
+  /** Background work that nobody waits for failed. */
+  onTrouble(what: string, error: unknown): void;
+}
+
+export type ChangeInput = ChangeRequest;
+
+/** Bytes of chunks in memory over all uploads together. */
+const uploadMemoryBytes = 32 * 1024 * 1024;
+const readCacheBytes = 32 * 1024 * 1024;
+
+export class VolumeEngine {
+  readonly meta: MetaStore;
+  readonly history: OpenedHistory;
+  readonly contentPins = new Pins<ContentId>();
+  readonly segments: SegmentStore;
+  readonly segmentReader: SegmentReader;
+  readonly committer: Committer;
+  private readonly options: EngineOptions;
+  private readonly uploads = new Set<UploadSession>();
+  private readonly sealing = new Set<Promise<void>>();
+  private readonly budget = new ByteBudget(uploadMemoryBytes);
+  private closed = false;
+
+  private constructor(options: EngineOptions, history: OpenedHistory, segments: SegmentStore) {
+    this.options = options;
+    this.meta = options.meta;
+    this.history = history;
+    this.segments = segments;
+    const { nodes, volume, safety, clock, random, events } = options;
+    this.segmentReader = new SegmentReader({
+      nodes,
+      safety,
+      clock,
+      cacheBytes: readCacheBytes,
+      onBadCopy: events.onBadCopy,
+    });
+    this.committer = new Committer({
+      writer: this.meta.writer,
+      data: new DataCopies({ store: segments, reads: this.segmentReader, wantedCopies: () => this.wantedCopies() }),
+      writeSet: history.writeSet,
+      tip: history.tip,
+      copies: () => volume.replicas,
+      clock,
+      random,
+      onBroken: events.onBroken,
+      onEpoch: (_epoch, members) => events.onEpoch(members),
+    });
+  }
+
+  /** Leaves nothing open on failure. `meta` stays the caller's. */
+  static async open(options: EngineOptions): Promise<VolumeEngine> {
+    const present = options.nodes().filter((node) => isReadable(node.state));
+    const history = await openHistory({
+      meta: options.meta,
+      nodes: present,
+      replicas: options.volume.replicas,
+      clock: options.clock,
+      random: options.random,
+      genesis: options.genesis,
+      onFollowerLost: (node) => options.events.onFollowerLost(node),
+    });
+    for (const node of present) {
+      if (history.forked.includes(node.id)) node.refuse('it holds changes of another history of this volume');
+    }
+    const { meta, nodes, volume, safety, clock, events } = options;
+    const segments = await SegmentStore.open({
+      nodes,
+      volumeId: volume.id,
+      epoch: () => engine.committer.currentTip.epoch,
+      copies: volume.replicas,
+      safety,
+      clock,
+      usedBytes: (id) => meta.reader.nodes().find((node) => node.id === id)?.usedBytes ?? 0,
+      onBadCopy: events.onBadCopy,
+      onSealed: (sealed) => engine.journalSeal(sealed),
+    });
+    const engine = new VolumeEngine(options, history, segments);
+    await engine.tidyAfterOpening();
+    return engine;
+  }
+
+  get reader(): MetaReader {
+    return this.meta.reader;
+  }
+
+  /** Copies that new data gets now: fewer than wanted only while fewer nodes can be written to. */
+  wantedCopies(): number {
+    const writable = this.options.nodes().filter(takesNewData).length;
+    return Math.max(1, Math.min(this.options.volume.replicas, writable));
+  }
+
+  change(request: ChangeInput, chunks: readonly AppendedChunk[]): Promise<ChangeResult> {
+    return this.committer.submit(request, chunks);
+  }
+
+  open(path: EntryPath): ContentReader {
+    const entry = requireFile(this.reader.lookup(path));
+    const content = entry.content!;
+    this.contentPins.add(content);
+    const source = {
+      reader: this.reader,
+      read: this.segmentReader.read.bind(this.segmentReader),
+      onDamage: this.options.events.onDamage,
+    };
+    return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
+  }
+
+  upload(options: { expectedBytes?: number | undefined; signal?: AbortSignal | undefined }): UploadSession {
+    if (this.closed) throw new DriveError('CLOSED');
+    const { expectedBytes } = options;
+    if (expectedBytes !== undefined && expectedBytes > this.space().availableBytes)
+      throw new DriveError('OUT_OF_SPACE');
+    const session = new UploadSession(
+      {
+        budget: this.budget,
+        findDuplicate: (chunk) => this.findDuplicate(chunk),
+        append: (chunks, where) => this.segments.append(chunks, where),
+        submit: (request, chunks) => this.committer.submit(request, chunks),
+        pin: (segment) => this.segments.pin(segment),
+        unpin: (segment) => this.segments.unpin(segment),
+        now: () => this.options.clock.now(),
+        windowBytes: () => this.options.safety.syncWindowBytes / (2 * Math.max(1, this.uploads.size)),
+        onEnd: (ended) => this.uploads.delete(ended),
+      },
+      options,
+    );
+    this.uploads.add(session);
+    return session;
+  }
+
+  space(): SpaceReport {
+    const { nodes, volume } = this.options;
+    return reportSpace({ reader: this.reader, segments: this.segments, nodes: nodes(), copies: volume.replicas });
+  }
+
+  verify(path: EntryPath, request: Parameters<typeof judgeRequest>[2]): void {
+    judgeRequest(this.reader, path, request);
+  }
+
+  /** Sessions that were running are aborted; what was submitted is drained; open segments are sealed. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    await Promise.allSettled([...this.uploads].map((upload) => upload.abort()));
+    try {
+      await this.segments.sealAll();
+      await Promise.all(this.sealing);
+    } finally {
+      await this.committer.close();
+      await this.segments.close();
+      await this.history.writeSet.close();
+    }
+  }
+
+  /** Only a chunk that is durable, committed, and has its wanted copies online can be a hit. */
+  private findDuplicate(chunk: ChunkToStore): AppendedChunk | undefined {
+    const known = this.reader.chunkPlace(chunk.id);
+    if (!known || known.place.plainBytes !== chunk.plain.length) return undefined;
+    const states = new Map(this.options.nodes().map((node) => [node.id, node.state]));
+    const nodes = known.replicas
+      .filter((replica) => replica.state === 'good' && isReadable(states.get(replica.node) ?? 'offline'))
+      .map((replica) => replica.node);
+    return nodes.length >= this.options.volume.replicas ? { place: known.place, nodes } : undefined;
+  }
+
+  /** Segments left open and uploads left unfinished by the opening before this one. */
+  private async tidyAfterOpening(): Promise<void> {
+    const now = this.options.clock.now();
+    const operations: Operation[] = [];
+    for (let after = ''; ; ) {
+      const page = this.reader.segments(after, 500);
+      for (const segment of page) {
+        if (segment.state === 'open')
+          operations.push({ o: 'seal', segment: segment.id, length: segment.lengthBytes, hash: null });
+      }
+      if (page.length < 500) break;
+      after = page.at(-1)!.id;
+    }
+    const unfinished = this.reader.unfinishedContents();
+    if (unfinished.length > 0) operations.push({ o: 'prune', entries: [], contents: unfinished });
+    if (operations.length > 0) await this.committer.submit({ kind: 'operations', principal: '', now, operations });
+  }
+
+  /**
+   * Journaled with its nodes, so that a segment in which nothing was ever committed is known too: as dead. Nodes that
+   * were to hold it and do not are healed.
+   */
+  private journalSeal({ segment, lengthBytes: length, hash, nodes }: SealedSegment): void {
+    const work = async (): Promise<void> => {
+      const operations: Operation[] = [
+        { o: 'data', segments: [{ id: segment, nodes }] },
+        { o: 'seal', segment, length, hash },
+      ];
+      await this.committer.submit({ kind: 'operations', principal: '', now: this.options.clock.now(), operations });
+      const short = this.reader.segment(segment)?.replicas.filter((replica) => !nodes.includes(replica.node)) ?? [];
+      if (short.length === 0) return;
+      await this.committer.withWriter((writer) =>
+        writer.setReplicaStates(short.map(({ node }) => ({ segment, node, state: 'short' as const }))),
+      );
+    };
+    const sealing = work()
+      .catch((error: unknown) => {
+        // The next opening seals it from what the index knows.
+        if (!this.closed) this.options.events.onTrouble(`sealing segment ${segment}`, error);
+      })
+      .finally(() => this.sealing.delete(sealing));
+    this.sealing.add(sealing);
+  }
+}

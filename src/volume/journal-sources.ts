@@ -1,0 +1,78 @@
+/** Journals of all present nodes, and their batches wherever a good copy of them lies. */
+import { DriveError, hasCode } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
+import type { BatchIdentity } from '../meta/meta-store.js';
+import { decodeOperations } from '../meta/operation-codec.js';
+import { decodeBatch } from '../segment/journal-batch.js';
+import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../store/journal-reader.js';
+import type { EngineNode } from './engine-node.js';
+import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
+
+export interface FullBatch extends BatchIdentity {
+  readonly operations: Buffer;
+}
+
+export class JournalSources {
+  private readonly heads = new Map<string, { node: EngineNode; head: BatchHead }[]>();
+  private readonly kept = new Map<string, BatchIdentity>();
+  readonly histories: NodeHistory[] = [];
+  /** Nodes whose journal could not be read, with the error. */
+  readonly unreadable = new Map<NodeId, unknown>();
+
+  /** `kept`: batches that the index still holds; they need no node. */
+  static async read(
+    nodes: readonly EngineNode[],
+    from: number,
+    kept: readonly BatchIdentity[],
+  ): Promise<JournalSources> {
+    const sources = new JournalSources();
+    for (const batch of kept) sources.kept.set(batch.hash, batch);
+    const journals = await Promise.allSettled(nodes.map((node) => readJournal(node.store, from)));
+    journals.forEach((journal, index) => {
+      const node = nodes[index]!;
+      if (journal.status === 'fulfilled') sources.add(node, journal.value);
+      else if (hasCode(journal.reason, 'NEWER_FORMAT')) throw journal.reason;
+      else sources.unreadable.set(node.id, journal.reason);
+    });
+    return sources;
+  }
+
+  /** Verified bytes of a batch of the chain, from the index or the first node whose copy verifies. DAMAGED when none does. */
+  async batch(link: ChainLink): Promise<FullBatch> {
+    const kept = this.kept.get(link.hash);
+    const keptBatch = kept && decodeBatch(kept.bytes);
+    if (kept && keptBatch?.hash === link.hash) return { ...kept, operations: keptBatch.operations };
+    for (const { node, head } of this.heads.get(link.hash) ?? []) {
+      try {
+        const { bytes, operations } = await readBatch(node.store, head);
+        return { sequence: link.sequence, hash: link.hash, epoch: link.epoch, bytes, operations };
+      } catch (error) {
+        if (!hasCode(error, 'CORRUPT', 'NODE_GONE', 'NODE_IO', 'FILE_MISSING')) throw error;
+      }
+    }
+    throw new DriveError('DAMAGED', {
+      message: `batch ${link.sequence} of the journal is on no reachable node`,
+      hint: 'plug in the other disks of this volume and open it again',
+    });
+  }
+
+  private add(node: EngineNode, journal: NodeJournal): void {
+    const epochs: EpochRecord[] = [];
+    for (const head of journal.heads) {
+      const known = this.heads.get(head.hash) ?? [];
+      known.push({ node, head });
+      this.heads.set(head.hash, known);
+      if (head.epochOperations) epochs.push(epochOf(head));
+    }
+    this.histories.push({ node: node.id, heads: journal.heads, epochs });
+  }
+}
+
+function epochOf(head: BatchHead): EpochRecord {
+  for (const operation of decodeOperations(head.epochOperations!)) {
+    if (operation.o !== 'epoch') continue;
+    const { id, parent, lastSequence, lastHash, members, supersedes = [] } = operation;
+    return { id, parent, lastSequence, lastHash, members, supersedes, sequence: head.sequence, hash: head.hash };
+  }
+  throw new DriveError('CORRUPT', { message: `epoch batch ${head.sequence} holds no epoch` });
+}

@@ -1,0 +1,98 @@
+/**
+ * Brings the journal of a node that came back up to the history, without ever touching what it wrote before: batches
+ * that it lacks go to new files. What it holds beyond the history is either a batch that was never acknowledged
+ * (ignored for ever: the chain goes past it) or another history (refused).
+ */
+import type { MetaReader } from '../meta/meta-store.js';
+import { decodeBatch } from '../segment/journal-batch.js';
+import { JournalWriter } from '../store/journal-writer.js';
+import type { Committer } from './committer.js';
+import type { EngineNode } from './engine-node.js';
+import { type ChainLink, positionOf } from './history.js';
+import { JournalSources } from './journal-sources.js';
+import type { WriteSet } from './write-set.js';
+
+export type ReturnVerdict =
+  /** The journal is current and takes every batch from here on. */
+  | 'current'
+  /** The index no longer keeps the batches it lacks: it needs a checkpoint first. */
+  | 'far-behind'
+  /** It holds changes of another history. */
+  | 'forked';
+
+export interface ReturnHost {
+  readonly reader: MetaReader;
+  readonly committer: Committer;
+  readonly writeSet: WriteSet;
+}
+
+/** Batches up to this size are appended while the committer waits; longer gaps are closed beforehand. */
+const quietBytes = 2 * 1024 * 1024;
+const stepBytes = 8 * 1024 * 1024;
+
+/** Errors of the node reject (the monitor has seen them); nothing is half admitted. */
+export async function makeJournalCurrent(host: ReturnHost, node: EngineNode): Promise<ReturnVerdict> {
+  host.writeSet.drop(node.id);
+  const start = await findPosition(host, node);
+  if (typeof start !== 'number') return start;
+  let position = start;
+  const writer = new JournalWriter({ store: node.store, writerId: host.writeSet.writerId });
+  try {
+    for (
+      let gap = host.reader.batches(position, stepBytes);
+      sizeOf(gap) > quietBytes;
+      gap = host.reader.batches(position, stepBytes)
+    ) {
+      await writer.append(gap);
+      position = gap.at(-1)!.sequence;
+    }
+  } finally {
+    await writer.close();
+  }
+  await host.committer.quiesced(async () => {
+    host.writeSet.admit(node, position);
+    for (const batch of host.reader.batches(position, Number.MAX_SAFE_INTEGER)) {
+      const report = await host.writeSet.append([node.id], batch);
+      if (report.failed.length > 0) throw report.errors.get(node.id);
+    }
+  });
+  return 'current';
+}
+
+async function findPosition(host: ReturnHost, node: EngineNode): Promise<number | Exclude<ReturnVerdict, 'current'>> {
+  const tip = host.reader.tip()!;
+  const chain = keptChain(host.reader);
+  const floor = chain[0]?.previousSequence ?? tip.sequence;
+  const sources = await JournalSources.read([node], floor, []);
+  const failure = sources.unreadable.get(node.id);
+  if (failure !== undefined) throw failure;
+  const links = chain.length > 0 ? chain : [{ ...tip, previousSequence: tip.sequence, previousHash: tip.hash }];
+  const known = new Map(host.reader.epochs().map((epoch) => [epoch.id, epoch]));
+  for (const epoch of sources.histories[0]!.epochs) if (!known.has(epoch.id)) known.set(epoch.id, epoch);
+  const position = positionOf(sources.histories[0]!, links, known);
+  if (position.kind === 'forked') return 'forked';
+  return position.sequence < floor ? 'far-behind' : position.sequence;
+}
+
+/** Links of the batches that the index keeps, read in steps: their bytes are many, their links few. */
+function keptChain(reader: MetaReader): ChainLink[] {
+  const chain: ChainLink[] = [];
+  for (
+    let page = reader.batches(0, stepBytes);
+    page.length > 0;
+    page = reader.batches(page.at(-1)!.sequence, stepBytes)
+  ) {
+    for (const batch of page) {
+      const decoded = decodeBatch(batch.bytes);
+      if (decoded) {
+        const { sequence, previousSequence, hash, previousHash, epoch } = decoded;
+        chain.push({ sequence, previousSequence, hash, previousHash, epoch });
+      }
+    }
+  }
+  return chain;
+}
+
+function sizeOf(batches: readonly { readonly bytes: Buffer }[]): number {
+  return batches.reduce((sum, batch) => sum + batch.bytes.length, 0);
+}

@@ -1,0 +1,238 @@
+/**
+ * Opens the history of a volume: reads what the present nodes and the index know, decides what is the history
+ * (history.ts), brings the index up to it, levels the nodes' journals to it, and seals it with a new epoch before the
+ * first write. architecture.md, "Opening", tells why each step stands where it does.
+ */
+import type { Clock } from '../core/clock.js';
+import { DriveError } from '../core/errors.js';
+import type { ChunkId, NodeId } from '../core/ids.js';
+import { type Random, randomId } from '../core/random.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import { decodeOperations } from '../meta/operation-codec.js';
+import type { Operation } from '../meta/operations.js';
+import type { Tip } from '../meta/rows.js';
+import type { ChunkPlace } from '../segment/chunk-place.js';
+import { decodeBatch, genesisHash } from '../segment/journal-batch.js';
+import type { EngineNode } from './engine-node.js';
+import { writeEpoch } from './epoch-writer.js';
+import { type ChainLink, decideHistory, type History } from './history.js';
+import { type FullBatch, JournalSources } from './journal-sources.js';
+import { bestPlaces, type SegmentToScan, scanOnNodes } from './segment-places.js';
+import { WriteSet } from './write-set.js';
+
+export interface OpeningInput {
+  readonly meta: MetaStore;
+  /** Present nodes. */
+  readonly nodes: readonly EngineNode[];
+  readonly replicas: number;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly onFollowerLost: (node: NodeId, error: unknown) => void;
+  /** Operations of a new volume; without them an empty history is refused. */
+  readonly genesis?: readonly Operation[] | undefined;
+}
+
+export interface OpenedHistory {
+  readonly tip: Tip;
+  readonly writeSet: WriteSet;
+  /** Present nodes that hold another history: refused, never touched. */
+  readonly forked: readonly NodeId[];
+  /** Present nodes whose journal could not be made current; they stay out until they return. */
+  readonly behind: readonly NodeId[];
+  readonly replayedBatches: number;
+  /** The last batch, when it was dropped because its data never became durable. */
+  readonly droppedSequence: number | null;
+}
+
+/** Thrown (CORRUPT, details.reason 'index-off-chain') when the index is not of this history: it must be rebuilt. */
+export const indexOffChain = 'index-off-chain';
+
+export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
+  const { meta, nodes } = input;
+  const tip = meta.reader.tip();
+  const kept = meta.reader.batches(0, Number.MAX_SAFE_INTEGER);
+  const keptHeads = kept.map((batch) => linkOf(batch.bytes));
+  const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
+  const sources = await JournalSources.read(nodes, from, kept);
+  const history = decideHistory({
+    tip,
+    knownEpochs: meta.reader.epochs(),
+    keptHeads,
+    nodes: sources.histories,
+  });
+  if (!history) return startGenesis(input);
+  const { last, replayed, dropped } = await catchUpIndex(input, history, sources);
+  const writeSet = new WriteSet({ writerId: randomId(input.random), onFollowerLost: input.onFollowerLost });
+  const forked: NodeId[] = [];
+  const behind: NodeId[] = [...sources.unreadable.keys()];
+  for (const node of nodes) {
+    const position = history.positions.get(node.id);
+    if (position?.kind === 'forked') forked.push(node.id);
+    else if (position && !(await level(node, position.sequence, last, history.chain, sources, writeSet)))
+      behind.push(node.id);
+  }
+  const sealed = await sealWithEpoch(input, writeSet, { last, parent: history.epoch.id });
+  return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed, droppedSequence: dropped };
+}
+
+/** Replays what the index lacks; the last batch only if its data is there or may still come back. */
+async function catchUpIndex(
+  input: OpeningInput,
+  history: History,
+  sources: JournalSources,
+): Promise<{ last: Tip; replayed: number; dropped: number | null }> {
+  const { meta } = input;
+  const tip = meta.reader.tip();
+  if (tip && !history.indexOnChain) {
+    throw new DriveError('CORRUPT', {
+      message: 'the index does not belong to the history on the nodes',
+      details: { reason: indexOffChain },
+      hint: 'it is moved aside and rebuilt from the nodes',
+    });
+  }
+  if (!tip && history.chain[0]?.previousHash !== genesisHash) {
+    throw new DriveError('CORRUPT', {
+      message: 'the index is missing',
+      details: { reason: indexOffChain },
+      hint: 'rebuild it from the nodes',
+    });
+  }
+  const missing = history.chain.filter((link) => link.sequence > (tip?.sequence ?? 0));
+  let last: Tip = history.tip;
+  let dropped: number | null = null;
+  const batches: FullBatch[] = [];
+  const places: ChunkPlace[] = [];
+  let bytes = 0;
+  for (const [index, link] of missing.entries()) {
+    const batch = await sources.batch(link);
+    const operations = [...decodeOperations(batch.operations)];
+    const isLast = index === missing.length - 1;
+    const found = await placesOf(operations, input, isLast);
+    if (isLast && found.neverWritten) {
+      dropped = link.sequence;
+      last = { sequence: link.previousSequence, hash: link.previousHash, epoch: previousEpoch(history, link) };
+      break;
+    }
+    batches.push(batch);
+    places.push(...found.places);
+    bytes += batch.bytes.length;
+    if (bytes > replayBytes) {
+      await meta.writer.replay({ batches: batches.splice(0), places: places.splice(0) });
+      bytes = 0;
+    }
+  }
+  if (batches.length > 0) await meta.writer.replay({ batches, places });
+  return { last, replayed: missing.length - (dropped === null ? 0 : 1), dropped };
+}
+
+const replayBytes = 8 * 1024 * 1024;
+
+/**
+ * Places of a batch's new chunks, read from the segments that it names. `neverWritten`: a chunk of it is missing or
+ * cut short on every node of its segments, and all of these nodes are here: the data never became durable, so the batch
+ * was never acknowledged. A damaged copy, or a node that is away, is no such proof.
+ */
+async function placesOf(
+  operations: readonly Operation[],
+  { nodes, meta }: OpeningInput,
+  verifyPayload: boolean,
+): Promise<{ places: ChunkPlace[]; neverWritten: boolean }> {
+  const segments: SegmentToScan[] = operations.flatMap((operation) =>
+    operation.o === 'data' ? operation.segments : [],
+  );
+  const wanted = new Set<ChunkId>();
+  for (const operation of operations) {
+    if (operation.o === 'chunks') for (const [id] of operation.chunks) if (!meta.reader.chunkPlace(id)) wanted.add(id);
+  }
+  if (wanted.size === 0) return { places: [], neverWritten: false };
+  let complete = true;
+  const records = [];
+  for (const segment of segments) {
+    const report = await scanOnNodes(withKnownNodes(segment, meta), nodes, { verifyPayload });
+    records.push(...report.records);
+    complete &&= report.complete;
+  }
+  const best = bestPlaces(records.filter((record) => wanted.has(record.place.chunk)));
+  const places = [...best.values()].filter((found) => found.condition !== 'cut').map((found) => found.place);
+  return { places, neverWritten: complete && places.length < wanted.size };
+}
+
+function withKnownNodes(segment: SegmentToScan, meta: MetaStore): SegmentToScan {
+  const known = meta.reader.segment(segment.id)?.replicas.map((replica) => replica.node) ?? [];
+  return { id: segment.id, nodes: [...new Set([...segment.nodes, ...known])] };
+}
+
+/** The epoch that wrote the batch before `link`. */
+function previousEpoch(history: History, link: ChainLink): string {
+  return history.chain.find((other) => other.hash === link.previousHash)?.epoch ?? history.epoch.id;
+}
+
+/** Appends what a node's journal lacks; false when it cannot (the monitor knows why). */
+async function level(
+  node: EngineNode,
+  position: number,
+  last: Tip,
+  chain: readonly ChainLink[],
+  sources: JournalSources,
+  writeSet: WriteSet,
+): Promise<boolean> {
+  if (!node.store.canAppend) return false;
+  const links = chain.filter((link) => link.sequence > position && link.sequence <= last.sequence);
+  const first = chain[0];
+  if (links.length > 0 && first && position < first.previousSequence) return false; // Too far behind: needs a checkpoint.
+  writeSet.admit(node, position);
+  for (const link of links) {
+    const batch = await sources.batch(link);
+    const report = await writeSet.append([node.id], batch);
+    if (report.failed.length > 0) return false;
+  }
+  writeSet.rewind(node.id, last.sequence);
+  return true;
+}
+
+/** The epoch that seals the history. Its number skips one: a batch that only an absent node holds keeps its number alone. */
+async function sealWithEpoch(
+  { meta, replicas, clock, random, genesis }: OpeningInput,
+  writeSet: WriteSet,
+  { last, parent }: { last: Tip; parent: string | null },
+): Promise<Tip> {
+  const sequence = parent === null ? 1 : last.sequence + 2;
+  const { batch } = await writeEpoch({
+    writer: meta.writer,
+    writeSet,
+    replicas,
+    clock,
+    random,
+    last,
+    parent,
+    sequence,
+    genesis,
+  });
+  return { sequence: batch.sequence, hash: batch.hash, epoch: batch.epoch };
+}
+
+async function startGenesis(input: OpeningInput): Promise<OpenedHistory> {
+  if (!input.genesis) {
+    throw new DriveError('DAMAGED', {
+      message: 'the nodes hold no history of this volume',
+      hint: 'give the paths of its nodes to `holdfast rebuild`',
+    });
+  }
+  const writeSet = new WriteSet({ writerId: randomId(input.random), onFollowerLost: input.onFollowerLost });
+  for (const node of input.nodes) writeSet.admit(node, 0);
+  const tip = await sealWithEpoch(input, writeSet, {
+    last: { sequence: 0, hash: genesisHash, epoch: '' },
+    parent: null,
+  });
+  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
+}
+
+function linkOf(bytes: Buffer): ChainLink {
+  const batch = decodeBatch(bytes);
+  if (!batch)
+    throw new DriveError('CORRUPT', {
+      message: 'a batch kept in the index does not verify',
+      details: { reason: indexOffChain },
+    });
+  return batch;
+}

@@ -1,0 +1,229 @@
+/**
+ * One upload: cuts the body into chunks, names them, writes the new ones to the nodes while the body arrives, and
+ * records long bodies in small provisional batches, so that the work after the last byte is constant. Memory is
+ * bounded by the shared budget; unsynced bytes by the shared window.
+ */
+import type { ByteBudget } from '../core/byte-budget.js';
+import { asDriveError, DriveError } from '../core/errors.js';
+import type { ChunkReference, SegmentId } from '../core/ids.js';
+import { ContentChecksum } from '../meta/content-checksum.js';
+import type { ContentId } from '../meta/operations.js';
+import type { ChangeRequest, ChangeResult, StagedContent } from '../meta/requests.js';
+import { chunkBytes, chunkId } from '../segment/chunk-id.js';
+import type { AppendedChunk, ChunkToStore, Lane } from '../store/store-types.js';
+import type { Upload, UploadedContent } from './volume.js';
+
+export interface UploadHost {
+  readonly budget: ByteBudget;
+  /** A committed chunk with all its wanted copies online, or undefined. */
+  findDuplicate(chunk: ChunkToStore): AppendedChunk | undefined;
+  append(
+    chunks: readonly ChunkToStore[],
+    options: { lane: Lane; signal?: AbortSignal | undefined },
+  ): Promise<AppendedChunk[]>;
+  submit(request: ChangeRequest, chunks: readonly AppendedChunk[]): Promise<ChangeResult>;
+  pin(segment: SegmentId): void;
+  unpin(segment: SegmentId): void;
+  now(): number;
+  /** Bytes that this upload may leave unsynced: its share of the window. */
+  windowBytes(): number;
+  onEnd(upload: UploadSession): void;
+}
+
+/** Bodies up to this size go to the segment that small files share. */
+const smallBytes = 256 * 1024;
+/** Chunks of one upload on their way to the nodes at the same time. */
+const inFlightLimit = 3;
+
+interface Piece {
+  readonly reference: ChunkReference;
+  /** Undefined while the chunk is on its way. */
+  appended: AppendedChunk | undefined;
+}
+
+/** What `finish` gives: opaque to the protocol layers, read by the volume when it is put. */
+export interface FinishedUpload extends UploadedContent {
+  readonly staged: StagedContent;
+  readonly chunks: readonly AppendedChunk[];
+  readonly session: UploadSession;
+}
+
+export class UploadSession implements Upload {
+  private readonly host: UploadHost;
+  private readonly signal: AbortSignal | undefined;
+  private readonly expectedBytes: number | undefined;
+  private readonly checksum = new ContentChecksum();
+  private readonly pinned: SegmentId[] = [];
+  private readonly inFlight = new Set<Promise<void>>();
+  /** The body's own buffers that make the chunk in the making; joined once, when it is full. */
+  private parts: Buffer[] = [];
+  private filledBytes = 0;
+  private reservedBytes = 0;
+  private sizeBytes = 0;
+  /** Chunks after the recorded ones, in order. */
+  private pieces: Piece[] = [];
+  private recordedCount = 0;
+  private content: ContentId | null = null;
+  private recording: Promise<void> | undefined;
+  private failure: DriveError | undefined;
+  private ended = false;
+
+  constructor(host: UploadHost, options: { signal?: AbortSignal | undefined; expectedBytes?: number | undefined }) {
+    this.host = host;
+    this.signal = options.signal;
+    this.expectedBytes = options.expectedBytes;
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    this.assertUsable();
+    let offset = 0;
+    while (offset < bytes.length) {
+      if (this.reservedBytes === 0) await this.reserve();
+      const take = Math.min(bytes.length - offset, chunkBytes - this.filledBytes);
+      this.parts.push(bytes.subarray(offset, offset + take));
+      this.filledBytes += take;
+      offset += take;
+      if (this.filledBytes === chunkBytes) await this.sendChunk('bulk');
+    }
+    this.sizeBytes += bytes.length;
+  }
+
+  async finish(): Promise<FinishedUpload> {
+    this.assertUsable();
+    const lane = this.sizeBytes <= smallBytes ? 'small' : 'bulk';
+    if (this.filledBytes > 0) await this.sendChunk(lane);
+    while (this.inFlight.size > 0) await Promise.race(this.inFlight);
+    await this.recording;
+    this.assertUsable();
+    const staged: StagedContent = {
+      content: this.content,
+      recorded: this.recordedCount,
+      chunks: this.pieces.map((piece) => piece.reference),
+      sizeBytes: this.sizeBytes,
+      checksum: this.checksum.digest(),
+    };
+    const chunks = this.pieces.map((piece) => piece.appended!);
+    return { sizeBytes: this.sizeBytes, staged, chunks, session: this };
+  }
+
+  async abort(): Promise<void> {
+    if (this.ended) return;
+    this.failure ??= new DriveError('ABORTED');
+    while (this.inFlight.size > 0) await Promise.race(this.inFlight);
+    await this.recording;
+    const { content } = this;
+    this.end();
+    if (content === null) return;
+    const operations = [{ o: 'prune', entries: [], contents: [content] }] as const;
+    // If this fails, the next opening prunes what was never finished.
+    await this.host
+      .submit({ kind: 'operations', principal: '', now: this.host.now(), operations }, [])
+      .catch(() => undefined);
+  }
+
+  /** The content is referred to by an entry now: nothing is to be undone. */
+  end(): void {
+    if (this.ended) return;
+    this.ended = true;
+    this.releaseReserved();
+    for (const segment of this.pinned.splice(0)) this.host.unpin(segment);
+    this.pieces = [];
+    this.host.onEnd(this);
+  }
+
+  private async sendChunk(lane: Lane): Promise<void> {
+    const plain = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.filledBytes);
+    const reservedBytes = this.reservedBytes;
+    this.parts = [];
+    this.filledBytes = 0;
+    this.reservedBytes = 0;
+    const chunk: ChunkToStore = { id: chunkId(plain), plain };
+    const reference: ChunkReference = [chunk.id, plain.length];
+    this.checksum.add([reference]);
+    const piece: Piece = { reference, appended: undefined };
+    this.pieces.push(piece);
+    const sending = this.store(piece, chunk, lane)
+      .catch((error: unknown) => {
+        this.failure ??= asDriveError(error);
+      })
+      .finally(() => {
+        this.host.budget.release(reservedBytes);
+        this.inFlight.delete(sending);
+      });
+    this.inFlight.add(sending);
+    if (this.inFlight.size >= inFlightLimit) await Promise.race(this.inFlight);
+    await this.recordWhenDue();
+    this.assertUsable();
+  }
+
+  private async store(piece: Piece, chunk: ChunkToStore, lane: Lane): Promise<void> {
+    const duplicate = this.host.findDuplicate(chunk);
+    if (duplicate) {
+      this.pin(duplicate.place.segment);
+      piece.appended = duplicate;
+      return;
+    }
+    const [appended] = await this.host.append([chunk], { lane, signal: this.signal });
+    this.pin(appended!.place.segment);
+    piece.appended = appended;
+  }
+
+  private pin(segment: SegmentId): void {
+    if (this.pinned.at(-1) === segment) return;
+    this.pinned.push(segment);
+    this.host.pin(segment);
+  }
+
+  /** Starts recording when the window is used up; waits when twice the window is. */
+  private async recordWhenDue(): Promise<void> {
+    const windowBytes = this.host.windowBytes();
+    const unrecorded = this.pieces.length * chunkBytes;
+    if (unrecorded < windowBytes) return;
+    if (this.recording && unrecorded >= 2 * windowBytes) await this.recording;
+    this.recording ??= this.record()
+      .catch((error: unknown) => {
+        this.failure ??= asDriveError(error);
+      })
+      .finally(() => {
+        this.recording = undefined;
+      });
+  }
+
+  private async record(): Promise<void> {
+    const ready = this.pieces.findIndex((piece) => piece.appended === undefined);
+    const batch = this.pieces.slice(0, ready < 0 ? this.pieces.length : ready);
+    if (batch.length === 0) return;
+    const base = { principal: '', now: this.host.now() } as const;
+    if (this.content === null) {
+      const { content } = await this.host.submit({ kind: 'reserve-content', ...base }, []);
+      this.content = content!;
+    }
+    const chunks = batch.map((piece) => piece.reference);
+    const operation = { o: 'chunks', content: this.content, first: this.recordedCount, chunks } as const;
+    await this.host.submit(
+      { kind: 'operations', ...base, operations: [operation] },
+      batch.map((piece) => piece.appended!),
+    );
+    this.recordedCount += batch.length;
+    this.pieces.splice(0, batch.length);
+  }
+
+  private async reserve(): Promise<void> {
+    const wanted = Math.min(chunkBytes, Math.max(1, (this.expectedBytes ?? chunkBytes) - this.sizeBytes));
+    await this.host.budget.acquire(wanted);
+    this.reservedBytes = wanted;
+  }
+
+  private releaseReserved(): void {
+    this.parts = [];
+    this.filledBytes = 0;
+    if (this.reservedBytes > 0) this.host.budget.release(this.reservedBytes);
+    this.reservedBytes = 0;
+  }
+
+  private assertUsable(): void {
+    if (this.failure) throw this.failure;
+    if (this.ended) throw new DriveError('CLOSED');
+    if (this.signal?.aborted) throw new DriveError('ABORTED');
+  }
+}

@@ -1,0 +1,179 @@
+/**
+ * The journals of all nodes as the committer sees them. Members of the write set take every batch before it counts;
+ * the other nodes follow: they get committed batches in order, and no client waits for them.
+ */
+import type { NodeId } from '../core/ids.js';
+import { isWritable } from '../node/node-state.js';
+import { type EncodedBatch, JournalWriter } from '../store/journal-writer.js';
+import type { StoreNode } from '../store/store-node.js';
+
+interface Journal {
+  readonly node: StoreNode;
+  readonly writer: JournalWriter;
+  /** Sequence number of the last batch that is durable there. */
+  position: number;
+  /** Tail of the follower's queue. */
+  following: Promise<void>;
+  queuedBatches: number;
+  failed: boolean;
+}
+
+export interface AppendReport {
+  readonly acknowledged: readonly NodeId[];
+  readonly failed: readonly NodeId[];
+  readonly errors: ReadonlyMap<NodeId, unknown>;
+}
+
+/** A follower further behind than this is dropped from following; it is caught up as a returning node. */
+const followerQueueLimit = 1024;
+
+export class WriteSet {
+  private readonly journals = new Map<NodeId, Journal>();
+  private memberIds: readonly NodeId[] = [];
+  readonly writerId: string;
+  private readonly onFollowerLost: (node: NodeId, error: unknown) => void;
+
+  constructor(options: { writerId: string; onFollowerLost: (node: NodeId, error: unknown) => void }) {
+    this.writerId = options.writerId;
+    this.onFollowerLost = options.onFollowerLost;
+  }
+
+  get members(): readonly NodeId[] {
+    return this.memberIds;
+  }
+
+  position(node: NodeId): number | undefined {
+    const journal = this.journals.get(node);
+    return journal && !journal.failed ? journal.position : undefined;
+  }
+
+  positions(): { node: NodeId; sequence: number }[] {
+    return [...this.journals.values()]
+      .filter((journal) => !journal.failed)
+      .map((journal) => ({ node: journal.node.id, sequence: journal.position }));
+  }
+
+  /** A node whose journal ends with batch `position`, ready for the next one. */
+  admit(node: StoreNode, position: number): void {
+    this.journals.set(node.id, {
+      node,
+      writer: new JournalWriter({ store: node.store, writerId: this.writerId }),
+      position,
+      following: Promise.resolve(),
+      queuedBatches: 0,
+      failed: false,
+    });
+  }
+
+  drop(node: NodeId): void {
+    const journal = this.journals.get(node);
+    if (!journal) return;
+    journal.failed = true;
+    this.journals.delete(node);
+    void journal.writer.close().catch(() => undefined); // It is in doubt anyway; nothing more is written to it.
+  }
+
+  /** The last batch of this journal is no part of the history: the next one is written behind it and stands on `sequence`. */
+  rewind(node: NodeId, sequence: number): void {
+    const journal = this.journals.get(node);
+    if (journal) journal.position = sequence;
+  }
+
+  setMembers(members: readonly NodeId[]): void {
+    this.memberIds = members;
+  }
+
+  /** Nodes whose journal can take the batch after `sequence`, after their queues ran dry. */
+  async currentAt(sequence: number): Promise<StoreNode[]> {
+    const current: StoreNode[] = [];
+    for (const journal of this.journals.values()) {
+      await journal.following;
+      if (!journal.failed && journal.position === sequence && canTakeBatches(journal.node)) current.push(journal.node);
+    }
+    return current;
+  }
+
+  /** Appends to the given nodes in parallel; never throws for a node, which is dropped and reported instead. */
+  async append(nodes: readonly NodeId[], batch: EncodedBatch): Promise<AppendReport> {
+    const acknowledged: NodeId[] = [];
+    const failed: NodeId[] = [];
+    const errors = new Map<NodeId, unknown>();
+    await Promise.all(
+      nodes.map(async (id) => {
+        const journal = this.journals.get(id);
+        if (!journal || journal.failed) {
+          failed.push(id);
+          return;
+        }
+        try {
+          await journal.following;
+          await journal.writer.append([batch]);
+          journal.position = batch.sequence;
+          acknowledged.push(id);
+        } catch (error) {
+          // The monitor has seen the error through the node's store; here the node only leaves.
+          errors.set(id, error);
+          failed.push(id);
+          this.drop(id);
+        }
+      }),
+    );
+    return { acknowledged, failed, errors };
+  }
+
+  /** Hands a committed batch to all nodes outside of `except`. */
+  follow(batch: EncodedBatch, except: readonly NodeId[]): void {
+    for (const journal of this.journals.values()) {
+      if (except.includes(journal.node.id)) continue;
+      if (journal.queuedBatches >= followerQueueLimit) {
+        this.drop(journal.node.id);
+        this.onFollowerLost(journal.node.id, undefined);
+        continue;
+      }
+      journal.queuedBatches++;
+      journal.following = journal.following.then(() => this.followOne(journal, batch));
+    }
+  }
+
+  async close(): Promise<void> {
+    const journals = [...this.journals.values()];
+    for (const journal of journals) await journal.following;
+    this.journals.clear();
+    await Promise.allSettled(journals.map((journal) => journal.writer.close()));
+  }
+
+  private async followOne(journal: Journal, batch: EncodedBatch): Promise<void> {
+    journal.queuedBatches--;
+    if (journal.failed) return;
+    try {
+      await journal.writer.append([batch]);
+      journal.position = batch.sequence;
+    } catch (error) {
+      this.drop(journal.node.id);
+      this.onFollowerLost(journal.node.id, error);
+    }
+  }
+}
+
+/** A node that is being made current takes batches once its journal was admitted. */
+const canTakeBatches = (node: StoreNode): boolean => isWritable(node.state) || node.state === 'returning';
+
+/** Members of a write set: as many as `count`, failure groups first, members before others, then the quicker ones. */
+export function chooseMembers(nodes: readonly StoreNode[], count: number, before: readonly NodeId[]): NodeId[] {
+  const order = [...nodes].sort(
+    (a, b) =>
+      Number(before.includes(b.id)) - Number(before.includes(a.id)) ||
+      a.latencyMs - b.latencyMs ||
+      (a.id < b.id ? -1 : 1),
+  );
+  const chosen: StoreNode[] = [];
+  for (const newGroupOnly of [true, false]) {
+    for (const node of order) {
+      if (chosen.length >= count) break;
+      if (chosen.includes(node)) continue;
+      if (newGroupOnly && chosen.some((other) => other.group === node.group)) continue;
+      chosen.push(node);
+    }
+  }
+  return chosen.map((node) => node.id);
+}
