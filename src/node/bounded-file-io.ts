@@ -1,0 +1,169 @@
+/**
+ * File I/O of one disk, with a deadline for each call and a bound on the calls in flight. A call to a disk cannot be
+ * cancelled: one that misses its deadline is abandoned and keeps its place until it really ends, so a hung disk takes
+ * at most `inFlightLimit` threads of the process. When all places hang, calls fail at once.
+ * The deadline runs from the start of the call: waiting behind calls that make progress is no sign of a sick disk.
+ */
+import type { Clock } from '../core/clock.js';
+import { type LateOutcome, withDeadline } from '../core/deadline.js';
+import { DriveError } from '../core/errors.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../core/file-io.js';
+
+export interface LateCall {
+  readonly operation: string;
+  readonly path: string;
+  readonly lateByMs: number;
+  /** Absent when the call ended well after all. */
+  readonly error?: unknown;
+}
+
+export interface BoundedFileIoOptions {
+  readonly inner: FileIo;
+  readonly clock: Clock;
+  readonly readDeadlineMs: number;
+  readonly writeDeadlineMs: number;
+  /** Default 8: a few disks together stay below the size of the thread pool. */
+  readonly inFlightLimit?: number | undefined;
+  /** Told when an abandoned call ends. Must not throw. */
+  readonly onLate?: ((call: LateCall) => void) | undefined;
+}
+
+interface Waiting {
+  readonly start: () => void;
+  readonly fail: (error: Error) => void;
+}
+
+/** Far more than callers start together; reached only by a leak. */
+const longestQueue = 10_000;
+
+export class BoundedFileIo implements FileIo {
+  readonly #options: BoundedFileIoOptions;
+  readonly #limit: number;
+  readonly #waiting: Waiting[] = [];
+  #running = 0;
+  #abandoned = 0;
+
+  constructor(options: BoundedFileIoOptions) {
+    this.#options = options;
+    this.#limit = options.inFlightLimit ?? 8;
+  }
+
+  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile> {
+    const start = () => this.#inner.open(path, mode);
+    // A file opened too late is nobody's: without this it would stay open for ever and keep the disk busy.
+    const file = await this.#run('open', path, this.#options.writeDeadlineMs, start, (late) => void late.close());
+    return this.#bound(path, file);
+  }
+
+  readWhole(path: string, limitBytes: number): Promise<Buffer> {
+    return this.#run('read', path, this.#options.readDeadlineMs, () => this.#inner.readWhole(path, limitBytes));
+  }
+
+  stat(path: string): Promise<FileStat | undefined> {
+    return this.#write('stat', path, () => this.#inner.stat(path));
+  }
+
+  list(path: string): Promise<FolderItem[]> {
+    return this.#write('list', path, () => this.#inner.list(path));
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return this.#write('rename', from, () => this.#inner.rename(from, to));
+  }
+
+  unlink(path: string): Promise<void> {
+    return this.#write('unlink', path, () => this.#inner.unlink(path));
+  }
+
+  makeFolder(path: string): Promise<void> {
+    return this.#write('make folder', path, () => this.#inner.makeFolder(path));
+  }
+
+  syncFolder(path: string): Promise<void> {
+    return this.#write('sync folder', path, () => this.#inner.syncFolder(path));
+  }
+
+  space(path: string): Promise<SpaceInfo> {
+    return this.#write('space', path, () => this.#inner.space(path));
+  }
+
+  get #inner(): FileIo {
+    return this.#options.inner;
+  }
+
+  #bound(path: string, file: OpenFile): OpenFile {
+    const { readDeadlineMs, writeDeadlineMs, clock } = this.#options;
+    return {
+      read: (buffer, position) => this.#run('read', path, readDeadlineMs, () => file.read(buffer, position)),
+      write: (buffers, position) => this.#write('write', path, () => file.write(buffers, position)),
+      sync: () => this.#write('fsync', path, () => file.sync()),
+      truncate: (lengthBytes) => this.#write('truncate', path, () => file.truncate(lengthBytes)),
+      stat: () => this.#write('stat', path, () => file.stat()),
+      // Takes no place: it waits for this file's calls in flight, and must be asked for even when all places hang.
+      close: () =>
+        withDeadline(file.close(), writeDeadlineMs, clock, {
+          missed: () => hung('close', path),
+          late: (outcome) => this.#reportLate('close', path, outcome),
+        }),
+    };
+  }
+
+  #write<T>(operation: string, path: string, start: () => Promise<T>): Promise<T> {
+    return this.#run(operation, path, this.#options.writeDeadlineMs, start);
+  }
+
+  async #run<T>(
+    operation: string,
+    path: string,
+    limitMs: number,
+    start: () => Promise<T>,
+    discard?: (value: T) => void,
+  ): Promise<T> {
+    await this.#takePlace(operation, path);
+    const work = start().finally(() => this.#leavePlace());
+    return withDeadline(work, limitMs, this.#options.clock, {
+      missed: () => {
+        this.#abandoned += 1;
+        if (this.#abandoned >= this.#limit) {
+          for (const { fail } of this.#waiting.splice(0)) fail(hung(operation, path));
+        }
+        return hung(operation, path);
+      },
+      late: (outcome) => {
+        this.#abandoned -= 1;
+        if (outcome.kind === 'value') discard?.(outcome.value);
+        this.#reportLate(operation, path, outcome);
+      },
+    });
+  }
+
+  #takePlace(operation: string, path: string): Promise<void> | undefined {
+    if (this.#abandoned >= this.#limit) throw hung(operation, path);
+    if (this.#running < this.#limit) {
+      this.#running += 1;
+      return undefined;
+    }
+    if (this.#waiting.length >= longestQueue) throw new DriveError('UNAVAILABLE', { details: { path, operation } });
+    return new Promise<void>((start, fail) => this.#waiting.push({ start, fail }));
+  }
+
+  #leavePlace(): void {
+    const next = this.#waiting.shift();
+    if (next) next.start();
+    else this.#running -= 1;
+  }
+
+  #reportLate(operation: string, path: string, outcome: LateOutcome<unknown>): void {
+    const { lateByMs } = outcome;
+    const error = outcome.kind === 'error' ? { error: outcome.error } : {};
+    this.#options.onLate?.({ operation, path, lateByMs, ...error });
+  }
+}
+
+function hung(operation: string, path: string): DriveError {
+  return new DriveError('NODE_GONE', {
+    message: `${operation} ${path}: no answer in time`,
+    details: { path, operation, reason: 'deadline' },
+    hint: 'the disk hangs: look at its cable and at the system log',
+  });
+}
