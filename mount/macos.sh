@@ -63,7 +63,6 @@ do_unmount() {
     printf 'Unmounting %s; waiting until everything saved has arrived\n' "$place"
     umount "$place" || diskutil unmount "$place" ||
       fail "$place is in use" 'close the programs and windows that work in it, then try again'
-    rmdir "$place" 2>/dev/null || true
   done
   printf 'Unmounted.\n'
 }

@@ -36,6 +36,12 @@ const programExamples = examples(
   ['holdfast status ~/drive', 'see what is protected'],
 );
 
+const nodeExamples = examples(
+  ['holdfast node list ~/drive', 'what each node is and holds'],
+  ['holdfast node add ~/drive /disk3/hold', 'one more disk'],
+  ['holdfast node remove ~/drive disk-2', 'one less'],
+);
+
 /** `parameters`: what follows the program's name. Never rejects. */
 export async function runProgram(parameters: readonly string[], context: CommandContext): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.good;
@@ -64,9 +70,10 @@ function makeProgram(context: CommandContext, act: Act): Command {
     .description('A network drive over WebDAV that does not lose your files when it loses a disk.')
     .version(context.version, '-V, --version', 'print the version')
     .addHelpText('after', programExamples)
-    .addHelpText('after', 'Exit codes: 0 good, 1 failed, 2 wrong usage, 3 damage found, 4 sound but degraded');
+    .addHelpText('after', '\nExit codes: 0 good, 1 failed, 2 wrong usage, 3 damage found, 4 sound but degraded');
   for (const make of makers) program.addCommand(make(context, act));
   const node = new Command('node').description('list, add and remove the directories that hold the copies');
+  node.addHelpText('after', nodeExamples);
   for (const make of nodeMakers) node.addCommand(make(context, act));
   program.addCommand(node);
   prepare(program, context);

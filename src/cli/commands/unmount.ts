@@ -1,4 +1,6 @@
 /** `holdfast unmount`: takes a mount away again, by its place or by the volume's directory. */
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
 import type { CommandContext } from '../command-context.js';
@@ -46,9 +48,10 @@ async function findSteps(context: CommandContext, operand: string): Promise<Unmo
 
 async function findLinuxSteps(context: CommandContext, path: string): Promise<UnmountStep[]> {
   const { host } = context;
+  const place = await withoutLinks(path);
   const mounts = parseMounts(await host.readMountTable());
   // Looked for in the table before anything below the path is touched: a mount whose server is gone may hang.
-  const here = mounts.filter((mount) => mount.where === path);
+  const here = mounts.filter((mount) => mount.where === place);
   const running = here.length > 0 ? undefined : await findServer(context, path);
   const url = running?.facts.url;
   const found = url === undefined ? here : mounts.filter((mount) => isSameUrl(mount.source, url));
@@ -58,4 +61,10 @@ async function findLinuxSteps(context: CommandContext, path: string): Promise<Un
     message: `nothing is mounted at ${path}${url === undefined ? ', and no server of a volume runs there' : ''}`,
     hint: mounts.length > 0 ? `mounted are: ${mounts.map((mount) => mount.where).join(', ')}` : 'nothing is to be done',
   });
+}
+
+/** As the mount table has it. The last part is not looked at, since a mount whose server is gone may hang. */
+async function withoutLinks(path: string): Promise<string> {
+  const parent = await realpath(dirname(path)).catch(() => dirname(path));
+  return join(parent, basename(path));
 }

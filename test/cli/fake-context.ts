@@ -1,0 +1,198 @@
+/** A command line without a drive: every door that commands go through, recorded. */
+import { join } from 'node:path';
+import type { CommandContext, DriveAccess, HostSystem, RunningServer } from '../../src/cli/command-context.js';
+import { runProgram } from '../../src/cli/program.js';
+import { Terminal, type TextSink } from '../../src/cli/terminal.js';
+import { type Clock, systemClock } from '../../src/core/clock.js';
+import { systemPlatform } from '../../src/core/platform.js';
+import type { CheckReport, Drive, DriveEvent, Progress, RebuildReport } from '../../src/drive-contract.js';
+import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
+import type { Volume } from '../../src/volume/volume.js';
+
+export function nodeStatus(label: string, changes: Partial<NodeStatus> = {}): NodeStatus {
+  return {
+    id: '0123456789abcdef',
+    label,
+    path: `/disks/${label}`,
+    state: 'online',
+    reason: null,
+    since: 0,
+    role: 'active',
+    group: label,
+    usedBytes: 1024 ** 3,
+    freeBytes: 5 * 1024 ** 3,
+    totalBytes: 6 * 1024 ** 3,
+    writeSet: true,
+    behind: 0,
+    ...changes,
+  };
+}
+
+export function driveStatus(changes: Partial<DriveStatus> = {}): DriveStatus {
+  return {
+    volume: { id: 'feedfacefeedface', name: 'home', replicas: 2, directory: '/srv/home' },
+    health: 'good',
+    protection: 'Every file has 2 copies on different disks.',
+    nodes: [nodeStatus('disk-1'), nodeStatus('disk-2')],
+    files: 3,
+    folders: 1,
+    logicalBytes: 1024,
+    storedBytes: 2048,
+    deadBytes: 0,
+    availableBytes: 1024 ** 3,
+    segments: { total: 1, degraded: 0, lost: 0 },
+    healing: { active: false, queuedSegments: 0, healedSegments: 0, startsInMs: null },
+    reads: { failovers: 0, checksumErrors: 0 },
+    sequence: 7,
+    epoch: '0000000000000001',
+    damagedFiles: [],
+    checkpoint: null,
+    uptimeMs: 1000,
+    ...changes,
+  };
+}
+
+export const soundReport: CheckReport = { findings: [], degraded: [], checkedFiles: 3, checkedSegments: 1 };
+
+/** What a test sets: results to give and errors to throw; what it reads: the calls made. */
+export class FakeDrive implements Drive {
+  readonly volume = { id: 'feedfacefeedface', name: 'home' } as Volume;
+  readonly calls: unknown[] = [];
+  readonly listeners = new Set<(event: DriveEvent) => void>();
+  statusAnswer: () => Promise<DriveStatus> = async () => driveStatus();
+  checkAnswer: (options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void }) => Promise<CheckReport> =
+    async () => soundReport;
+  addNodeAnswer: () => Promise<{ id: string }> = async () => ({ id: 'aaaabbbbccccdddd' });
+  removeNodeAnswer: () => Promise<void> = async () => {};
+  pastEvents: DriveEvent[] = [];
+  closed = 0;
+
+  status(): Promise<DriveStatus> {
+    this.calls.push('status');
+    return this.statusAnswer();
+  }
+  check(options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {}): Promise<CheckReport> {
+    this.calls.push('check');
+    return this.checkAnswer(options);
+  }
+  addNode(options: object): Promise<{ id: string }> {
+    this.calls.push(['addNode', { ...options }]);
+    return this.addNodeAnswer();
+  }
+  removeNode(options: object): Promise<void> {
+    this.calls.push(['removeNode', { ...options }]);
+    return this.removeNodeAnswer();
+  }
+  events(): readonly DriveEvent[] {
+    return this.pastEvents;
+  }
+  onEvent(listener: (event: DriveEvent) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+  async close(): Promise<void> {
+    this.closed += 1;
+  }
+}
+
+class Recorder implements TextSink {
+  readonly isTty = false;
+  readonly columns = 80;
+  text = '';
+  readonly #watchers = new Set<() => void>();
+
+  write(text: string): void {
+    this.text += text;
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  /** Resolves when the text holds `part`. */
+  holds(part: string): Promise<void> {
+    return new Promise((resolve) => {
+      const look = () => {
+        if (!this.text.includes(part)) return;
+        this.#watchers.delete(look);
+        resolve();
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+}
+
+export const rebuildReport: RebuildReport = { files: 4, folders: 2, sequence: 9, missingNodes: [], movedAside: null };
+
+/** One person's terminal with a fake drive behind it. */
+export class FakeShell {
+  readonly out = new Recorder();
+  readonly err = new Recorder();
+  readonly stop = new AbortController();
+  readonly calls: [name: string, options: unknown][] = [];
+  readonly programs: string[][] = [];
+  clock: Clock = systemClock;
+  drive = new FakeDrive();
+  takenPorts = new Set<number>();
+  server: RunningServer | undefined;
+  serverClosed = 0;
+  access: DriveAccess = {
+    openDrive: async (options) => {
+      this.calls.push(['openDrive', options]);
+      return this.drive;
+    },
+    createVolume: async (options) => {
+      this.calls.push(['createVolume', options]);
+      return { id: 'feedfacefeedface', name: options.name ?? 'named' };
+    },
+    rebuildVolume: async (options) => {
+      this.calls.push(['rebuildVolume', options]);
+      return rebuildReport;
+    },
+  };
+  host: HostSystem = {
+    isRoot: false,
+    homeFolder: '/home/ada',
+    recipeFolder: '/recipes',
+    hasProgram: async () => false,
+    hasFile: async () => false,
+    readMountTable: async () => '',
+    run: async (command, parameters) => {
+      this.programs.push([command, ...parameters]);
+      return 0;
+    },
+  };
+
+  constructor(readonly workingDirectory: string) {}
+
+  get context(): CommandContext {
+    return {
+      access: this.access,
+      startServer: async ({ host, port }) => {
+        this.calls.push(['startServer', { host, port }]);
+        if (this.takenPorts.has(port)) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
+        this.server = {
+          address: { host, port },
+          close: async () => {
+            this.serverClosed += 1;
+          },
+        };
+        return this.server;
+      },
+      terminal: new Terminal({ out: this.out, err: this.err, colour: false }),
+      clock: this.clock,
+      host: this.host,
+      workingDirectory: this.workingDirectory,
+      platform: systemPlatform,
+      stop: this.stop.signal,
+      version: '1.2.3',
+      debug: false,
+    };
+  }
+
+  run(...parameters: string[]): Promise<number> {
+    return runProgram(parameters, this.context);
+  }
+
+  get controlAddress(): string {
+    return systemPlatform.controlAddress(join(this.workingDirectory, 'volume'));
+  }
+}
