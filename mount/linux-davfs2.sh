@@ -88,7 +88,10 @@ CONFIGURATION
   fi
   owner=${SUDO_UID:-0}
   group=${SUDO_GID:-0}
-  if ! mount -t davfs -o "conf=$state/davfs2.conf,uid=$owner,gid=$group" "$url" "$where" </dev/null; then
+  # The daemon keeps what it inherits: with this shell's own output, a pipe behind it would never end.
+  if ! mount -t davfs -o "conf=$state/davfs2.conf,uid=$owner,gid=$group" "$url" "$where" \
+    </dev/null >"$state/mount.log" 2>&1; then
+    cat "$state/mount.log" >&2
     forget_folder
     unsaved "$state/cache" || rm -rf "$state"
     fail "$url could not be mounted" 'see that the server runs ("holdfast status DIR"), then try again'

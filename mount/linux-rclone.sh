@@ -61,12 +61,15 @@ do_mount() {
     mkdir -p "$where"
     : >"$state/made-folder"
   fi
+  # The daemon keeps what it inherits: with this shell's own output, a pipe behind it would never end.
   # vendor owncloud: times of files are kept (X-OC-Mtime). The device name lets "holdfast unmount" find the mount.
   if ! rclone --config "$state/rclone.conf" mount :webdav: "$where" \
     --webdav-url "$url" --webdav-vendor owncloud --devname "$url" \
     --vfs-cache-mode full --vfs-write-back 0s --cache-dir "$state/cache" \
     --dir-cache-time 5s --attr-timeout 1s --timeout 60s \
-    --log-file "$state/rclone.log" --daemon --daemon-wait 30s; then
+    --log-file "$state/rclone.log" --daemon --daemon-wait 30s \
+    </dev/null >"$state/mount.log" 2>&1; then
+    cat "$state/mount.log" >&2
     forget_folder
     fail "$url could not be mounted" "see $state/rclone.log"
   fi

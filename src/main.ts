@@ -22,7 +22,10 @@ const access: DriveAccess = {
   createVolume: async (options) => (await import('./drive.js')).createVolume(options),
   rebuildVolume: async (options) => (await import('./drive.js')).rebuildVolume(options),
 };
-const startServer: StartServer = async (options) => (await import('./server/server.js')).startServer(options);
+const startServer: StartServer = async ({ drive, ...options }) => {
+  const server = await import('./server/start-server.js');
+  return server.startServer({ ...options, volumes: [drive.volume] });
+};
 
 function sink(stream: NodeJS.WriteStream): TextSink {
   // A reader that left (`| head`) is no error; the command goes on in silence.

@@ -1,7 +1,14 @@
 /** What every command is given. `main.ts` makes the real one; tests pass their own drive, server, signals and terminal. */
 import type { Clock } from '../core/clock.js';
 import type { Platform } from '../core/platform.js';
-import type { CreateVolumeOptions, Drive, OpenDriveOptions, RebuildOptions, RebuildReport } from '../drive-contract.js';
+import type {
+  CreateVolumeOptions,
+  Drive,
+  DriveEvent,
+  OpenDriveOptions,
+  RebuildOptions,
+  RebuildReport,
+} from '../drive-contract.js';
 import type { Terminal } from './terminal.js';
 
 /** The three ways to a volume (drive.ts). */
@@ -21,12 +28,16 @@ export interface RunningServer {
   close(): Promise<void>;
 }
 
-/** IN_USE when the port is taken. */
-export type StartServer = (options: {
+export interface ServerOptions {
   readonly drive: Drive;
   readonly host: string;
+  /** 0: any free one. */
   readonly port: number;
-}) => Promise<RunningServer>;
+  readonly onEvent: (event: DriveEvent) => void;
+}
+
+/** Fails with an error that has EADDRINUSE as its code, or as that of a cause, when the port is taken. */
+export type StartServer = (options: ServerOptions) => Promise<RunningServer>;
 
 /** Runs a recipe of mount/; resolves with its exit code. TOOL_MISSING when the interpreter is absent. */
 export type RunProgram = (command: string, parameters: readonly string[]) => Promise<number>;

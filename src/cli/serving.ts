@@ -7,7 +7,7 @@ import { DriveError } from '../core/errors.js';
 import type { Drive, DriveEvent } from '../drive-contract.js';
 import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
-import type { CommandContext, RunningServer } from './command-context.js';
+import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';
 import { placeControlSocket } from './control-socket.js';
 import { formatTime, printable } from './format.js';
 import type { Terminal } from './terminal.js';
@@ -35,7 +35,7 @@ export async function serveVolume(context: CommandContext, options: ServeOptions
   const drive = await context.access.openDrive({ directory, healGraceMs, onEvent });
   try {
     if (context.stop.aborted) return;
-    const server = await startOnFreePort(context, drive, options);
+    const server = await startOnFreePort(context, { drive, onEvent, host: options.host, ports: options.ports });
     try {
       await serveUntilStopped(context, { drive, server, address, onReady: options.onReady });
     } finally {
@@ -68,7 +68,7 @@ async function serveUntilStopped(
   const { drive, server, address } = options;
   const { name } = drive.volume;
   const facts = { volumeName: name, url: driveUrl(server.address, name), processId: process.pid };
-  const control = new ControlServer({ drive, facts });
+  const control = new ControlServer({ drive, facts, clock: context.clock });
   const removeSocket = await placeControlSocket(control.listener, { address, platform: context.platform });
   try {
     options.onReady(facts);
@@ -79,11 +79,14 @@ async function serveUntilStopped(
   }
 }
 
-async function startOnFreePort(context: CommandContext, drive: Drive, options: ServeOptions): Promise<RunningServer> {
-  const { host, ports } = options;
+async function startOnFreePort(
+  context: CommandContext,
+  options: Omit<ServerOptions, 'port'> & { readonly ports: readonly number[] },
+): Promise<RunningServer> {
+  const { ports, ...rest } = options;
   for (const port of ports) {
     try {
-      return await context.startServer({ drive, host, port });
+      return await context.startServer({ ...rest, port });
     } catch (error) {
       if (!isPortTaken(error)) throw error;
     }
@@ -98,7 +101,7 @@ async function startOnFreePort(context: CommandContext, drive: Drive, options: S
 
 function isPortTaken(error: unknown): boolean {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
-    if ('code' in cause && (cause.code === 'EADDRINUSE' || cause.code === 'IN_USE')) return true;
+    if ('code' in cause && cause.code === 'EADDRINUSE') return true;
   }
   return false;
 }

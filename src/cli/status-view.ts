@@ -1,6 +1,5 @@
 /** `status` for people: how things are in one word, what that means in one sentence, then the nodes and the rest. */
 import type { DriveStatus, Health, NodeStatus } from '../drive-status.js';
-import type { NodeState } from '../node/node-state.js';
 import { formatBytes, formatCount, formatDuration, printable } from './format.js';
 import { renderTable } from './table.js';
 import type { Terminal, Tone } from './terminal.js';
@@ -12,7 +11,7 @@ const healthTones: Readonly<Record<Health, Tone>> = {
   damaged: 'bad',
 };
 
-const stateTones: Readonly<Record<NodeState, Tone>> = {
+const stateTones: Readonly<Record<NodeStatus['state'], Tone>> = {
   online: 'good',
   full: 'warning',
   'read-only': 'warning',

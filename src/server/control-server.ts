@@ -3,6 +3,7 @@
  * socket is placed (cli/control-socket.ts). Input is untrusted in form: whatever is malformed gets BAD_REQUEST.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
 import type { Drive } from '../drive-contract.js';
 import { parseParameters } from './control-parameters.js';
@@ -16,7 +17,7 @@ import {
 
 export type ControlledDrive = Pick<Drive, 'status' | 'check' | 'addNode' | 'removeNode' | 'events' | 'onEvent'>;
 
-/** A client that says nothing for this long after connecting is dropped. */
+/** A client that has not sent its request this long after connecting is dropped. */
 const silenceMs = 10_000;
 /** Commands are few; more at once is a mistake somewhere. */
 const connectionLimit = 64;
@@ -62,13 +63,15 @@ const handlers: Handlers = {
 export class ControlServer {
   readonly #drive: ControlledDrive;
   readonly #facts: ServerFacts;
+  readonly #clock: Clock;
   readonly #connections = new Map<Socket, Connection>();
   /** To be placed and listened on by the caller. */
   readonly listener: Server;
 
-  constructor(options: { readonly drive: ControlledDrive; readonly facts: ServerFacts }) {
+  constructor(options: { readonly drive: ControlledDrive; readonly facts: ServerFacts; readonly clock: Clock }) {
     this.#drive = options.drive;
     this.#facts = options.facts;
+    this.#clock = options.clock;
     this.listener = createServer((socket) => this.#accept(socket));
     this.listener.maxConnections = connectionLimit;
   }
@@ -87,7 +90,11 @@ export class ControlServer {
   #accept(socket: Socket): void {
     const connection = new Connection(socket, this.#drive, this.#facts);
     this.#connections.set(socket, connection);
-    socket.once('close', () => this.#connections.delete(socket));
+    const cancel = this.#clock.schedule(silenceMs, () => connection.dropIfSilent());
+    socket.once('close', () => {
+      cancel();
+      this.#connections.delete(socket);
+    });
   }
 }
 
@@ -103,12 +110,15 @@ class Connection {
     this.#socket = socket;
     this.#call = { drive, facts, signal: this.#gone.signal, send: (message) => this.#send(message) };
     socket.setEncoding('utf8');
-    socket.setTimeout(silenceMs, () => socket.destroy());
     socket.on('data', (piece: string) => this.#receive(piece));
     // A client that leaves is seen by its end, also in the midst of a long answer: the socket keeps being read.
     socket.on('end', () => this.#gone.abort());
     socket.on('close', () => this.#gone.abort());
     socket.on('error', () => socket.destroy());
+  }
+
+  dropIfSilent(): void {
+    if (!this.#answer) this.#socket.destroy();
   }
 
   /** Resolves when a request under way has been answered. */
@@ -122,7 +132,6 @@ class Connection {
     this.#request += piece;
     const end = this.#request.indexOf('\n');
     if (end < 0 && this.#request.length <= requestLimitBytes) return;
-    this.#socket.setTimeout(0);
     this.#answer = this.#respond(end < 0 ? '' : this.#request.slice(0, end));
   }
 

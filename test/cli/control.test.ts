@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { ControlClient, connectControl } from '../../src/cli/control-client.js';
 import { placeControlSocket } from '../../src/cli/control-socket.js';
+import { type Clock, systemClock } from '../../src/core/clock.js';
 import { DriveError } from '../../src/core/errors.js';
 import { linux, systemPlatform } from '../../src/core/platform.js';
-import type { DriveEvent, Progress } from '../../src/drive-contract.js';
+import type { CheckReport, DriveEvent, Progress } from '../../src/drive-contract.js';
 import { requestLimitBytes } from '../../src/server/control-protocol.js';
 import { ControlServer } from '../../src/server/control-server.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { driveStatus, FakeDrive, soundReport } from './fake-context.js';
 
@@ -22,10 +24,10 @@ interface Running {
   readonly server: ControlServer;
 }
 
-async function startControl(t: TestContext): Promise<Running> {
+async function startControl(t: TestContext, clock: Clock = systemClock): Promise<Running> {
   const drive = new FakeDrive();
   const address = systemPlatform.controlAddress(await temporaryFolder(t));
-  const server = new ControlServer({ drive, facts });
+  const server = new ControlServer({ drive, facts, clock });
   const remove = await placeControlSocket(server.listener, { address, platform: systemPlatform });
   t.after(async () => {
     await server.close();
@@ -122,6 +124,27 @@ for (const [what, request, said] of malformed) {
   });
 }
 
+test('a client that connects and says nothing is dropped after a while, one that waits for its answer is not', async (t) => {
+  const clock = new ManualClock();
+  const { drive, address, client } = await startControl(t, clock);
+  const silent = say(address, '');
+  let answer = (_: CheckReport): void => {};
+  const asked = new Promise<void>((resolve) => {
+    drive.checkAnswer = () => {
+      resolve();
+      return new Promise((done) => {
+        answer = done;
+      });
+    };
+  });
+  const checking = client.call('check', {});
+  await asked;
+  await clock.advance(60_000);
+  assert.equal(await silent, '');
+  answer(soundReport);
+  assert.deepEqual(await checking, soundReport);
+});
+
 test('a client that leaves cancels its check', async (t) => {
   const { drive, client } = await startControl(t);
   const leaving = new AbortController();
@@ -215,7 +238,7 @@ test('what a crashed server left behind is replaced', posixOnly, async (t) => {
   const address = systemPlatform.controlAddress(folder);
   await writeFile(address, '');
   assert.equal(await connectControl(address), undefined);
-  const server = new ControlServer({ drive: new FakeDrive(), facts });
+  const server = new ControlServer({ drive: new FakeDrive(), facts, clock: systemClock });
   const remove = await placeControlSocket(server.listener, { address, platform: systemPlatform });
   assert.deepEqual((await ControlClient.find(address))?.facts, facts);
   await server.close();
