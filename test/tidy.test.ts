@@ -11,7 +11,7 @@ import { codeRules, largeFiles, privateTextRule, type SourceFile, type Violation
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 function sourceFiles(): SourceFile[] {
-  return ['src', 'test', 'bench', 'scripts'].flatMap((folder) =>
+  return ['src', 'test', 'bench', 'scripts'].filter(isThere).flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .filter((name) => /\.(ts|cts|mjs)$/.test(name))
       .map((name) => readFile(`${folder}/${name.split(sep).join('/')}`)),
@@ -22,10 +22,12 @@ function sourceFiles(): SourceFile[] {
 function trackedFiles(): SourceFile[] {
   return execFileSync('git', ['ls-files', '-z'], { cwd: root, encoding: 'utf8' })
     .split('\0')
-    .filter((path) => path !== '' && existsSync(join(root, path)) && statSync(join(root, path)).isFile())
+    .filter((path) => path !== '' && isThere(path) && statSync(join(root, path)).isFile())
     .map(readFile)
     .filter(({ text }) => !text.includes('\0'));
 }
+
+const isThere = (path: string): boolean => existsSync(join(root, path));
 
 function readFile(path: string): SourceFile {
   return { path, text: readFileSync(join(root, path), 'utf8') };
@@ -61,6 +63,6 @@ test('long files are noted', (t) => {
 });
 
 test('no tracked file holds a path of one machine or a secret', (t) => {
-  if (!existsSync(join(root, '.git'))) return t.skip('not a git checkout');
+  if (!isThere('.git')) return t.skip('not a git checkout');
   failOn(privateTextRule(trackedFiles()).map(describeViolation));
 });
