@@ -11,6 +11,8 @@ import { verifiedPieces } from './verified-pieces.js';
 
 export interface SegmentSealerOptions {
   readonly onSealed: (sealed: SealedSegment) => void;
+  /** Nothing of the segment was ever durable, and no node is left that took a byte: there is nothing to seal. */
+  readonly onEmpty: (segment: SegmentId) => void;
   readonly onBadCopy: (copy: BadCopy) => void;
 }
 
@@ -52,6 +54,7 @@ export class SegmentSealer {
     await Promise.all(segment.replicas.map((replica) => replica.finish()));
     segment.dropPlaces();
     const { lengthBytes } = segment;
+    if (lengthBytes === 0) return this.#options.onEmpty(segment.id);
     const kept = wholeReplicas(segment, lengthBytes);
     const badCopies: BadCopy[] = [];
     for (const replica of segment.replicas) {
@@ -59,8 +62,7 @@ export class SegmentSealer {
       if (!replica.isTrusted || replica.writtenBytes < lengthBytes) badCopies.push(badCopy(segment, replica, problem));
     }
     const hash = await this.#hash(segment, lengthBytes, kept, badCopies);
-    const damaged = new Set(badCopies.filter(({ problem }) => problem !== 'io').map(({ node }) => node));
-    const nodes = kept.map(({ node }) => node).filter((node) => !damaged.has(node));
+    const nodes = kept.map(({ node }) => node);
     this.#options.onSealed({ segment: segment.id, lengthBytes, hash, nodes });
     for (const copy of badCopies) this.#options.onBadCopy(copy);
   }
@@ -73,7 +75,7 @@ export class SegmentSealer {
   ): Promise<string | null> {
     // A replica that failed is not asked: after a failed fsync its pages may say what its disk does not hold.
     const sources = kept.filter(({ isTrusted }) => isTrusted).map(({ store }) => store);
-    if (lengthBytes === 0 || sources.length === 0) return null;
+    if (sources.length === 0) return null;
     const onBadCopy = (copy: BadCopy) => badCopies.push(copy);
     try {
       return await this.#hasher.hash(verifiedPieces({ segment: segment.id, lengthBytes, sources, onBadCopy }));
@@ -86,7 +88,7 @@ export class SegmentSealer {
 
 /** Those that hold all of it durably: trusted ones, or if there is none, those that did before they failed. */
 function wholeReplicas({ replicas }: OpenSegment, lengthBytes: number): SegmentReplica[] {
-  const whole = replicas.filter(({ durableBytes }) => durableBytes >= lengthBytes && durableBytes > 0);
+  const whole = replicas.filter(({ durableBytes }) => durableBytes >= lengthBytes);
   const trusted = whole.filter(({ isTrusted }) => isTrusted);
   return trusted.length > 0 ? trusted : whole;
 }

@@ -26,6 +26,7 @@ export interface SegmentStoreOptions
   extends Pick<OpenSegmentsOptions, 'nodes' | 'volumeId' | 'epoch' | 'copies' | 'safety' | 'clock' | 'usedBytes'> {
   /** A replica of a sealed segment that is not what it should be: for the heal queue, after the segment's `onSealed`. */
   readonly onBadCopy: (copy: BadCopy) => void;
+  /** Never for a segment of which nothing was ever durable and no good replica is left: no chunk of it counts. */
   readonly onSealed: (sealed: SealedSegment) => void;
 }
 
@@ -50,6 +51,7 @@ export class SegmentStore {
     this.#nodeCount = () => options.nodes().length;
     this.#sealer = new SegmentSealer({
       onBadCopy,
+      onEmpty: (segment) => this.#unsealed.delete(segment),
       onSealed: (sealed) => {
         this.#rememberSealed(sealed.segment);
         onSealed(sealed);

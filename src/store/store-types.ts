@@ -31,6 +31,7 @@ export interface SealedSegment {
   readonly lengthBytes: number;
   /** Hex SHA-256 of the file below lengthBytes; null when it could not be made. */
   readonly hash: string | null;
+  /** Those that hold all of it durably; the others are told as bad copies. */
   readonly nodes: readonly NodeId[];
 }
 

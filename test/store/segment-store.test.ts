@@ -1,0 +1,518 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { hasCode } from '../../src/core/errors.js';
+import { testSafety } from '../../src/core/safety-parameters.js';
+import { decodeHead, verifyBlocks } from '../../src/segment/record.js';
+import { decodeSegmentHeader } from '../../src/segment/segment-header.js';
+import { segmentFileName } from '../../src/segment/segment-id.js';
+import { scanSegment } from '../../src/segment/segment-scan.js';
+import type { AppendedChunk } from '../../src/store/store-types.js';
+import {
+  chunkOf,
+  endFixture,
+  type Fixture,
+  fileBytes,
+  firstEpoch,
+  MiB,
+  nodeOf,
+  openFixture,
+  sha256,
+  until,
+} from './store-fixture.js';
+
+const small = { lane: 'small' } as const;
+const bulk = { lane: 'bulk' } as const;
+
+async function appendOne(
+  fixture: Fixture,
+  lengthBytes: number,
+  seed: number,
+  lane: 'small' | 'bulk' | 'clean' = 'small',
+) {
+  const [appended] = await fixture.store.append([chunkOf(lengthBytes, seed)], { lane });
+  return appended!;
+}
+
+/** Each node that is said to have taken the chunk holds its record. */
+function assertHeld(fixture: Fixture, { place, nodes }: AppendedChunk): void {
+  for (const id of nodes) {
+    const record = fileBytes(nodeOf(fixture, id), place.segment).subarray(
+      place.offset,
+      place.offset + place.recordBytes,
+    );
+    const head = decodeHead(record, place);
+    verifyBlocks(head, { firstBlock: 0, lastBlock: head.blocks.length - 1 }, record.subarray(head.headBytes));
+  }
+}
+
+const writesOf = (fixture: Fixture) =>
+  fixture.nodes.flatMap(({ store }) => store.log.filter((e) => e.operation === 'write' && e.phase === 'end'));
+
+test('a chunk lies on as many nodes as copies are wanted, and is durable only after sync', async () => {
+  const fixture = await openFixture();
+  const appended = await appendOne(fixture, 1000, 1);
+  assert.equal(new Set(appended.nodes).size, 2);
+  assert.match(appended.place.segment, new RegExp(`^${firstEpoch}-00000001$`));
+  assertHeld(fixture, appended);
+  assert.deepEqual(fixture.store.durableNodes(appended.place), []);
+  const [synced] = await fixture.store.sync([appended.place.segment]);
+  assert.deepEqual([...synced!.durable].sort(), [...appended.nodes].sort());
+  assert.deepEqual(synced!.failed, []);
+  assert.deepEqual(fixture.store.durableNodes(appended.place).sort(), [...appended.nodes].sort());
+  const header = fileBytes(nodeOf(fixture, appended.nodes[0]), appended.place.segment);
+  decodeSegmentHeader(header, { volume: '0123456789abcdef', segment: appended.place.segment });
+  await endFixture(fixture);
+});
+
+test('chunks that wait for the same segment go out in one write, in order and without gaps', async () => {
+  const fixture = await openFixture();
+  const all = Array.from({ length: 200 }, (_, index) => chunkOf(500 + index, index));
+  const results = await Promise.all(all.map((chunk) => fixture.store.append([chunk], small)));
+  assert.equal(writesOf(fixture).length, 2, 'one write on each of two nodes');
+  let offset = 64;
+  for (const [index, [appended]] of results.entries()) {
+    assert.equal(appended!.place.chunk, all[index]!.id);
+    assert.equal(appended!.place.offset, offset);
+    offset += appended!.place.recordBytes;
+    assertHeld(fixture, appended!);
+  }
+  await endFixture(fixture);
+});
+
+test('bulk chunks rotate over three segments on different node sets, small ones share one', async () => {
+  const fixture = await openFixture();
+  const appended = await fixture.store.append(
+    Array.from({ length: 6 }, (_, index) => chunkOf(MiB, index)),
+    bulk,
+  );
+  const sets = new Map(appended.map(({ place, nodes }) => [place.segment, [...nodes].sort().join()]));
+  assert.equal(sets.size, 3);
+  assert.equal(new Set(sets.values()).size, 3);
+  const smallOnes = await fixture.store.append([chunkOf(10, 7), chunkOf(10, 8)], small);
+  assert.equal(smallOnes[0]!.place.segment, smallOnes[1]!.place.segment);
+  assert.ok(!sets.has(smallOnes[0]!.place.segment));
+  await endFixture(fixture);
+});
+
+test('with as many nodes as copies, bulk chunks share one segment', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const appended = await fixture.store.append([chunkOf(MiB, 1), chunkOf(MiB, 2), chunkOf(MiB, 3)], bulk);
+  assert.equal(new Set(appended.map(({ place }) => place.segment)).size, 1);
+  await endFixture(fixture);
+});
+
+test('a full segment is sealed: footer, same bytes and hash on each node, inside its limit', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const first = await appendOne(fixture, MiB, 1);
+  for (let seed = 2; seed <= 4; seed += 1) await appendOne(fixture, MiB, seed);
+  await until(() => fixture.sealed.length === 1);
+  const [sealed] = fixture.sealed;
+  assert.equal(sealed!.segment, first.place.segment);
+  assert.deepEqual(
+    [...sealed!.nodes].sort(),
+    fixture.nodes.map(({ id }) => id),
+  );
+  assert.ok(sealed!.lengthBytes <= testSafety.segmentLimitBytes);
+  for (const node of fixture.nodes) {
+    const bytes = fileBytes(node, first.place.segment);
+    assert.equal(bytes.length, sealed!.lengthBytes);
+    assert.equal(sha256(bytes), sealed!.hash);
+    assert.equal(node.store.durableBytesOf('segments', segmentFileName(first.place.segment)), bytes.length);
+  }
+  const records = [];
+  const bytes = fileBytes(fixture.nodes[0]!, first.place.segment);
+  const read = async (position: number, length: number) => bytes.subarray(position, position + length);
+  const { segment } = first.place;
+  for await (const item of scanSegment({ segment, sizeBytes: bytes.length, read, verifyPayload: false }))
+    records.push(item);
+  assert.deepEqual(records.at(-1), { kind: 'end', offset: bytes.length, rest: 'clean' });
+  assert.equal(records.length, 4, 'three records and the end');
+  assert.equal(fixture.store.durableNodes(first.place).length, 2, 'remembered after the seal');
+  assert.deepEqual(fixture.badCopies, []);
+  await endFixture(fixture);
+});
+
+test('a new epoch begins new segments, counted from 1', async () => {
+  const fixture = await openFixture();
+  const before = await appendOne(fixture, 100, 1);
+  fixture.epoch = 'f'.repeat(16);
+  const after = await appendOne(fixture, 100, 2);
+  assert.equal(before.place.segment, `${firstEpoch}-00000001`);
+  assert.equal(after.place.segment, `${'f'.repeat(16)}-00000001`);
+  await until(() => fixture.sealed.length === 1);
+  await endFixture(fixture);
+});
+
+for (const operation of ['create', 'write'] as const) {
+  for (const effect of ['NODE_IO', 'NODE_GONE', 'NODE_FULL', 'NODE_READ_ONLY'] as const) {
+    test(`a node that answers ${effect} to ${operation} costs no copy: the chunk goes to a new segment`, async () => {
+      const fixture = await openFixture();
+      fixture.nodes[0]!.store.plan({ operation, effect });
+      // Rotation brings each node into some segment.
+      const appended = await fixture.store.append([chunkOf(MiB, 1), chunkOf(MiB, 2), chunkOf(MiB, 3)], bulk);
+      for (const chunk of appended) {
+        assert.equal(chunk.nodes.length, 2);
+        assertHeld(fixture, chunk);
+      }
+      await fixture.store.sealAll();
+      for (const { segment, nodes, hash, lengthBytes } of fixture.sealed) {
+        assert.ok(nodes.length > 0);
+        for (const id of nodes) {
+          assert.equal(sha256(fileBytes(nodeOf(fixture, id), segment).subarray(0, lengthBytes)), hash);
+        }
+      }
+      assert.deepEqual(fixture.store.openSegments(), []);
+      // Where no file could be made nothing was written at all: there is no segment to heal.
+      const wanted = operation === 'create' ? [] : [fixture.nodes[0]!.id];
+      assert.deepEqual([...new Set(fixture.badCopies.map(({ node }) => node))], wanted);
+      await endFixture(fixture);
+    });
+  }
+}
+
+test('a torn write stops the segment: nothing is appended to it again', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const before = await appendOne(fixture, 1000, 1);
+  fixture.nodes[0]!.store.plan({ operation: 'write', effect: 'torn' });
+  const torn = await appendOne(fixture, 1000, 2);
+  assert.deepEqual(torn.nodes, [fixture.nodes[1]!.id], 'one copy while a single node can be written to');
+  assert.equal(torn.place.segment, before.place.segment);
+  const after = await appendOne(fixture, 1000, 3);
+  assert.notEqual(after.place.segment, before.place.segment);
+  assert.deepEqual(after.nodes, [fixture.nodes[1]!.id]);
+  await fixture.clock.advance(testSafety.probeIntervalMs);
+  assert.equal((await appendOne(fixture, 1000, 4)).nodes.length, 2, 'back when a probe has passed');
+  await endFixture(fixture);
+});
+
+test('what waits behind a failed write goes elsewhere whole, and the segment never holds a gap', async () => {
+  const fixture = await openFixture({ letters: 'abc' });
+  fixture.nodes[0]!.store.plan({ operation: 'write', effect: 'NODE_IO', after: 1 });
+  fixture.nodes[1]!.store.plan({ operation: 'write', effect: 'NODE_IO', after: 1 });
+  const results: AppendedChunk[] = [];
+  const running = [];
+  for (let seed = 0; seed < 40; seed += 1) {
+    running.push(appendOne(fixture, 20_000, seed).then((appended) => results.push(appended)));
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  await Promise.all(running);
+  assert.equal(results.length, 40);
+  for (const appended of results) assertHeld(fixture, appended);
+  await fixture.store.sealAll();
+  for (const node of fixture.nodes) node.store.wake();
+  await endFixture(fixture);
+});
+
+test('a hung node is given up at the deadline and the chunk is written elsewhere', async () => {
+  const fixture = await openFixture();
+  for (const node of fixture.nodes.slice(0, 1)) node.store.plan({ operation: 'write', effect: 'hang' });
+  const appending = fixture.store.append([chunkOf(MiB, 1), chunkOf(MiB, 2), chunkOf(MiB, 3)], bulk);
+  await fixture.clock.advance(2 * testSafety.writeDeadlineMs);
+  const appended = await appending;
+  for (const chunk of appended) {
+    assert.equal(chunk.nodes.length, 2);
+    assertHeld(fixture, chunk);
+  }
+  await endFixture(fixture);
+});
+
+test('an fsync that hangs fails at the deadline on that node alone', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const appended = await appendOne(fixture, 1000, 1);
+  fixture.nodes[0]!.store.plan({ operation: 'sync', effect: 'hang' });
+  const syncing = fixture.store.sync([appended.place.segment]);
+  await fixture.clock.advance(2 * testSafety.writeDeadlineMs);
+  const [synced] = await syncing;
+  assert.deepEqual(synced, {
+    segment: appended.place.segment,
+    durable: [fixture.nodes[1]!.id],
+    failed: [fixture.nodes[0]!.id],
+  });
+  await endFixture(fixture);
+});
+
+test('a failed fsync is final: distrusted, never retried, never read back, reported, and the segment ends', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const appended = await appendOne(fixture, 1000, 1);
+  await fixture.store.sync([appended.place.segment]);
+  const more = await appendOne(fixture, 1000, 2);
+  const [bad, good] = fixture.nodes;
+  bad!.store.plan({ operation: 'sync', effect: 'NODE_IO' });
+  const [synced] = await fixture.store.sync([more.place.segment]);
+  assert.deepEqual(synced!.failed, [bad!.id]);
+  assert.deepEqual(fixture.store.durableNodes(appended.place), [good!.id]);
+  assert.deepEqual((await fixture.store.sync([more.place.segment]))[0]!.failed, [bad!.id]);
+  await until(() => fixture.sealed.length === 1);
+  assert.deepEqual(fixture.sealed[0]!.nodes, [good!.id]);
+  assert.deepEqual(fixture.badCopies, [{ segment: more.place.segment, node: bad!.id, problem: 'io' }]);
+  assert.equal(fixture.sealed[0]!.hash, sha256(fileBytes(good!, more.place.segment)));
+  assert.notEqual((await appendOne(fixture, 1000, 3)).place.segment, more.place.segment);
+  await endFixture(fixture);
+});
+
+test('a node that fills up keeps what it took, and does not count for what it did not take', async () => {
+  const fixture = await openFixture({ letters: 'abc' });
+  const first = await appendOne(fixture, 1000, 1);
+  const [full] = first.nodes.map((id) => nodeOf(fixture, id));
+  full!.store.plan({ operation: 'write', effect: 'NODE_FULL' });
+  const second = await appendOne(fixture, 1000, 2);
+  assert.equal(second.nodes.length, 2);
+  assert.ok(!second.nodes.includes(full!.id));
+  const [synced] = await fixture.store.sync([first.place.segment]);
+  assert.deepEqual(synced!.failed, [full!.id], 'it lacks the second record of this segment');
+  assert.equal(fixture.store.durableNodes(first.place).length, 2, 'but holds the first durably');
+  await until(() => fixture.sealed.length === 1);
+  assert.deepEqual(fixture.badCopies, [{ segment: first.place.segment, node: full!.id, problem: 'short' }]);
+  await endFixture(fixture);
+});
+
+test('when all nodes of a segment fail, what was durable before is sealed with them', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const first = await appendOne(fixture, 1000, 1);
+  await fixture.store.sync([first.place.segment]);
+  for (const node of fixture.nodes) node.store.plan({ operation: 'write', effect: 'NODE_GONE' });
+  await assert.rejects(appendOne(fixture, 1000, 2), (error) => hasCode(error, 'UNAVAILABLE'));
+  await until(() => fixture.sealed.length === 1);
+  const { lengthBytes, hash, nodes } = fixture.sealed[0]!;
+  assert.equal(lengthBytes, first.place.offset + first.place.recordBytes);
+  assert.equal(hash, null);
+  assert.equal(nodes.length, 2);
+  assert.equal(fixture.badCopies.length, 2);
+  await endFixture(fixture);
+});
+
+test('UNAVAILABLE without a writable node, OUT_OF_SPACE when all are full, one copy only for a single node', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const [a, b] = fixture.nodes;
+  a!.state = 'offline';
+  assert.equal((await appendOne(fixture, 100, 1)).nodes.length, 1);
+  b!.state = 'suspect';
+  await assert.rejects(appendOne(fixture, 100, 2), (error) => hasCode(error, 'UNAVAILABLE'));
+  a!.state = 'online';
+  b!.state = 'full';
+  await assert.rejects(appendOne(fixture, 100, 3), (error) => hasCode(error, 'OUT_OF_SPACE'));
+  a!.state = 'full';
+  await assert.rejects(appendOne(fixture, 100, 4), (error) => hasCode(error, 'OUT_OF_SPACE'));
+  a!.state = 'online';
+  b!.state = 'online';
+  assert.equal((await appendOne(fixture, 100, 5)).nodes.length, 2, 'the segment with one copy is left behind');
+  b!.role = 'draining';
+  assert.equal((await appendOne(fixture, 100, 6)).nodes.length, 1);
+  await endFixture(fixture);
+});
+
+test('only the cleaner may use the reserve', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  for (const node of fixture.nodes) node.space = { totalBytes: 100 * MiB, freeBytes: 8 * MiB, freeInodes: 1e6 };
+  await assert.rejects(appendOne(fixture, 100, 1), (error) => hasCode(error, 'OUT_OF_SPACE'));
+  assert.equal((await appendOne(fixture, 100, 2, 'clean')).nodes.length, 2);
+  await endFixture(fixture);
+});
+
+test('nodeLeft ends the segments of that node; the others hold all of them', async () => {
+  const fixture = await openFixture();
+  const appended = await appendOne(fixture, 1000, 1);
+  const gone = nodeOf(fixture, appended.nodes[0]);
+  gone.state = 'offline';
+  fixture.store.nodeLeft(gone.id);
+  assert.deepEqual(fixture.store.durableNodes(appended.place), []);
+  const next = await appendOne(fixture, 1000, 2);
+  assert.notEqual(next.place.segment, appended.place.segment);
+  assert.ok(!next.nodes.includes(gone.id));
+  await until(() => fixture.sealed.length === 1);
+  assert.deepEqual(fixture.sealed[0]!.nodes, [appended.nodes[1]]);
+  assert.deepEqual(fixture.badCopies, [{ segment: appended.place.segment, node: gone.id, problem: 'io' }]);
+  await endFixture(fixture);
+});
+
+test('a replica that does not verify at sealing is reported, and the hash comes from the other', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const { place } = await appendOne(fixture, MiB, 1);
+  const [open] = fixture.store.openSegments();
+  const bad = nodeOf(fixture, open!.nodes[0]);
+  const good = nodeOf(fixture, open!.nodes[1]);
+  bad.store.damage('segments', segmentFileName(place.segment), place.offset + 5000);
+  await fixture.store.sealAll();
+  const [sealed] = fixture.sealed;
+  assert.equal(sealed!.hash, sha256(fileBytes(good, place.segment)));
+  assert.equal(sealed!.nodes.length, 2, 'it holds the segment all the same: healing decides');
+  assert.deepEqual(fixture.badCopies, [{ segment: place.segment, node: bad.id, problem: 'damaged' }]);
+  await endFixture(fixture);
+});
+
+test('a segment that no node can read back is sealed without a hash', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const { place } = await appendOne(fixture, 1000, 1);
+  for (const node of fixture.nodes) node.store.plan({ operation: 'read', effect: 'NODE_IO' });
+  await fixture.store.sealAll();
+  assert.equal(fixture.sealed[0]!.segment, place.segment);
+  assert.equal(fixture.sealed[0]!.hash, null);
+  assert.deepEqual(
+    fixture.badCopies.map(({ problem }) => problem),
+    ['io', 'io'],
+  );
+  await endFixture(fixture);
+});
+
+test('a segment that was never durable and has no good replica left is forgotten, not sealed', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const { place } = await appendOne(fixture, 1000, 1);
+  for (const node of fixture.nodes) node.store.plan({ operation: 'sync', effect: 'NODE_IO' });
+  await fixture.store.sealAll();
+  assert.deepEqual([fixture.sealed, fixture.badCopies, fixture.store.openSegments()], [[], [], []]);
+  assert.deepEqual(fixture.store.durableNodes(place), []);
+  await endFixture(fixture);
+});
+
+test('sealAll seals what holds data, and reports and pins are told', async () => {
+  const fixture = await openFixture();
+  const appended = await appendOne(fixture, 1000, 1);
+  const { segment } = appended.place;
+  const [open] = fixture.store.openSegments();
+  assert.deepEqual(
+    { ...open, nodes: undefined },
+    {
+      segment,
+      lane: 'small',
+      nodes: undefined,
+      lengthBytes: appended.place.offset + appended.place.recordBytes,
+      durableBytes: 0,
+      sealing: false,
+    },
+  );
+  await fixture.store.sealAll();
+  assert.deepEqual(fixture.store.openSegments(), []);
+  assert.equal(fixture.sealed.length, 1);
+  fixture.store.pin(segment);
+  fixture.store.pin(segment);
+  fixture.store.unpin(segment);
+  assert.deepEqual(fixture.store.pinned(), [segment]);
+  fixture.store.unpin(segment);
+  assert.ok(!fixture.store.isPinned(segment));
+  await endFixture(fixture);
+});
+
+test('a cancelled append and a closed store say so', async () => {
+  const fixture = await openFixture();
+  const aborted = fixture.store.append([chunkOf(10, 1)], { lane: 'small', signal: AbortSignal.abort() });
+  await assert.rejects(aborted, (error) => hasCode(error, 'ABORTED'));
+  await fixture.store.close();
+  await fixture.store.close();
+  for (const call of [
+    () => fixture.store.append([chunkOf(10, 1)], small),
+    () => fixture.store.sync([]),
+    () => fixture.store.sealAll(),
+  ]) {
+    await assert.rejects(call(), (error) => hasCode(error, 'CLOSED'));
+  }
+});
+
+test('a sync that begins after an append is covered by an fsync that began after it', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const first = await appendOne(fixture, 1000, 1);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  for (const { store } of fixture.nodes) store.delay = () => gate;
+  const early = fixture.store.sync([first.place.segment]);
+  for (const { store } of fixture.nodes) store.delay = async () => undefined;
+  const second = await appendOne(fixture, 1000, 2);
+  const late = [fixture.store.sync([first.place.segment]), fixture.store.sync([first.place.segment])];
+  open();
+  await early;
+  await Promise.all(late);
+  assert.equal(fixture.store.durableNodes(second.place).length, 2);
+  const syncs = fixture.nodes.map(
+    ({ store }) => store.log.filter((e) => e.operation === 'sync' && e.phase === 'start').length,
+  );
+  assert.deepEqual(syncs, [2, 2], 'the two late calls share one fsync');
+  await endFixture(fixture);
+});
+
+test('whatever the interleaving, a durable claim is backed by an fsync that began after the write', async () => {
+  const step = fc.oneof(
+    fc.record({
+      kind: fc.constant('append' as const),
+      bytes: fc.integer({ min: 1, max: 400_000 }),
+      bulk: fc.boolean(),
+    }),
+    fc.record({ kind: fc.constant('sync' as const) }),
+    fc.record({ kind: fc.constant('epoch' as const) }),
+    fc.record({ kind: fc.constant('leave' as const), node: fc.nat(3) }),
+    fc.record({ kind: fc.constant('turn' as const) }),
+  );
+  const fault = fc.record({
+    node: fc.nat(3),
+    operation: fc.constantFrom('create' as const, 'write' as const, 'sync' as const),
+    effect: fc.constantFrom('NODE_IO' as const, 'NODE_FULL' as const, 'torn' as const),
+    after: fc.nat(4),
+  });
+  const hops = fc.infiniteStream(fc.nat(4));
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { maxLength: 25 }),
+      fc.array(fault, { maxLength: 3 }),
+      hops,
+      async (steps, faults, hop) => {
+        const fixture = await openFixture({ letters: 'abcd' });
+        for (const { node, ...planned } of faults) fixture.nodes[node]!.store.plan(planned);
+        for (const { store } of fixture.nodes) {
+          store.delay = async () => {
+            for (let left = hop.next().value!; left > 0; left -= 1) await new Promise<void>((r) => setImmediate(r));
+          };
+        }
+        const appended: AppendedChunk[] = [];
+        const running: Promise<void>[] = [];
+        const check = () => {
+          for (const { place } of appended) {
+            for (const id of fixture.store.durableNodes(place)) {
+              const file = segmentFileName(place.segment);
+              const durable = nodeOf(fixture, id).store.durableBytesOf('segments', file);
+              assert.ok(durable >= place.offset + place.recordBytes, `${file} of ${id}: ${durable}`);
+            }
+          }
+        };
+        const syncAll = async () => {
+          const before = [...appended];
+          const synced = await fixture.store.sync([...new Set(before.map(({ place }) => place.segment))]);
+          const durable = new Map(synced.map((one) => [one.segment, one.durable]));
+          for (const { place } of before) {
+            for (const id of durable.get(place.segment)!) {
+              const bytes = nodeOf(fixture, id).store.durableBytesOf('segments', segmentFileName(place.segment));
+              assert.ok(bytes >= place.offset + place.recordBytes, 'what sync said is so');
+            }
+          }
+          check();
+        };
+        for (const [seed, action] of steps.entries()) {
+          if (action.kind === 'append') {
+            const options = { lane: action.bulk ? ('bulk' as const) : ('small' as const) };
+            const append = async () => {
+              appended.push(...(await fixture.store.append([chunkOf(action.bytes, seed)], options)));
+            };
+            running.push(append().catch((error) => assert.ok(hasCode(error, 'UNAVAILABLE', 'OUT_OF_SPACE'))));
+          } else if (action.kind === 'sync') running.push(syncAll());
+          else if (action.kind === 'epoch') fixture.epoch = seed.toString(16).padStart(16, '0');
+          else if (action.kind === 'leave') fixture.store.nodeLeft(fixture.nodes[action.node]!.id);
+          else await new Promise<void>((resolve) => setImmediate(resolve));
+          check();
+        }
+        await Promise.all(running);
+        for (const chunk of appended) assertHeld(fixture, chunk);
+        await syncAll();
+        await fixture.store.sealAll();
+        for (const { segment, lengthBytes, hash, nodes } of fixture.sealed) {
+          if (hash === null) continue;
+          for (const id of nodes) {
+            assert.equal(sha256(fileBytes(nodeOf(fixture, id), segment).subarray(0, lengthBytes)), hash);
+          }
+        }
+        await fixture.store.close();
+        for (const { store } of fixture.nodes) assert.deepEqual(store.violations, []);
+      },
+    ),
+    { numRuns: 60 },
+  );
+});
