@@ -4,8 +4,9 @@
 #   linux-rclone.sh mount URL WHERE     URL such as http://127.0.0.1:4918/home/
 #   linux-rclone.sh unmount WHERE       waits until everything saved has arrived
 #
-# rclone sends a file after it was closed, and an unmount does not wait for that: what is still to be sent stays in its
-# cache. So files are sent at once (--vfs-write-back 0), and unmounting here waits for the last of them first.
+# rclone sends a file some time after it was closed, and an unmount does not wait for that: what is still to be sent
+# stays in its cache. So unmounting here waits for the last file first. Files are sent after 1 s, not at once: with
+# --vfs-write-back 0, rclone 1.60 loses a rename that comes right after a save (the server keeps the old name).
 set -eu
 
 . "$(dirname -- "$0")/linux-mount-table.sh"
@@ -65,7 +66,7 @@ do_mount() {
   # vendor owncloud: times of files are kept (X-OC-Mtime). The device name lets "holdfast unmount" find the mount.
   if ! rclone --config "$state/rclone.conf" mount :webdav: "$where" \
     --webdav-url "$url" --webdav-vendor owncloud --devname "$url" \
-    --vfs-cache-mode full --vfs-write-back 0s --cache-dir "$state/cache" \
+    --vfs-cache-mode full --vfs-write-back 1s --cache-dir "$state/cache" \
     --dir-cache-time 5s --attr-timeout 1s --timeout 60s \
     --log-file "$state/rclone.log" --daemon --daemon-wait 30s \
     </dev/null >"$state/mount.log" 2>&1; then
