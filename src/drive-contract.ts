@@ -1,6 +1,7 @@
 /**
  * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
  */
+import type { Progress } from './core/progress.js';
 import type { DriveStatus } from './drive-status.js';
 import type { Volume } from './volume/volume.js';
 
@@ -13,14 +14,7 @@ export interface CheckReport {
   readonly checkedSegments: number;
 }
 
-export interface Progress {
-  /** What is being done, in words. */
-  readonly phase: string;
-  readonly done: number;
-  /** null when not known yet. */
-  readonly total: number | null;
-  readonly unit: 'bytes' | 'files' | 'segments' | 'batches';
-}
+export type { Progress } from './core/progress.js';
 
 export interface DriveEvent {
   readonly time: number;

@@ -1,12 +1,12 @@
 /** Journals of all present nodes, and their batches wherever a good copy of them lies. */
 import { DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
-import type { BatchIdentity } from '../meta/meta-store.js';
+import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
 import { decodeOperations } from '../meta/operation-codec.js';
-import { decodeBatch } from '../segment/journal-batch.js';
 import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../store/journal-reader.js';
 import type { EngineNode } from './engine-node.js';
 import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
+import { keptBatch } from './kept-batches.js';
 
 export interface FullBatch extends BatchIdentity {
   readonly operations: Buffer;
@@ -14,19 +14,18 @@ export interface FullBatch extends BatchIdentity {
 
 export class JournalSources {
   private readonly heads = new Map<string, { node: EngineNode; head: BatchHead }[]>();
-  private readonly kept = new Map<string, BatchIdentity>();
+  private readonly reader: MetaReader;
   readonly histories: NodeHistory[] = [];
   /** Nodes whose journal could not be read, with the error. */
   readonly unreadable = new Map<NodeId, unknown>();
 
-  /** `kept`: batches that the index still holds; they need no node. */
-  static async read(
-    nodes: readonly EngineNode[],
-    from: number,
-    kept: readonly BatchIdentity[],
-  ): Promise<JournalSources> {
-    const sources = new JournalSources();
-    for (const batch of kept) sources.kept.set(batch.hash, batch);
+  private constructor(reader: MetaReader) {
+    this.reader = reader;
+  }
+
+  /** `reader`: the index, which needs no node for the batches that it keeps. */
+  static async read(nodes: readonly EngineNode[], from: number, reader: MetaReader): Promise<JournalSources> {
+    const sources = new JournalSources(reader);
     const journals = await Promise.allSettled(nodes.map((node) => readJournal(node.store, from)));
     journals.forEach((journal, index) => {
       const node = nodes[index]!;
@@ -39,9 +38,8 @@ export class JournalSources {
 
   /** Verified bytes of a batch of the chain, from the index or the first node whose copy verifies. DAMAGED when none does. */
   async batch(link: ChainLink): Promise<FullBatch> {
-    const kept = this.kept.get(link.hash);
-    const keptBatch = kept && decodeBatch(kept.bytes);
-    if (kept && keptBatch?.hash === link.hash) return { ...kept, operations: keptBatch.operations };
+    const kept = keptBatch(this.reader, link);
+    if (kept) return kept;
     for (const { node, head } of this.heads.get(link.hash) ?? []) {
       try {
         const { bytes, operations } = await readBatch(node.store, head);

@@ -4,12 +4,12 @@
  * (ignored for ever: the chain goes past it) or another history (refused).
  */
 import type { MetaReader } from '../meta/meta-store.js';
-import { decodeBatch } from '../segment/journal-batch.js';
 import { JournalWriter } from '../store/journal-writer.js';
 import type { Committer } from './committer.js';
 import type { EngineNode } from './engine-node.js';
-import { type ChainLink, positionOf } from './history.js';
+import { positionOf } from './history.js';
 import { JournalSources } from './journal-sources.js';
+import { keptChain } from './kept-batches.js';
 import type { WriteSet } from './write-set.js';
 
 export type ReturnVerdict =
@@ -63,7 +63,7 @@ async function findPosition(host: ReturnHost, node: EngineNode): Promise<number 
   const tip = host.reader.tip()!;
   const chain = keptChain(host.reader);
   const floor = chain[0]?.previousSequence ?? tip.sequence;
-  const sources = await JournalSources.read([node], floor, []);
+  const sources = await JournalSources.read([node], floor, host.reader);
   const failure = sources.unreadable.get(node.id);
   if (failure !== undefined) throw failure;
   const links = chain.length > 0 ? chain : [{ ...tip, previousSequence: tip.sequence, previousHash: tip.hash }];
@@ -72,25 +72,6 @@ async function findPosition(host: ReturnHost, node: EngineNode): Promise<number 
   const position = positionOf(sources.histories[0]!, links, known);
   if (position.kind === 'forked') return 'forked';
   return position.sequence < floor ? 'far-behind' : position.sequence;
-}
-
-/** Links of the batches that the index keeps, read in steps: their bytes are many, their links few. */
-function keptChain(reader: MetaReader): ChainLink[] {
-  const chain: ChainLink[] = [];
-  for (
-    let page = reader.batches(0, stepBytes);
-    page.length > 0;
-    page = reader.batches(page.at(-1)!.sequence, stepBytes)
-  ) {
-    for (const batch of page) {
-      const decoded = decodeBatch(batch.bytes);
-      if (decoded) {
-        const { sequence, previousSequence, hash, previousHash, epoch } = decoded;
-        chain.push({ sequence, previousSequence, hash, previousHash, epoch });
-      }
-    }
-  }
-  return chain;
 }
 
 function sizeOf(batches: readonly { readonly bytes: Buffer }[]): number {

@@ -12,11 +12,12 @@ import { decodeOperations } from '../meta/operation-codec.js';
 import type { Operation } from '../meta/operations.js';
 import type { Tip } from '../meta/rows.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
-import { decodeBatch, genesisHash } from '../segment/journal-batch.js';
+import { genesisHash } from '../segment/journal-batch.js';
 import type { EngineNode } from './engine-node.js';
 import { writeEpoch } from './epoch-writer.js';
 import { type ChainLink, decideHistory, type History } from './history.js';
 import { type FullBatch, JournalSources } from './journal-sources.js';
+import { keptChain } from './kept-batches.js';
 import { bestPlaces, type SegmentToScan, scanOnNodes } from './segment-places.js';
 import { WriteSet } from './write-set.js';
 
@@ -48,20 +49,10 @@ export interface OpenedHistory {
 export const indexOffChain = 'index-off-chain';
 
 export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
-  const { meta, nodes } = input;
-  const tip = meta.reader.tip();
-  const kept = meta.reader.batches(0, Number.MAX_SAFE_INTEGER);
-  const keptHeads = kept.map((batch) => linkOf(batch.bytes));
-  const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
-  const sources = await JournalSources.read(nodes, from, kept);
-  const history = decideHistory({
-    tip,
-    knownEpochs: meta.reader.epochs(),
-    keptHeads,
-    nodes: sources.histories,
-  });
+  const { nodes } = input;
+  const { history, sources } = await readHistory(input);
   if (!history) return startGenesis(input);
-  const { last, replayed, dropped } = await catchUpIndex(input, history, sources);
+  const { last, replayed, dropped } = await catchUpIndex(input, history, sources, 'as-replayed');
   const writeSet = new WriteSet({ writerId: randomId(input.random), onFollowerLost: input.onFollowerLost });
   const forked: NodeId[] = [];
   const behind: NodeId[] = [...sources.unreadable.keys()];
@@ -75,11 +66,33 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed, droppedSequence: dropped };
 }
 
-/** Replays what the index lacks; the last batch only if its data is there or may still come back. */
-async function catchUpIndex(
-  input: OpeningInput,
+/** What the index and the present nodes know, and what it amounts to; undefined when there is no history at all. */
+export async function readHistory({
+  meta,
+  nodes,
+}: Pick<OpeningInput, 'meta' | 'nodes'>): Promise<{ history: History | undefined; sources: JournalSources }> {
+  const tip = meta.reader.tip();
+  const keptHeads = keptChain(meta.reader);
+  const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
+  const sources = await JournalSources.read(nodes, from, meta.reader);
+  const history = decideHistory({
+    tip,
+    knownEpochs: meta.reader.epochs(),
+    keptHeads,
+    nodes: sources.histories,
+  });
+  return { history, sources };
+}
+
+/**
+ * Replays what the index lacks; the last batch only if its data is there or may still come back. Places of new chunks
+ * are read 'as-replayed' from the segments that each batch names, or 'later' (a rebuild scans every segment anyway).
+ */
+export async function catchUpIndex(
+  input: Pick<OpeningInput, 'meta' | 'nodes'>,
   history: History,
   sources: JournalSources,
+  placesAreRead: 'as-replayed' | 'later',
 ): Promise<{ last: Tip; replayed: number; dropped: number | null }> {
   const { meta } = input;
   const tip = meta.reader.tip();
@@ -107,7 +120,10 @@ async function catchUpIndex(
     const batch = await sources.batch(link);
     const operations = [...decodeOperations(batch.operations)];
     const isLast = index === missing.length - 1;
-    const found = await placesOf(operations, input, isLast);
+    const found =
+      isLast || placesAreRead === 'as-replayed'
+        ? await placesOf(operations, input, isLast)
+        : { places: [], neverWritten: false };
     if (isLast && found.neverWritten) {
       dropped = link.sequence;
       last = { sequence: link.previousSequence, hash: link.previousHash, epoch: previousEpoch(history, link) };
@@ -134,7 +150,7 @@ const replayBytes = 8 * 1024 * 1024;
  */
 async function placesOf(
   operations: readonly Operation[],
-  { nodes, meta }: OpeningInput,
+  { nodes, meta }: Pick<OpeningInput, 'meta' | 'nodes'>,
   verifyPayload: boolean,
 ): Promise<{ places: ChunkPlace[]; neverWritten: boolean }> {
   const segments: SegmentToScan[] = operations.flatMap((operation) =>
@@ -225,14 +241,4 @@ async function startGenesis(input: OpeningInput): Promise<OpenedHistory> {
     parent: null,
   });
   return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
-}
-
-function linkOf(bytes: Buffer): ChainLink {
-  const batch = decodeBatch(bytes);
-  if (!batch)
-    throw new DriveError('CORRUPT', {
-      message: 'a batch kept in the index does not verify',
-      details: { reason: indexOffChain },
-    });
-  return batch;
 }

@@ -1,0 +1,134 @@
+/** Makes the status of a drive from what the engine, the nodes and the background work say. Pure. */
+import type { NodeId } from './core/ids.js';
+import type { DriveStatus, Health, NodeStatus } from './drive-status.js';
+import type { HealStatus } from './maintenance/healer.js';
+import type { MetaReader } from './meta/meta-store.js';
+import { isReadable } from './node/node-state.js';
+import type { ReadCounters } from './store/segment-reader.js';
+import type { EngineNode } from './volume/engine-node.js';
+import type { SpaceReport } from './volume/volume.js';
+
+export interface ReportInput {
+  readonly directory: string;
+  readonly reader: MetaReader;
+  readonly nodes: readonly EngineNode[];
+  readonly members: readonly NodeId[];
+  readonly positions: readonly { readonly node: NodeId; readonly sequence: number }[];
+  readonly space: SpaceReport;
+  readonly healing: HealStatus;
+  readonly reads: ReadCounters;
+  readonly damagedFiles: readonly string[];
+  readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
+  readonly readOnlyReason: string | null;
+  readonly uptimeMs: number;
+}
+
+/** Degraded segments are counted up to here: the figure is for people. */
+const countLimit = 10_000;
+
+export function reportStatus(input: ReportInput): DriveStatus {
+  const { reader, healing } = input;
+  const volume = reader.volume()!;
+  const tip = reader.tip();
+  const counts = reader.counts();
+  const absent = input.nodes.filter((node) => !isReadable(node.state)).map((node) => node.id);
+  const degraded = reader.degraded({ wanted: volume.replicas, absent, limit: countLimit });
+  const lost = degraded.filter(
+    (row) => !row.replicas.some((copy) => copy.state === 'good' && !absent.includes(copy.node)),
+  );
+  const nodes = nodeStatuses(input, tip?.sequence ?? 0);
+  const health = healthOf(input, degraded.length, lost.length);
+  return {
+    volume: { id: volume.id, name: volume.name, replicas: volume.replicas, directory: input.directory },
+    health,
+    protection: protectionSentence({
+      ...input,
+      health,
+      degraded: degraded.length,
+      lost: lost.length,
+      replicas: volume.replicas,
+    }),
+    nodes,
+    files: counts.files,
+    folders: counts.folders,
+    logicalBytes: counts.logicalBytes,
+    storedBytes: counts.storedBytes,
+    deadBytes: Math.max(0, counts.storedBytes - counts.liveBytes),
+    availableBytes: input.space.availableBytes,
+    segments: { total: counts.segments, degraded: degraded.length, lost: lost.length },
+    healing: {
+      active: healing.active,
+      queuedSegments: healing.queuedSegments,
+      healedSegments: healing.healedSegments,
+      startsInMs: healing.startsInMs,
+    },
+    reads: { failovers: input.reads.failovers, checksumErrors: input.reads.checksumErrors },
+    sequence: tip?.sequence ?? 0,
+    epoch: tip?.epoch ?? '',
+    damagedFiles: input.damagedFiles,
+    checkpoint: input.checkpoint,
+    uptimeMs: input.uptimeMs,
+  };
+}
+
+function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
+  const rows = new Map(input.reader.nodes().map((row) => [row.id, row]));
+  const positions = new Map(input.positions.map((position) => [position.node, position.sequence]));
+  const kept = new Map(input.reader.journaled().map((position) => [position.node, position.sequence]));
+  return input.nodes.map((node) => ({
+    id: node.id,
+    label: node.label,
+    path: node.path,
+    state: node.state,
+    reason: node.reason,
+    since: node.since,
+    role: rows.get(node.id)?.role ?? node.role,
+    group: node.group,
+    usedBytes: rows.get(node.id)?.usedBytes ?? 0,
+    freeBytes: node.space?.freeBytes ?? null,
+    totalBytes: node.space?.totalBytes ?? null,
+    writeSet: input.members.includes(node.id),
+    behind: Math.max(0, sequence - (positions.get(node.id) ?? kept.get(node.id) ?? 0)),
+  }));
+}
+
+function healthOf(input: ReportInput, degraded: number, lost: number): Health {
+  if (lost > 0 || input.damagedFiles.length > 0) return 'damaged';
+  if (input.readOnlyReason !== null) return 'read-only';
+  const away = input.nodes.some((node) => node.role !== 'retired' && node.state !== 'online' && node.state !== 'full');
+  return degraded > 0 || away ? 'degraded' : 'good';
+}
+
+interface ProtectionInput extends ReportInput {
+  readonly health: Health;
+  readonly degraded: number;
+  readonly lost: number;
+  readonly replicas: number;
+}
+
+function protectionSentence(input: ProtectionInput): string {
+  const { nodes, replicas, degraded, lost, readOnlyReason } = input;
+  if (lost > 0) return `${plural(lost, 'segment')} cannot be read now: plug in the missing disks; nothing is deleted.`;
+  if (readOnlyReason !== null) return `The volume can only be read: ${readOnlyReason}.`;
+  const writable = nodes.filter((node) => node.state === 'online' && node.role === 'active');
+  if (writable.length === 1 && replicas > 1) {
+    return `Only ${writable[0]!.label} can be written to: new files have one copy so far, and losing it loses these.`;
+  }
+  if (degraded > 0)
+    return `${plural(degraded, 'segment')} have fewer than ${replicas} good copies now; ${nextStep(input)}`;
+  if (replicas === 1) return 'Each file has one copy: losing a disk loses what is on it.';
+  const groups = new Set(writable.map((node) => node.group)).size;
+  const lossesBorne = Math.min(replicas, groups) - 1;
+  if (lossesBorne < 1) return 'Protects against a lost folder, not a lost disk: the nodes lie on one disk.';
+  return `Any ${lossesBorne === 1 ? 'one disk' : `${lossesBorne} disks`} may be lost without losing a file.`;
+}
+
+function nextStep({ healing, nodes, replicas }: ProtectionInput): string {
+  if (healing.startsInMs !== null)
+    return `copies are made elsewhere in ${Math.ceil(healing.startsInMs / 1000)} s unless the disk is back.`;
+  if (nodes.filter((node) => node.state === 'online').length < replicas)
+    return 'plug the disk in again, or add another one.';
+  return 'copies are being made.';
+}
+
+const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -1,0 +1,52 @@
+/**
+ * Keeps `segments/SHA256SUMS` on each node: the hashes of its sealed segments in the format of sha256sum(1), so that
+ * anyone can check a disk without this program (`cd segments && sha256sum -c SHA256SUMS`). Only a convenience: the
+ * seals in the journal are what counts.
+ */
+import { createHash } from 'node:crypto';
+import type { NodeId } from '../core/ids.js';
+import { segmentFileName } from '../segment/segment-id.js';
+import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
+import type { StepResult, Worker } from './worker.js';
+
+export const hashListName = 'SHA256SUMS';
+/** Written at most this often: a busy drive seals several segments a second. */
+const intervalMs = 60_000;
+const pageSegments = 500;
+
+export class HashList implements Worker {
+  readonly name = 'hash-list';
+  private readonly host: MaintenanceHost;
+  private readonly written = new Map<NodeId, string>();
+  private lastMs = Number.NEGATIVE_INFINITY;
+
+  constructor(host: MaintenanceHost) {
+    this.host = host;
+  }
+
+  async step(): Promise<StepResult> {
+    const now = this.host.clock.monotonic();
+    if (now - this.lastMs < intervalMs) return 'idle';
+    this.lastMs = now;
+    for (const node of this.host.nodes()) if (node.state === 'online') await this.write(node);
+    return 'idle';
+  }
+
+  private async write(node: MaintenanceNode): Promise<void> {
+    const lines: string[] = [];
+    for (let after = ''; ; ) {
+      const page = this.host.reader.segments(after, pageSegments);
+      for (const { id, hash, replicas } of page) {
+        const isHere = replicas.some((replica) => replica.node === node.id && replica.state === 'good');
+        if (hash !== null && isHere) lines.push(`${hash}  ${segmentFileName(id)}\n`);
+      }
+      if (page.length < pageSegments) break;
+      after = page.at(-1)!.id;
+    }
+    const content = Buffer.from(lines.join(''));
+    const digest = createHash('sha256').update(content).digest('hex');
+    if (this.written.get(node.id) === digest) return;
+    await node.store.put('segments', hashListName, [content]);
+    this.written.set(node.id, digest);
+  }
+}

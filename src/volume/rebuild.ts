@@ -1,0 +1,145 @@
+/**
+ * Rebuilds an index from the nodes alone: the newest whole checkpoint, the journal since, and the segments' own records
+ * for the places. Writes nothing to any node; the opening that follows does. It refuses with half of the nodes or more
+ * away: what they know could be newer than everything that is here.
+ */
+import { DriveError, hasCode } from '../core/errors.js';
+import type { Progress } from '../core/progress.js';
+import { decodeCheckpoint } from '../meta/checkpoint-file.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import type { Tip } from '../meta/rows.js';
+import { parseCheckpointName } from '../segment/checkpoint-name.js';
+import type { ChunkPlace } from '../segment/chunk-place.js';
+import { segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
+import { scanSegment } from '../segment/segment-scan.js';
+import { checkpointNames, checkpointPieces } from '../store/node-checkpoints.js';
+import type { EngineNode } from './engine-node.js';
+import { catchUpIndex, readHistory } from './opening.js';
+
+export interface RebuildInput {
+  /** Makes a new empty index; called again when a checkpoint turns out to be damaged. */
+  readonly newIndex: () => Promise<MetaStore>;
+  /** Present nodes. */
+  readonly nodes: readonly EngineNode[];
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Places handed to the index at once. */
+const placesAtOnce = 5_000;
+
+/** The index, replayed to the end of the history, with every place. The caller closes it. */
+export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
+  const meta = await loadNewestCheckpoint(input);
+  try {
+    const { history, sources } = await readHistory({ meta, nodes: input.nodes });
+    if (!history) {
+      throw new DriveError('DAMAGED', {
+        message: 'these directories hold no history of a volume',
+        hint: 'name the node directories with --node',
+      });
+    }
+    input.onProgress?.({ phase: 'replaying the journal', done: 0, total: history.chain.length, unit: 'batches' });
+    await catchUpIndex({ meta, nodes: input.nodes }, history, sources, 'later');
+    demandMajority(meta, input.nodes);
+    await readAllPlaces(meta, input);
+    return meta;
+  } catch (error) {
+    await meta.close();
+    throw error;
+  }
+}
+
+async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
+  const candidates: { node: EngineNode; name: string; sequence: number }[] = [];
+  for (const node of input.nodes) {
+    for (const name of await checkpointNames(node.store)) {
+      candidates.push({ node, name, sequence: parseCheckpointName(name)!.sequence });
+    }
+  }
+  candidates.sort((a, b) => b.sequence - a.sequence);
+  for (const { node, name } of candidates) {
+    const meta = await input.newIndex();
+    try {
+      input.onProgress?.({ phase: 'loading a checkpoint', done: 0, total: null, unit: 'bytes' });
+      await loadCheckpoint(meta, node, name);
+      return meta;
+    } catch (error) {
+      await meta.close();
+      if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) throw error;
+    }
+  }
+  return input.newIndex();
+}
+
+async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): Promise<void> {
+  const header = await decodeCheckpoint(checkpointPieces(node.store, name), (operations) =>
+    meta.writer.loadCheckpoint({ operations }),
+  );
+  const finish: Tip = { sequence: header.sequence, hash: header.hash, epoch: header.epoch };
+  await meta.writer.loadCheckpoint({ finish });
+}
+
+function demandMajority(meta: MetaStore, present: readonly EngineNode[]): void {
+  const known = meta.reader.nodes().filter((node) => node.role !== 'retired');
+  const missing = known.filter((node) => !present.some((other) => other.id === node.id));
+  if (present.length > missing.length) return;
+  const names = missing.map((node) => `${node.label} (last at ${node.path})`);
+  throw new DriveError('READ_ONLY', {
+    message: `${missing.length} of the ${known.length} nodes are away, and the index is gone: the newest changes could be on them`,
+    details: { missing: names },
+    hint: `plug in ${names.join(', ')} and name them with --node`,
+  });
+}
+
+async function readAllPlaces(meta: MetaStore, { nodes, onProgress, signal }: RebuildInput): Promise<void> {
+  const files = new Map<string, { node: EngineNode; sizeBytes: number }[]>();
+  for (const node of nodes) {
+    for (const { name, sizeBytes } of await node.store.list('segments')) {
+      const segment = segmentOfFileName(name);
+      if (segment) files.set(segment, [...(files.get(segment) ?? []), { node, sizeBytes }]);
+    }
+  }
+  let done = 0;
+  const places: ChunkPlace[] = [];
+  for (const [segment, copies] of files) {
+    if (signal?.aborted) throw new DriveError('ABORTED');
+    onProgress?.({ phase: 'reading segments', done: done++, total: files.size, unit: 'segments' });
+    const row = meta.reader.segment(segment);
+    if (!row) continue; // Retired, or nothing in it was ever committed.
+    for (const copy of copies) {
+      const { found, clean } = await scanCopy(segment, copy, row.state === 'sealed' ? row.lengthBytes : copy.sizeBytes);
+      places.push(...found);
+      // One clean copy tells everything; damage in one is made up for by the others.
+      if (clean) break;
+    }
+    if (places.length >= placesAtOnce) await meta.writer.addPlaces(places.splice(0));
+  }
+  await meta.writer.addPlaces(places);
+}
+
+async function scanCopy(
+  segment: string,
+  { node, sizeBytes }: { node: EngineNode; sizeBytes: number },
+  lengthBytes: number,
+): Promise<{ found: ChunkPlace[]; clean: boolean }> {
+  const found: ChunkPlace[] = [];
+  let clean = sizeBytes >= lengthBytes;
+  try {
+    const read = (position: number, length: number) =>
+      node.store.read('segments', segmentFileName(segment), position, length);
+    for await (const item of scanSegment({
+      segment,
+      sizeBytes: Math.min(sizeBytes, lengthBytes),
+      read,
+      verifyPayload: false,
+    })) {
+      if (item.kind === 'record' && item.condition === 'whole') found.push(item.place);
+      if (item.kind === 'end') clean &&= item.rest === 'clean';
+    }
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) throw error;
+    clean = false;
+  }
+  return { found, clean };
+}
