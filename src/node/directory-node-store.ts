@@ -9,11 +9,12 @@ import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { FileIo, OpenFile, SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
-import { BoundedFileIo, type LateCall } from './bounded-file-io.js';
-import { type Attachment, NodeAttachment, temporarySuffix } from './node-attachment.js';
+import { BoundedFileIo, type LateCall } from './files/bounded-file-io.js';
+import { type Attachment, NodeAttachment, temporarySuffix } from './files/node-attachment.js';
+import { OpenFiles } from './files/open-files.js';
+import { closedForWriting, WrittenFile } from './files/written-file.js';
 import { nodeFolders } from './node-directory.js';
 import type { NodeFolder, NodeStore, StoredFile } from './node-store.js';
-import { OpenFiles } from './open-files.js';
 
 export interface DirectoryNodeStoreOptions {
   /** The directory that holds the passport. */
@@ -25,14 +26,6 @@ export interface DirectoryNodeStoreOptions {
   readonly safety: Pick<SafetyParameters, 'readDeadlineMs' | 'writeDeadlineMs'>;
   /** Told when a call that missed its deadline ends after all. */
   readonly onLate?: ((call: LateCall) => void) | undefined;
-}
-
-interface WrittenFile {
-  readonly handle: OpenFile;
-  readonly attachment: Attachment;
-  isNameDurable: boolean;
-  /** The first failure; every later write and sync gets it again. */
-  failure?: DriveError;
 }
 
 /** Bounds the descriptors of a node. */
@@ -52,6 +45,7 @@ export class DirectoryNodeStore implements NodeStore {
   readonly #written = new Map<string, WrittenFile>();
   readonly #putting = new Set<string>();
   #swept: Attachment | undefined;
+  #device: number | undefined;
   #isClosed = false;
 
   private constructor(options: DirectoryNodeStoreOptions) {
@@ -68,32 +62,30 @@ export class DirectoryNodeStore implements NodeStore {
     return new DirectoryNodeStore(options);
   }
 
+  /** Number of the device that it lay on when last seen; undefined before, and where the platform has none. */
+  get device(): number | undefined {
+    return this.#device;
+  }
+
   async create(folder: NodeFolder, name: string): Promise<void> {
     const attachment = await this.#attach();
     const path = this.#node.filePath(folder, name);
-    const handle = await this.#node.openFile(folder, path, 'create', attachment);
+    const syncFolder = () => this.#syncFolder(folder);
+    const file = await WrittenFile.create({ node: this.#node, folder, path, attachment, syncFolder });
+    // Checked after the last wait: what `release` did not see would stay open and could be written to later.
     if (this.#isClosed || !this.#node.isCurrent(attachment)) {
-      await handle.close();
+      await file.close();
       throw this.#node.gone('released', 'the node left meanwhile');
     }
-    this.#written.set(path, { handle, attachment, isNameDurable: false });
+    this.#written.set(path, file);
   }
 
   async write(folder: NodeFolder, name: string, position: number, buffers: readonly Buffer[]): Promise<void> {
-    const file = this.#writtenFile(folder, name);
-    await this.#finalFailure(file, () => file.handle.write(buffers, position));
+    await this.#writtenFile(folder, name).write(position, buffers);
   }
 
   async sync(folder: NodeFolder, name: string): Promise<void> {
-    const file = this.#writtenFile(folder, name);
-    await this.#finalFailure(file, async () => {
-      await file.handle.sync();
-      if (!file.isNameDurable) {
-        await this.#node.inFolder(folder, () => this.#io.syncFolder(this.#node.folderPath(folder)));
-        file.isNameDurable = true;
-      }
-      await this.#node.verify(file.attachment);
-    });
+    await this.#writtenFile(folder, name).sync();
   }
 
   async finish(folder: NodeFolder, name: string): Promise<void> {
@@ -101,23 +93,17 @@ export class DirectoryNodeStore implements NodeStore {
     const path = this.#node.filePath(folder, name);
     const file = this.#written.get(path);
     this.#written.delete(path);
-    await file?.handle.close();
+    await file?.close();
   }
 
   async read(folder: NodeFolder, name: string, position: number, lengthBytes: number): Promise<Buffer> {
     this.#requireOpen();
     const path = this.#node.filePath(folder, name);
     const buffer = Buffer.allocUnsafe(lengthBytes);
-    const read = async (file: OpenFile) => buffer.subarray(0, await file.read(buffer, position));
     const written = this.#written.get(path);
-    try {
-      if (written) return await read(written.handle);
-      return await this.#readFiles.use(path, () => this.#openToRead(folder, path), read);
-    } catch (error) {
-      // The handle was closed by `finish` or `release` while this waited: a fresh one, or the reason why there is none.
-      if (!hasCode(error, 'CLOSED') || this.#isClosed) throw error;
-      return this.#readFiles.use(path, () => this.#openToRead(folder, path), read);
-    }
+    const lengthRead =
+      (await this.#readWritten(written, buffer, position)) ?? (await this.#readStored(folder, path, buffer, position));
+    return buffer.subarray(0, lengthRead);
   }
 
   async list(folder: NodeFolder): Promise<StoredFile[]> {
@@ -171,7 +157,7 @@ export class DirectoryNodeStore implements NodeStore {
       await this.#node.verify(attachment);
       await this.#node.inFolder(folder, () => this.#io.rename(temporary, path));
       this.#readFiles.drop(path);
-      await this.#node.inFolder(folder, () => this.#io.syncFolder(this.#node.folderPath(folder)));
+      await this.#syncFolder(folder);
       await this.#node.verify(attachment);
     } catch (error) {
       // The half-written file is unlinked by the next probe, when the node is seen to be well.
@@ -192,8 +178,8 @@ export class DirectoryNodeStore implements NodeStore {
     await this.#node.inFolder(from, () => this.#io.rename(source, target));
     this.#readFiles.drop(source);
     // The new name first: after a power cut between the two the file bears both names or the old one, never none.
-    await this.#node.inFolder(to, () => this.#io.syncFolder(this.#node.folderPath(to)));
-    if (from !== to) await this.#node.inFolder(from, () => this.#io.syncFolder(this.#node.folderPath(from)));
+    await this.#syncFolder(to);
+    if (from !== to) await this.#syncFolder(from);
     await this.#node.verify(attachment);
   }
 
@@ -204,7 +190,7 @@ export class DirectoryNodeStore implements NodeStore {
     const path = this.#node.filePath(folder, name);
     this.#readFiles.drop(path);
     await this.#node.inFolder(folder, () => this.#io.unlink(path));
-    await this.#node.inFolder(folder, () => this.#io.syncFolder(this.#node.folderPath(folder)));
+    await this.#syncFolder(folder);
   }
 
   async probe(): Promise<SpaceInfo> {
@@ -226,9 +212,14 @@ export class DirectoryNodeStore implements NodeStore {
     const written = [...this.#written.values()];
     this.#written.clear();
     this.#node.detach();
-    const closing = [this.#readFiles.dropAll(), ...written.map(({ handle }) => handle.close())];
+    const closing = [this.#readFiles.dropAll(), ...written.map((file) => file.close())];
     const failed = (await Promise.allSettled(closing)).find((result) => result.status === 'rejected');
     if (failed) throw asDriveError(failed.reason);
+  }
+
+  async idle(): Promise<void> {
+    this.#requireOpen();
+    await Promise.all([this.#readFiles.dropAll(), ...[...this.#written.values()].map((file) => file.rest())]);
   }
 
   async close(): Promise<void> {
@@ -243,7 +234,28 @@ export class DirectoryNodeStore implements NodeStore {
 
   async #attach(): Promise<Attachment> {
     this.#requireOpen();
-    return this.#node.attach();
+    const attachment = await this.#node.attach();
+    this.#device = attachment.device || undefined;
+    return attachment;
+  }
+
+  async #readWritten(file: WrittenFile | undefined, buffer: Buffer, position: number): Promise<number | undefined> {
+    try {
+      return await file?.read(buffer, position);
+    } catch (error) {
+      // Its handle was closed by `finish` or `release` while this waited: then it is read like any other.
+      if (hasCode(error, 'CLOSED') && !this.#isClosed) return undefined;
+      throw error;
+    }
+  }
+
+  #readStored(folder: NodeFolder, path: string, buffer: Buffer, position: number): Promise<number> {
+    const open = () => this.#openToRead(folder, path);
+    return this.#readFiles.use(path, open, (file) => file.read(buffer, position));
+  }
+
+  #syncFolder(folder: NodeFolder): Promise<void> {
+    return this.#node.inFolder(folder, () => this.#io.syncFolder(this.#node.folderPath(folder)));
   }
 
   async #openToRead(folder: NodeFolder, path: string): Promise<OpenFile> {
@@ -312,18 +324,8 @@ export class DirectoryNodeStore implements NodeStore {
     this.#requireOpen();
     const path = this.#node.filePath(folder, name);
     const file = this.#written.get(path);
-    if (!file) throw new DriveError('CLOSED', { message: `${path} is not open for writing`, details: { path } });
+    if (!file) throw closedForWriting(path);
     return file;
-  }
-
-  async #finalFailure(file: WrittenFile, work: () => Promise<void>): Promise<void> {
-    if (file.failure) throw file.failure;
-    try {
-      await work();
-    } catch (error) {
-      file.failure ??= asDriveError(error);
-      throw error;
-    }
   }
 
   #requireUnwritten(path: string): void {

@@ -24,6 +24,8 @@ export interface StoredFile {
 export interface NodeStore {
   readonly id: NodeId;
   readonly canAppend: boolean;
+  /** st_dev where the node lay when last seen: nodes with the same one share a disk's space. undefined: not known. */
+  readonly device?: number | undefined;
   /** Makes an empty file for writing by position. EXISTS when the name is taken. Not durable before `sync`. */
   create(folder: NodeFolder, name: string): Promise<void>;
   /** Writes at `position` of a file that this opening created. */
@@ -51,7 +53,12 @@ export interface NodeStore {
   probe(): Promise<SpaceInfo>;
   /** Only reads the passport and the device (cheap; also used to see an absent node again). */
   look(): Promise<void>;
-  /** Closes all open files (the node leaves or is idle). The store stays usable for reads; files being written are finished. */
+  /**
+   * Closes what is open, as far as it is synced, so that the disk can be ejected. Files being written stay so: the next
+   * write opens them again when they are seen to be the same, unchanged, on the same attachment (else it fails).
+   */
+  idle?(): Promise<void>;
+  /** Closes all open files (the node leaves). The store stays usable for reads; files being written are finished. */
   release(): Promise<void>;
   close(): Promise<void>;
 }

@@ -4,10 +4,10 @@
  * at most `inFlightLimit` threads of the process. When all places hang, calls fail at once.
  * The deadline runs from the start of the call: waiting behind calls that make progress is no sign of a sick disk.
  */
-import type { Clock } from '../core/clock.js';
-import { type LateOutcome, withDeadline } from '../core/deadline.js';
-import { DriveError } from '../core/errors.js';
-import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../core/file-io.js';
+import type { Clock } from '../../core/clock.js';
+import { type LateOutcome, withDeadline } from '../../core/deadline.js';
+import { DriveError } from '../../core/errors.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../../core/file-io.js';
 
 export interface LateCall {
   readonly operation: string;

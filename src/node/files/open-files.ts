@@ -1,6 +1,6 @@
 /** Files kept open for reading, the least recently used closed first. A file in use is closed after its last user. */
 import { LRUCache } from 'lru-cache';
-import type { OpenFile } from '../core/file-io.js';
+import type { OpenFile } from '../../core/file-io.js';
 
 interface Shared {
   readonly file: Promise<OpenFile>;

@@ -5,13 +5,13 @@
  * empty mount point behind, where everything is merely "missing". Makes no folder and writes nothing by itself.
  */
 import { join } from 'node:path';
-import { assert } from '../core/assert.js';
-import { DriveError, hasCode } from '../core/errors.js';
-import type { FileIo, OpenFile } from '../core/file-io.js';
-import type { NodeId } from '../core/ids.js';
-import { nodeFolderName } from './node-directory.js';
-import type { NodeFolder } from './node-store.js';
-import { readPassport } from './passport.js';
+import { assert } from '../../core/assert.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { FileIo, OpenFile } from '../../core/file-io.js';
+import type { NodeId } from '../../core/ids.js';
+import { nodeFolderName } from '../node-directory.js';
+import type { NodeFolder } from '../node-store.js';
+import { readPassport } from '../passport.js';
 
 /** Why a NODE_GONE: its `details.reason`. Of calls that got no answer in time it is 'deadline'. */
 export type GoneReason = 'absent' | 'foreign' | 'corrupt' | 'device' | 'folder' | 'released';
