@@ -56,7 +56,7 @@ do_mount() {
     else
       kept=$state.kept-$(date +%Y%m%d-%H%M%S)
       mv "$state" "$kept"
-      printf 'The mount before, of another drive, left files that never arrived; they are kept in %s\n' "$kept"
+      printf 'The mount before, of %s, left files that never arrived; they are kept in %s\n' "$(cat "$kept/url")" "$kept"
     fi
   else
     rm -rf "$state"

@@ -38,7 +38,7 @@ unsaved() {
 wait_until_sent() {
   rounds=0
   while unsaved && [ $rounds -lt 1200 ]; do
-    [ $rounds -ne 2 ] || printf 'Waiting until everything saved has arrived\n'
+    [ $rounds -ne 2 ] || printf 'Waiting until everything saved has arrived (at most 10 minutes)\n'
     sleep 0.5
     rounds=$((rounds + 1))
   done
@@ -54,8 +54,15 @@ do_mount() {
   state=$(state_of "$where")
   require_free "$where"
   require_server "$url"
+  # The cache is kept for each URL: what was left for another one would wait in it for ever.
+  if unsaved && [ "$(cat "$state/url")" != "$url" ]; then
+    kept=$state.kept-$(date +%Y%m%d-%H%M%S)
+    mv "$state" "$kept"
+    printf 'The mount before, of %s, left files that never arrived; they are kept in %s\n' "$(cat "$kept/url")" "$kept"
+  fi
   printf 'Mounting %s at %s by rclone; cache and log in %s\n' "$url" "$where" "$state"
   mkdir -p "$state"
+  printf '%s\n' "$url" >"$state/url"
   chmod 0700 "$state"
   : >"$state/rclone.conf"
   if [ ! -d "$where" ]; then
