@@ -82,7 +82,7 @@ async function sendError(context: DavContext, error: DriveError): Promise<void> 
     return sendXml(context, status, `<D:error xmlns:D="DAV:">${condition}</D:error>`, headers);
   // Probes for files that do not exist are most of the traffic of a mounted drive.
   if (error.code === 'NOT_FOUND') return send(context, status, headers);
-  const text = status === 500 ? 'internal error' : error.message;
+  const text = error.code === 'INTERNAL' ? 'internal error' : error.message;
   return send(context, status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }, `${text}\n`);
 }
 

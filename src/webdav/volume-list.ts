@@ -30,6 +30,7 @@ const rootRow: EntryRow = {
 export class VolumeList implements Volume {
   readonly id = '';
   readonly name = '';
+  /** At least one. */
   readonly volumes: readonly Volume[];
 
   constructor(volumes: readonly Volume[]) {
@@ -39,11 +40,8 @@ export class VolumeList implements Volume {
   async stat(path: EntryPath): Promise<EntryRow | undefined> {
     if (path.length > 0) return undefined;
     const rows = await this.#rows();
-    return {
-      ...rootRow,
-      created: Math.min(...rows.map(({ created }) => created)),
-      modified: Math.max(...rows.map(({ created }) => created)),
-    };
+    const times = rows.map(({ created }) => created);
+    return { ...rootRow, created: Math.min(...times), modified: Math.max(...times) };
   }
 
   async *list(): AsyncGenerator<EntryRow[]> {

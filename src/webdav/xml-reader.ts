@@ -4,6 +4,7 @@
  * Office are careless: a byte order mark in front, NULs behind.
  */
 import { refusal } from '../http/status.js';
+import { NamespaceScope } from './namespace-scope.js';
 
 export interface XmlAttribute {
   readonly namespace: string;
@@ -45,12 +46,12 @@ const predefined: ReadonlyMap<string, string> = new Map([
   ['apos', "'"],
 ]);
 
-type Scope = ReadonlyMap<string, string>;
+const noPrefixes = new NamespaceScope(new Map());
 
 interface Building {
   readonly rawName: string;
   readonly element: XmlElement & { readonly children: (XmlElement | string)[] };
-  readonly scope: Scope;
+  readonly scope: NamespaceScope;
 }
 
 /** The document's root element. Throws a 400 for whatever is not well-formed or not allowed. */
@@ -176,8 +177,8 @@ class Reader {
       this.#attribute(raw, declared);
     }
     const outer = this.#open.at(-1);
-    const scope: Scope =
-      declared.size === 0 ? (outer?.scope ?? new Map()) : new Map([...(outer?.scope ?? []), ...declared]);
+    const outerScope = outer?.scope ?? noPrefixes;
+    const scope = declared.size === 0 ? outerScope : new NamespaceScope(declared, outerScope);
     const element = build(rawName, raw, scope, outer?.element.language ?? '');
     this.#attach(element);
     if (closed) return;
@@ -253,7 +254,7 @@ function declare(prefix: string, namespace: string, declared: Map<string, string
 function build(
   rawName: string,
   raw: readonly [string, string][],
-  scope: Scope,
+  scope: NamespaceScope,
   outerLanguage: string,
 ): XmlElement & { readonly children: (XmlElement | string)[] } {
   const attributes: XmlAttribute[] = [];
@@ -277,9 +278,9 @@ function split(rawName: string): { prefix: string; name: string } {
   return { prefix: colon < 0 ? '' : rawName.slice(0, colon), name: rawName.slice(colon + 1) };
 }
 
-function resolve(prefix: string, scope: Scope): string {
+function resolve(prefix: string, scope: NamespaceScope): string {
   if (prefix === 'xml') return xmlNamespace;
-  const namespace = scope.get(prefix);
+  const namespace = scope.find(prefix);
   if (namespace === undefined && prefix !== '') throw malformed('a prefix is not declared');
   return namespace ?? '';
 }

@@ -1,4 +1,5 @@
 /** Writing XML: escaping, and elements of requests written out again so that they stand on their own. */
+import { NamespaceScope } from './namespace-scope.js';
 import { type XmlElement, xmlNamespace } from './xml-reader.js';
 
 export const xmlDeclaration = '<?xml version="1.0" encoding="utf-8"?>';
@@ -13,6 +14,8 @@ const escapes: ReadonlyMap<string, string> = new Map([
   ['"', '&quot;'],
   ['\r', '&#13;'],
 ]);
+
+const outermost = new NamespaceScope(new Map([['xml', xmlNamespace]]));
 
 /** For text and for attribute values in double quotes. What XML cannot carry at all becomes U+FFFD. */
 export function escapeXml(text: string): string {
@@ -32,7 +35,7 @@ export function emptyElement(namespace: string, name: string): string {
 export function standaloneXml(element: XmlElement): string {
   const hasLanguage = element.attributes.some(({ namespace, name }) => namespace === xmlNamespace && name === 'lang');
   const extra = element.language === '' || hasLanguage ? '' : ` xml:lang="${escapeXml(element.language)}"`;
-  return write(element, new Map([['xml', xmlNamespace]]), extra);
+  return write(element, outermost, extra);
 }
 
 export function innerXml(element: XmlElement): string {
@@ -41,25 +44,26 @@ export function innerXml(element: XmlElement): string {
     .join('');
 }
 
-function write(element: XmlElement, outer: ReadonlyMap<string, string>, extra: string): string {
-  const scope = new Map(outer);
-  let attributes = declaration(element.prefix, element.namespace, scope) + extra;
+function write(element: XmlElement, outer: NamespaceScope, extra: string): string {
+  const declared = new Map<string, string>();
+  const scope = new NamespaceScope(declared, outer);
+  const declare = (prefix: string, namespace: string): string => {
+    if ((scope.find(prefix) ?? '') === namespace) return '';
+    declared.set(prefix, namespace);
+    return ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}="${escapeXml(namespace)}"`;
+  };
+  let attributes = declare(element.prefix, element.namespace) + extra;
   for (const { prefix, namespace, name, value } of element.attributes) {
-    if (prefix !== '') attributes += declaration(prefix, namespace, scope);
+    if (prefix !== '') attributes += declare(prefix, namespace);
     attributes += ` ${qualified(prefix, name)}="${escapeXml(value)}"`;
   }
   const tag = qualified(element.prefix, element.name);
   if (element.children.length === 0) return `<${tag}${attributes}/>`;
+  const within = declared.size === 0 ? outer : scope;
   const inside = element.children.map((child) =>
-    typeof child === 'string' ? escapeXml(child) : write(child, scope, ''),
+    typeof child === 'string' ? escapeXml(child) : write(child, within, ''),
   );
   return `<${tag}${attributes}>${inside.join('')}</${tag}>`;
-}
-
-function declaration(prefix: string, namespace: string, scope: Map<string, string>): string {
-  if ((scope.get(prefix) ?? '') === namespace) return '';
-  scope.set(prefix, namespace);
-  return ` ${prefix === '' ? 'xmlns' : `xmlns:${prefix}`}="${escapeXml(namespace)}"`;
 }
 
 function qualified(prefix: string, name: string): string {

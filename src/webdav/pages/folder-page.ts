@@ -10,14 +10,13 @@ import { welcomePage } from './welcome-page.js';
 
 export async function sendFolderPage(context: DavContext, folder: EntryRow): Promise<void> {
   const { response, method, volume } = context;
-  if (volume && isVolumeList(volume)) return send(context, 200, pageHeaders, welcomePage(context, volume.volumes));
-  // The length of a listing is known only when it has been made.
+  if (isVolumeList(volume)) return send(context, 200, pageHeaders, welcomePage(context, volume.volumes));
+  for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value!);
   if (method === 'HEAD') {
-    for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value!);
+    // The length of a listing is known only when it has been made.
     response.end();
     return;
   }
-  for (const [name, value] of Object.entries(pageHeaders)) response.setHeader(name, value!);
   const body = new StreamedBody(response);
   const base = context.href;
   const title = context.path.at(-1) ?? volume.name;
