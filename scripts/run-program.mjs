@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** One Ctrl-C arrives here twice, from the terminal and from npm; a second one of the user's comes later than this. */
-const echoMs = 300;
+const echoMs = 500;
 
 /** `args`: for Node. Ends this process when the program ends. */
 export function runProgram(args, env = process.env) {

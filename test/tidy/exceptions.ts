@@ -17,7 +17,7 @@ export const exceptions: readonly Exception[] = [
     rule: 'folder-size',
     file: 'src/core',
     reason: 'what everything stands on: small files with one purpose each, nothing that belongs together more closely',
-    upTo: 13,
+    upTo: 14,
   },
 ];
 

@@ -1,0 +1,14 @@
+/** Holdfast as a library: open a drive in a program of one's own. */
+export { DriveError, type ErrorCode, type ErrorData, type ErrorDetails, errorCodes, hasCode } from './core/errors.js';
+export { createVolume, openDrive, rebuildVolume } from './drive.js';
+export type {
+  CheckReport,
+  CreateVolumeOptions,
+  Drive,
+  DriveEvent,
+  OpenDriveOptions,
+  Progress,
+  RebuildOptions,
+  RebuildReport,
+} from './drive-contract.js';
+export type { DriveStatus, Health, NodeStatus } from './drive-status.js';
