@@ -8,7 +8,7 @@
 
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import type { ChunkId, ContentId, EntryId, NodeId, Operation, SegmentId } from './operations.js';
-import type { ChangeRequest, EntryPath, Outcome } from './requests.js';
+import type { ChangeRequest, Conditions, EntryPath, Outcome } from './requests.js';
 import type {
   ContentRow,
   EntryRow,
@@ -39,6 +39,11 @@ export interface BatchIdentity {
   readonly bytes: Buffer;
 }
 
+export interface CheckpointStream extends AsyncIterable<Buffer> {
+  /** The tip whose state it holds; undefined for an index without history. */
+  readonly tip: Tip | undefined;
+}
+
 /**
  * The writer. One prepared batch at a time: prepare, then exactly one of commit and abort. Calls are serialized by the
  * caller. After a failed commit nothing more is accepted (UNAVAILABLE): close, reopen, replay.
@@ -55,6 +60,8 @@ export interface MetaWriter {
     readonly data: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
   }): Promise<Prepared>;
   /**
+   * INTERNAL, with nothing committed, when a chunk in `newChunks` is left without a place, or a place names a segment
+   * that no 'data' named: an acknowledged file would have no bytes.
    * Adds the places of new chunks (whose 'data' was journaled, or that a repair of this batch placed: then `data` holds
    * the segments and nodes, to be journaled by the next batch), stores the batch and commits.
    * `full`: with synchronous = FULL (epoch records). `batch` null: nothing was journaled (empty operations).
@@ -89,12 +96,25 @@ export interface MetaWriter {
   ): Promise<void>;
   /** How far a node's journal reaches (local knowledge), so that kept batches can be dropped. */
   setJournaled(node: NodeId, sequence: number): Promise<void>;
-  /** The state as operations in key order, as of the last commit; yields chunks of at most some 256 KiB. Runs on a connection of its own. */
-  checkpoint(): AsyncIterable<Buffer>;
+  /**
+   * The state as operations in key order, as of the last commit before the call; yields whole lines, some 256 KiB at a
+   * time. Runs on a connection of its own, which ends with the iteration (or with `close`): begin it, go through it.
+   */
+  checkpoint(): CheckpointStream;
   /** Consistent copy of the index file (VACUUM INTO, in a worker). */
   copyTo(path: string): Promise<void>;
   /** Idempotent; aborts a prepared batch. */
   close(): Promise<void>;
+}
+
+/** What `MetaReader.verify` judges. */
+export interface VerifyInput {
+  readonly path: EntryPath;
+  readonly conditions?: Conditions | undefined;
+  readonly principal: string;
+  readonly now: number;
+  /** Judge DAV locks too, as a change of the entry (or its creation, when nothing is there) would meet them. */
+  readonly forWriting: boolean;
 }
 
 /** Readers see only what is committed; each call is one short statement (or a few). */
@@ -110,6 +130,9 @@ export interface MetaReader {
   properties(entry: EntryId): PropertyRow[];
   /** Locks at the path, inherited ones (depth infinity from above) included; not expired at `now`. */
   locksCovering(path: EntryPath, now: number): LockRow[];
+  /** Judges conditions and locks against the committed state. Throws PRECONDITION_FAILED or LOCKED. */
+  verify(input: VerifyInput): void;
+  /** Finished contents only. */
   content(id: ContentId): ContentRow | undefined;
   /**
    * Chunks `first` to `first + count - 1` with their places and nodes of good or any replicas. The list's checksum is
@@ -125,13 +148,15 @@ export interface MetaReader {
     readonly place: ChunkPlace | null;
     readonly replicas: readonly { readonly node: NodeId; readonly state: ReplicaState }[];
   }[];
-  /** For duplicates: place and replicas of a committed chunk. */
+  /** For duplicates: place and replicas of a committed, living chunk. */
   chunkPlace(id: ChunkId):
     | {
         readonly place: ChunkPlace;
         readonly replicas: readonly { readonly node: NodeId; readonly state: ReplicaState }[];
       }
     | undefined;
+  /** Living chunks without a known place, by id: after a replay, segments must be scanned for them. */
+  chunksWithoutPlace(limit: number): ChunkId[];
   nodes(): NodeRow[];
   epochs(): EpochRow[];
   segment(id: SegmentId): SegmentRow | undefined;
@@ -147,18 +172,24 @@ export interface MetaReader {
   }): SegmentRow[];
   /** Paths of files that refer to a chunk of the segment without a good replica (for damage reports), at most `limit`. */
   filesInSegment(id: SegmentId, limit: number): string[][];
+  /** Kept up with each change. What lies below a deleted folder counts until prune steps have walked it. */
   counts(): {
     readonly files: number;
+    /** Without the root. */
     readonly folders: number;
     readonly logicalBytes: number;
     readonly segments: number;
+    /** Bytes of records whose chunk is living, each once. */
     readonly liveBytes: number;
+    /** Bytes of all segments, each once; what is not living of it is dead. Copies are counted in NodeRow.usedBytes. */
     readonly storedBytes: number;
   };
   /** Batches kept for lagging nodes, from `after` (exclusive), in order. */
   batches(after: number, limitBytes: number): BatchIdentity[];
   journaled(): { readonly node: NodeId; readonly sequence: number }[];
-  /** Is there anything to prune? */
+  /** Contents whose 'content' operation never came: uploads that a crash ended. */
+  unfinishedContents(): ContentId[];
+  /** Whether ended rows or contents without an entry exist; they may be pinned or being uploaded, so a step may find nothing. */
   hasEnded(): boolean;
 }
 

@@ -46,7 +46,13 @@ export type Operation =
       readonly lastHash: string;
       readonly members: readonly NodeId[];
       readonly time: number;
+      /** Epochs that were begun on some node and never completed; this one takes their place. */
+      readonly supersedes?: readonly EpochId[];
+      /** Only in checkpoints: the sequence number of its batch. */
+      readonly born?: number;
     }
+  /** Only in checkpoints: the highest ids ever given, so that none is given twice. */
+  | { readonly o: 'ids'; readonly entry: EntryId; readonly content: ContentId }
   /** Where this batch's new chunks were put: segments (new or already known) and the nodes that hold them. */
   | { readonly o: 'data'; readonly segments: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[] }
   /** A segment ends: its replicas are what lies below `length`; `hash` is the hex SHA-256 of those bytes, null when not yet known. */
@@ -70,7 +76,10 @@ export type Operation =
       readonly count: number;
       readonly checksum: string;
     }
-  /** A new entry. `content` is null for folders. Times are milliseconds since 1970. */
+  /**
+   * A new entry. `content` is null for folders. Times are milliseconds since 1970. Only in checkpoints: `born`, the
+   * sequence number at which it came to be (then the parent's time stays as it is), and `died` for a row that ended.
+   */
   | {
       readonly o: 'entry';
       readonly id: EntryId;
@@ -81,6 +90,8 @@ export type Operation =
       readonly created: number;
       readonly modified: number;
       readonly time: number;
+      readonly born?: number;
+      readonly died?: number;
     }
   /** An entry's content is replaced; the version before ends. */
   | {
@@ -115,7 +126,16 @@ export type Operation =
       readonly expires: number;
     }
   | { readonly o: 'unlock'; readonly token: string }
-  /** Ended entries walked and removed, contents without reference dropped: their chunks are dead from here on. */
-  | { readonly o: 'prune'; readonly entries: readonly EntryId[]; readonly contents: readonly ContentId[] };
+  /**
+   * Ended rows of these entries are removed (never a living one: what lies below an ended folder is ended first), and
+   * these contents, to which nothing refers, are dropped: their chunks are dead from here on. With `before`, only rows
+   * that ended at or before that sequence number.
+   */
+  | {
+      readonly o: 'prune';
+      readonly entries: readonly EntryId[];
+      readonly contents: readonly ContentId[];
+      readonly before?: number;
+    };
 
 /** What an entry row, a content and the rest look like to readers: rows.ts. */

@@ -115,8 +115,18 @@ export type ChangeRequest =
   | (RequestBase & { readonly kind: 'reserve-content' })
   /** The engine's own operations, applied as they are. */
   | (RequestBase & { readonly kind: 'operations'; readonly operations: readonly Operation[] })
-  /** One bounded step of pruning: at most `limit` ended entries and contents, none of `pinned`. Result: {pruned}. */
-  | (RequestBase & { readonly kind: 'prune'; readonly limit: number; readonly pinned: readonly ContentId[] })
+  /**
+   * One bounded step of pruning: at most `limit` ended entries and contents, none of `pinned`. Result: {pruned}; 0 when
+   * nothing is left to do now. What uploads of an earlier process left behind goes too; an upload of this process that
+   * was given up (its content reserved and partly recorded) goes by a 'prune' operation that names its content.
+   */
+  | (RequestBase & {
+      readonly kind: 'prune';
+      readonly limit: number;
+      /** Only what ended at or before this sequence number (a reader may have opened what ended later). */
+      readonly before: number;
+      readonly pinned: readonly ContentId[];
+    })
   /**
    * Retire segments: each only if it is sealed, has no living chunk and is not in `pinned`; checked here, inside the
    * batch. Result: {retired}.

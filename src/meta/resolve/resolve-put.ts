@@ -1,0 +1,36 @@
+/** Creating or replacing a file. */
+import { DriveError } from '../../core/errors.js';
+import type { Operation } from '../operations.js';
+import { judgeConditions } from './conditions.js';
+import { contentOperations } from './content-operations.js';
+import { locateForChange, requireParent } from './located-path.js';
+import { LockJudge } from './lock-judge.js';
+import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
+
+export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): Resolution {
+  const { tables } = context;
+  const located = locateForChange(tables, request.path);
+  const { entry, name } = located;
+  if (request.path.length === 0 || entry?.kind === 'folder') throw new DriveError('IS_FOLDER');
+  const parent = requireParent(located);
+  const locks = new LockJudge(tables, request);
+  judgeConditions({ tables, located, conditions: request.conditions, locks });
+  if (entry === undefined) locks.allowCreate(located);
+  else locks.allowChange(located);
+
+  const time = wholeTime(request.now);
+  const modified = wholeTime(request.modified ?? time);
+  const content = contentOperations(request.content, context);
+  const id = entry?.id ?? context.nextEntry();
+  const change: Operation =
+    entry !== undefined
+      ? { o: 'replace', id, content: content.id, modified, time }
+      : { o: 'entry', id, parent: parent.id, name, kind: 'file', content: content.id, created: time, modified, time };
+  return {
+    operations: [...locks.endings, ...content.operations, change],
+    result: () => {
+      context.reserved.delete(content.id);
+      return { created: entry === undefined, entry: tables.entries.byId(id)!, ...(entry && { ended: [id] }) };
+    },
+  };
+}

@@ -1,0 +1,115 @@
+/**
+ * The index on SQLite. Normally the writer lives in a thread of its own (single commits on the caller's thread stalled
+ * for tens of milliseconds beside an upload) and readers use a read-only connection on the caller's thread, so that
+ * they see only what is committed. With file ':memory:', for simulations, the writer runs in this process on a file in
+ * the system's temporary folder that is never synced and is removed by `close`: readers behave exactly the same.
+ */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../core/clock.js';
+import { DriveError } from '../core/errors.js';
+import { type Random, randomId, systemRandom } from '../core/random.js';
+import { SystemFileIo } from '../core/system-file-io.js';
+import type { CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
+import type { Limits } from './resolve/limits.js';
+import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
+import { openConnection } from './sqlite/connection.js';
+import { runIndexJob } from './sqlite/index-jobs.js';
+import { LocalWriter } from './sqlite/local-writer.js';
+import { SerialWriter, type WriterBackend } from './sqlite/serial-writer.js';
+import { translated } from './sqlite/sqlite-errors.js';
+import { SqliteReader } from './sqlite/sqlite-reader.js';
+import { SqliteWriter, type SqliteWriterOptions } from './sqlite/sqlite-writer.js';
+import { ThreadWriter } from './sqlite/thread-writer.js';
+
+export interface MetaStoreOptions {
+  /** Path of the index, made when absent (its folder must exist and is synced by the caller), or ':memory:'. */
+  readonly file: string;
+  /** Not needed: requests carry their time. */
+  readonly clock?: Clock | undefined;
+  /** For the name of the temporary file of ':memory:'. */
+  readonly random?: Random | undefined;
+  /** Bounds of single requests, for tests. */
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+/** NEWER_FORMAT; CORRUPT when it is no index or is damaged; UNAVAILABLE; IN_USE. */
+export async function openMetaStore(options: MetaStoreOptions): Promise<MetaStore> {
+  return SqliteMetaStore.open(options);
+}
+
+class SqliteMetaStore implements MetaStore {
+  readonly writer: MetaWriter;
+  readonly #reader: SqliteReader;
+  readonly #file: string;
+  readonly #isTemporary: boolean;
+  readonly #checkpoints = new Set<SqliteCheckpoint>();
+  #closing: Promise<void> | undefined;
+
+  static async open({ file, limits, random = systemRandom }: MetaStoreOptions): Promise<SqliteMetaStore> {
+    const isTemporary = file === ':memory:';
+    const path = isTemporary ? join(tmpdir(), `holdfast-index-${randomId(random)}.db`) : file;
+    const writerOptions: SqliteWriterOptions = { file: path, durability: isTemporary ? 'off' : 'normal', limits };
+    const backend = isTemporary
+      ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
+      : await ThreadWriter.open(writerOptions);
+    try {
+      const reader = translated(
+        () => new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' })),
+      );
+      return new SqliteMetaStore({ backend, reader, file: path, isTemporary });
+    } catch (error) {
+      await backend.close();
+      throw error;
+    }
+  }
+
+  private constructor(parts: {
+    readonly backend: WriterBackend;
+    readonly reader: SqliteReader;
+    readonly file: string;
+    readonly isTemporary: boolean;
+  }) {
+    this.#reader = parts.reader;
+    this.#file = parts.file;
+    this.#isTemporary = parts.isTemporary;
+    this.writer = new SerialWriter({
+      backend: parts.backend,
+      openCheckpoint: () => this.#openCheckpoint(),
+      copy: (to) => this.#run({ kind: 'copy', file: this.#file, to }).then(() => undefined),
+    });
+  }
+
+  get reader(): MetaReader {
+    return this.#reader;
+  }
+
+  async check(): Promise<string[]> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED');
+    return this.#run({ kind: 'check', file: this.#file });
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    for (const checkpoint of this.#checkpoints) checkpoint.close();
+    this.#reader.close();
+    await this.writer.close(); // Last: the last connection to close folds the WAL into the file.
+    if (!this.#isTemporary) return;
+    await new SystemFileIo().unlink(this.#file);
+  }
+
+  #openCheckpoint(): CheckpointStream {
+    const connection = openConnection({ file: this.#file, role: 'reader', durability: 'normal' });
+    const checkpoint: SqliteCheckpoint = new SqliteCheckpoint(connection, () => this.#checkpoints.delete(checkpoint));
+    this.#checkpoints.add(checkpoint);
+    return checkpoint;
+  }
+
+  #run(job: Parameters<typeof runIndexJob>[0]): Promise<string[]> {
+    return runIndexJob(job, { inThread: !this.#isTemporary });
+  }
+}

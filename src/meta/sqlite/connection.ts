@@ -1,0 +1,66 @@
+/**
+ * Opening a connection to the index: the pragmas that decide about durability and damage are set on each connection and
+ * read back, because a build's defaults may differ (better-sqlite3 makes synchronous NORMAL on every reopening).
+ */
+import Database from 'better-sqlite3';
+import { DriveError } from '../../core/errors.js';
+
+export type Connection = Database.Database;
+export type Durability = 'off' | 'normal' | 'full';
+
+/** Versions 3.7.0 to 3.51.2 can damage a WAL that two connections use ("WAL-reset" bug). */
+const oldestSqlite = [3, 51, 3] as const;
+/** The writer is alone; only a checkpoint that meets a reader's first read ever waits. */
+const busyTimeoutMs = 5_000;
+const levels: Readonly<Record<Durability, number>> = { off: 0, normal: 1, full: 2 };
+
+export function openConnection(options: {
+  readonly file: string;
+  readonly role: 'writer' | 'reader';
+  readonly durability: Durability;
+}): Connection {
+  const readonly = options.role === 'reader';
+  const connection = new Database(options.file, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  try {
+    refuseOldSqlite(connection);
+    setAndVerify(connection, 'journal_mode', 'wal', !readonly);
+    setDurability(connection, options.durability);
+    setAndVerify(connection, 'mmap_size', 0); // Mapped pages turn a failed read into a SIGBUS.
+    setAndVerify(connection, 'cell_size_check', 1);
+    setAndVerify(connection, 'trusted_schema', 0);
+    setAndVerify(connection, 'foreign_keys', 0); // None are declared; `check` tests references.
+    setAndVerify(connection, 'wal_autocheckpoint', 0); // The writer does it after its answer, not inside a commit.
+    return connection;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}
+
+/** Not inside a transaction: SQLite would ignore it. */
+export function setDurability(connection: Connection, durability: Durability): void {
+  setAndVerify(connection, 'synchronous', levels[durability]);
+}
+
+function setAndVerify(connection: Connection, pragma: string, value: string | number, set = true): void {
+  if (set) connection.pragma(`${pragma} = ${value}`);
+  const actual = connection.pragma(pragma, { simple: true });
+  // A build without memory mapping answers mmap_size with nothing, which is what is wanted.
+  if (actual === value || (pragma === 'mmap_size' && actual === undefined)) return;
+  throw new DriveError('UNAVAILABLE', {
+    message: `the index cannot be used: SQLite reports ${pragma} = ${String(actual)} instead of ${value}`,
+    hint: 'keep the volume directory on a local file system',
+  });
+}
+
+function refuseOldSqlite(connection: Connection): void {
+  const text = connection.prepare('SELECT sqlite_version()').pluck().get() as string;
+  const version = text.split('.').map(Number);
+  const order = oldestSqlite.map((part, index) => Math.sign((version[index] ?? 0) - part)).find((sign) => sign !== 0);
+  if (order === -1) {
+    throw new DriveError('UNAVAILABLE', {
+      message: `SQLite ${text} is too old: ${oldestSqlite.join('.')} or newer is needed`,
+      hint: 'install the dependencies of this version again (npm ci)',
+    });
+  }
+}

@@ -1,0 +1,39 @@
+/** Errors of SQLite become DriveErrors where they enter. */
+import Database from 'better-sqlite3';
+import { DriveError, type ErrorCode } from '../../core/errors.js';
+
+/** By SQLite's primary result code; the extended code stays in `details.sqlite`. */
+const codes: Readonly<Record<string, ErrorCode>> = {
+  SQLITE_CORRUPT: 'CORRUPT',
+  SQLITE_NOTADB: 'CORRUPT',
+  SQLITE_FULL: 'OUT_OF_SPACE',
+  SQLITE_BUSY: 'IN_USE',
+  SQLITE_LOCKED: 'IN_USE',
+  SQLITE_READONLY: 'READ_ONLY',
+  SQLITE_IOERR: 'UNAVAILABLE',
+  SQLITE_CANTOPEN: 'UNAVAILABLE',
+  SQLITE_NOMEM: 'UNAVAILABLE',
+};
+
+export function translateSqliteError(error: unknown): DriveError {
+  if (error instanceof DriveError) return error;
+  if (!(error instanceof Database.SqliteError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return new DriveError('INTERNAL', { message, cause: error });
+  }
+  const primary = error.code.split('_').slice(0, 2).join('_');
+  return new DriveError(codes[primary] ?? 'INTERNAL', {
+    message: `index: ${error.message}`,
+    details: { sqlite: error.code },
+    cause: error,
+  });
+}
+
+/** Runs `work`, translating what SQLite throws. */
+export function translated<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw translateSqliteError(error);
+  }
+}

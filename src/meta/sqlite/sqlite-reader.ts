@@ -1,0 +1,261 @@
+/** Reads on a connection of their own: each call sees what is committed, in one or a few short statements. */
+import { DriveError } from '../../core/errors.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { checksumOfPages, chunksPerPage, decodePage, pageDigest } from '../content-checksum.js';
+import type { BatchIdentity, MetaReader, VerifyInput } from '../meta-store.js';
+import { nameKey } from '../name-key.js';
+import type { ChunkId, ContentId, EntryId, NodeId, SegmentId } from '../operations.js';
+import type { EntryPath } from '../requests.js';
+import { judgeConditions } from '../resolve/conditions.js';
+import { locatePath } from '../resolve/located-path.js';
+import { LockJudge } from '../resolve/lock-judge.js';
+import { toLockRow } from '../resolve/resolve-locks.js';
+import type {
+  ContentRow,
+  EntryRow,
+  EpochRow,
+  LockRow,
+  NodeRow,
+  PropertyRow,
+  ReplicaRow,
+  SegmentRow,
+  Tip,
+  VolumeRow,
+} from '../rows.js';
+import type { StoredChunk } from '../tables/chunk-table.js';
+import type { StoredContent } from '../tables/content-table.js';
+import { openTables, type Tables } from '../tables/tables.js';
+import type { Connection } from './connection.js';
+import { filesReferringTo } from './damage-search.js';
+import { translateSqliteError } from './sqlite-errors.js';
+
+type ContentChunk = ReturnType<MetaReader['contentChunks']>[number];
+
+/** Contents whose page digests were verified and are kept: 64 files being read at a time. */
+const verifiedContentsKept = 64;
+const digestBytes = 32;
+
+export class SqliteReader implements MetaReader {
+  readonly #connection: Connection;
+  readonly #tables: Tables;
+  readonly #verifiedDigests = new Map<ContentId, Buffer>();
+  #closed = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.#tables = openTables(connection);
+  }
+
+  volume(): VolumeRow | undefined {
+    return this.#read(({ nodes }) => nodes.volume());
+  }
+
+  tip(): Tip | undefined {
+    return this.#read(({ journal }) => journal.tip());
+  }
+
+  lookup(path: EntryPath): EntryRow | undefined {
+    return this.#read((tables) => locatePath(tables, path).entry);
+  }
+
+  entry(id: EntryId): EntryRow | undefined {
+    return this.#read(({ entries }) => entries.byId(id));
+  }
+
+  pathOf(id: EntryId): string[] | undefined {
+    return this.#read(({ entries }) => entries.pathOf(id));
+  }
+
+  list(parent: EntryId, after: string, limit: number): { rows: EntryRow[]; next: string | null } {
+    const rows = this.#read(({ entries }) => entries.children(parent, after, limit));
+    return { rows, next: rows.length < limit ? null : nameKey(rows.at(-1)!.name) };
+  }
+
+  properties(entry: EntryId): PropertyRow[] {
+    return this.#read(({ properties }) => properties.of(entry));
+  }
+
+  locksCovering(path: EntryPath, now: number): LockRow[] {
+    return this.#read((tables) => {
+      const judge = new LockJudge(tables, { now, principal: '' });
+      const covering = judge.covering(locatePath(tables, path));
+      return covering.flatMap((lock) => toLockRow(lock, tables) ?? []);
+    });
+  }
+
+  verify({ path, conditions, principal, now, forWriting }: VerifyInput): void {
+    this.#read((tables) => {
+      const located = locatePath(tables, path);
+      const locks = new LockJudge(tables, { now, principal, conditions });
+      judgeConditions({ tables, located, conditions, locks });
+      if (!forWriting) return;
+      if (located.entry === undefined) locks.allowCreate(located);
+      else locks.allowChange(located);
+    });
+  }
+
+  content(id: ContentId): ContentRow | undefined {
+    const content = this.#read(({ contents }) => contents.get(id));
+    if (content === undefined || content.checksum === null) return undefined;
+    const { sizeBytes, chunkCount, checksum } = content;
+    return { id, sizeBytes, chunkCount, checksum };
+  }
+
+  contentChunks(id: ContentId, first: number, count: number): ContentChunk[] {
+    return this.#read((tables) => {
+      const content = tables.contents.get(id);
+      if (content === undefined || content.checksum === null) {
+        throw new DriveError('NOT_FOUND', { message: `content ${id} is not in the index` });
+      }
+      const digests = this.#digestsOf(content);
+      const end = Math.min(first + count, content.chunkCount);
+      const segments = new Map<number, { id: SegmentId; replicas: ReplicaRow[] }>();
+      const chunks: ContentChunk[] = [];
+      for (let at = first; at < end; ) {
+        const number = Math.floor(at / chunksPerPage);
+        const page = tables.contents.page(id, number);
+        if (
+          page === undefined ||
+          !pageDigest(page).equals(digests.subarray(number * digestBytes, (number + 1) * digestBytes))
+        )
+          throw damagedList(id);
+        const within = at - number * chunksPerPage;
+        const references = decodePage(page, within, Math.min(chunksPerPage - within, end - at));
+        if (references.length === 0) throw damagedList(id);
+        for (const [chunk, plainBytes] of references) {
+          chunks.push({ chunk, plainBytes, ...this.#placed(chunk, tables.chunks.get(chunk), segments) });
+        }
+        at += references.length;
+      }
+      return chunks;
+    });
+  }
+
+  chunkPlace(id: ChunkId): { place: ChunkPlace; replicas: ReplicaRow[] } | undefined {
+    return this.#read(({ chunks }) => {
+      const chunk = chunks.get(id);
+      if (chunk === undefined || chunk.refs === 0) return undefined;
+      const { place, replicas } = this.#placed(id, chunk, new Map());
+      return place === null ? undefined : { place, replicas };
+    });
+  }
+
+  chunksWithoutPlace(limit: number): ChunkId[] {
+    return this.#read(({ chunks }) => chunks.withoutPlace(limit));
+  }
+
+  nodes(): NodeRow[] {
+    return this.#read(({ nodes }) => nodes.nodes());
+  }
+
+  epochs(): EpochRow[] {
+    return this.#read(({ nodes }) => nodes.epochs());
+  }
+
+  segment(id: SegmentId): SegmentRow | undefined {
+    return this.#read(({ segments }) => segments.row(id));
+  }
+
+  segments(after: string, limit: number): SegmentRow[] {
+    return this.#read(({ segments }) => segments.page(after, limit));
+  }
+
+  segmentChunks(id: SegmentId, afterOffset: number, limit: number): ChunkPlace[] {
+    return this.#read(({ segments, chunks }) => {
+      const segment = segments.get(id);
+      if (segment === undefined) return [];
+      return chunks.living(segment.number, afterOffset, limit).map((chunk) => ({ ...chunk, segment: id }));
+    });
+  }
+
+  degraded(input: {
+    readonly wanted: number;
+    readonly absent: readonly NodeId[];
+    readonly limit: number;
+  }): SegmentRow[] {
+    return this.#read(({ segments }) => segments.degraded(input));
+  }
+
+  filesInSegment(id: SegmentId, limit: number): string[][] {
+    return this.#read((tables) => filesReferringTo(tables, id, limit));
+  }
+
+  counts(): ReturnType<MetaReader['counts']> {
+    const { files, folders, logicalBytes, segments, liveBytes, storedBytes } = this.#read(({ counters }) =>
+      counters.stored(),
+    );
+    return { files, folders, logicalBytes, segments, liveBytes, storedBytes };
+  }
+
+  batches(after: number, limitBytes: number): BatchIdentity[] {
+    return this.#read(({ journal }) => journal.after(after, limitBytes));
+  }
+
+  journaled(): { node: NodeId; sequence: number }[] {
+    return this.#read(({ journal }) => journal.journaled());
+  }
+
+  unfinishedContents(): ContentId[] {
+    return this.#read(({ contents }) => contents.unfinished());
+  }
+
+  hasEnded(): boolean {
+    return this.#read(({ past, contents }) => !past.isEmpty() || contents.withoutEntry(0, 1).length > 0);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  #read<T>(query: (tables: Tables) => T): T {
+    if (this.#closed) throw new DriveError('CLOSED');
+    try {
+      return query(this.#tables);
+    } catch (error) {
+      throw translateSqliteError(error);
+    }
+  }
+
+  /** Digests of all pages, verified against the content's checksum. */
+  #digestsOf(content: StoredContent): Buffer {
+    const known = this.#verifiedDigests.get(content.id);
+    if (known !== undefined) return known;
+    const pages = this.#tables.contents.digests(content.id);
+    const { sizeBytes, chunkCount, checksum } = content;
+    const computed = checksumOfPages({ sizeBytes, count: chunkCount, pages }).toString('hex');
+    if (computed !== checksum || pages.length !== Math.ceil(chunkCount / chunksPerPage)) throw damagedList(content.id);
+    const digests = Buffer.concat(pages);
+    this.#verifiedDigests.set(content.id, digests);
+    if (this.#verifiedDigests.size > verifiedContentsKept) {
+      this.#verifiedDigests.delete(this.#verifiedDigests.keys().next().value!);
+    }
+    return digests;
+  }
+
+  #placed(
+    id: ChunkId,
+    chunk: StoredChunk | undefined,
+    segments: Map<number, { id: SegmentId; replicas: ReplicaRow[] }>,
+  ): { place: ChunkPlace | null; replicas: ReplicaRow[] } {
+    if (chunk === undefined || chunk.segment === null) return { place: null, replicas: [] };
+    const segment = segments.get(chunk.segment) ?? this.#segmentOf(chunk.segment);
+    if (segment === undefined) return { place: null, replicas: [] };
+    segments.set(chunk.segment, segment);
+    const { offset, recordBytes, plainBytes } = chunk;
+    return { place: { chunk: id, segment: segment.id, offset, recordBytes, plainBytes }, replicas: segment.replicas };
+  }
+
+  #segmentOf(number: number): { id: SegmentId; replicas: ReplicaRow[] } | undefined {
+    const segment = this.#tables.segments.byNumber(number);
+    return segment && { id: segment.id, replicas: this.#tables.segments.replicas(number) };
+  }
+}
+
+function damagedList(id: ContentId): DriveError {
+  return new DriveError('CORRUPT', {
+    message: `the chunk list of content ${id} in the index does not match its checksum`,
+    details: { content: id },
+    hint: 'rebuild the index from the nodes',
+  });
+}

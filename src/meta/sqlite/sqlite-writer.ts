@@ -1,0 +1,328 @@
+/**
+ * The writing side of the index, as plain synchronous calls on one connection; writer-thread.ts runs it in a thread of
+ * its own. A batch is one transaction from `prepare` to `commit` or `abort`, each request a savepoint in it.
+ */
+import { assert } from '../../core/assert.js';
+import { DriveError } from '../../core/errors.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { apply } from '../apply.js';
+import type { MetaWriter, Prepared } from '../meta-store.js';
+import { decodeOperations, encodeOperation } from '../operation-codec.js';
+import type { ChunkId, ContentId, NodeId, Operation } from '../operations.js';
+import type { ChangeRequest, Outcome } from '../requests.js';
+import { type Limits, productionLimits } from '../resolve/limits.js';
+import { resolve } from '../resolve/resolve.js';
+import type { ResolveContext } from '../resolve/resolve-context.js';
+import type { StoredSegment } from '../tables/segment-table.js';
+import { openTables, type Tables } from '../tables/tables.js';
+import { type Connection, type Durability, openConnection, setDurability } from './connection.js';
+import { migrate } from './schema.js';
+import { translateSqliteError } from './sqlite-errors.js';
+
+type Input<K extends keyof MetaWriter> = MetaWriter[K] extends (input: infer I) => unknown ? I : never;
+type DataSegments = Input<'prepare'>['data'];
+
+export interface SqliteWriterOptions {
+  readonly file: string;
+  readonly durability: Durability;
+  readonly limits?: Partial<Limits> | undefined;
+}
+
+/** WAL pages after which they are copied into the database: 4 MiB. */
+const checkpointPages = 1_024;
+/** WAL pages after which the writer waits for readers, so that the WAL starts anew: 64 MiB. */
+const truncatePages = 16_384;
+
+export class SqliteWriter {
+  readonly #connection: Connection;
+  readonly #durability: Durability;
+  readonly #limits: Limits;
+  readonly #tables: Tables;
+  readonly #savepoint;
+  readonly #release;
+  readonly #rollbackTo;
+  readonly #reserved = new Set<ContentId>();
+  /** Highest content id given, reservations that no operation names yet included. */
+  #lastContent: ContentId;
+  #newChunks = new Set<ChunkId>();
+  #isPrepared = false;
+  #isLoading = false;
+  /** Bytes of a checkpoint's last line that goes on in the next part. */
+  #rest: Buffer = Buffer.alloc(0);
+  #failed = false;
+
+  constructor(options: SqliteWriterOptions) {
+    this.#connection = openConnection({ ...options, role: 'writer' });
+    this.#durability = options.durability;
+    this.#limits = { ...productionLimits, ...options.limits };
+    try {
+      migrate(this.#connection);
+      this.#tables = openTables(this.#connection);
+    } catch (error) {
+      this.#connection.close();
+      throw translateSqliteError(error);
+    }
+    this.#savepoint = this.#connection.prepare('SAVEPOINT request');
+    this.#release = this.#connection.prepare('RELEASE request');
+    this.#rollbackTo = this.#connection.prepare('ROLLBACK TO request');
+    this.#lastContent = this.#tables.counters.totals.highestContent;
+  }
+
+  prepare({ sequence, requests, data }: Input<'prepare'>): Prepared {
+    this.#begin();
+    try {
+      this.#newChunks = new Set();
+      const lines: string[] = [];
+      if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], sequence, this.#newChunks, lines);
+      const outcomes = requests.map((request) => this.#attempt(request, sequence, lines));
+      this.#tables.counters.save();
+      this.#isPrepared = true;
+      return { operations: Buffer.from(lines.join(''), 'utf8'), outcomes, newChunks: [...this.#newChunks] };
+    } catch (error) {
+      this.#rollback();
+      throw translateSqliteError(error);
+    }
+  }
+
+  commit({ batch, places, data, full }: Input<'commit'>): void {
+    assert(this.#isPrepared, 'commit without prepare');
+    // The journal holds the batch already: an index that could not follow is of no use any more.
+    this.#failed = true;
+    this.#finish(() => {
+      this.#addData(data);
+      this.#addPlaces(places, { strict: true });
+      const placeless = [...this.#newChunks].find((id) => this.#tables.chunks.get(id)?.segment === null);
+      assert(placeless === undefined, `no place for the new chunk ${placeless}`);
+      if (batch !== null) this.#tables.journal.add(batch);
+    });
+    if (full) this.#makeDurable();
+    this.#failed = false;
+  }
+
+  abort(): void {
+    if (this.#isPrepared) this.#rollback();
+  }
+
+  replay({ batches, places }: Input<'replay'>): void {
+    this.#transaction(() => {
+      for (const { operations, ...batch } of batches) {
+        const tip = this.#tables.journal.tip();
+        const expected = (tip?.sequence ?? 0) + 1;
+        if (batch.sequence !== expected) {
+          throw new DriveError('CORRUPT', { message: `batch ${batch.sequence} comes where ${expected} should` });
+        }
+        this.#applyAll(decodeOperations(operations), batch.sequence, new Set());
+        this.#tables.journal.add(batch);
+      }
+      this.#addPlaces(places, { strict: false });
+    });
+  }
+
+  loadCheckpoint(part: Input<'loadCheckpoint'>): void {
+    if (!this.#isLoading) {
+      const isEmpty = this.#tables.journal.tip() === undefined && this.#tables.entries.root() === undefined;
+      assert(isEmpty, 'a checkpoint is loaded into an empty index');
+      this.#begin();
+      this.#isLoading = true;
+    }
+    try {
+      if ('operations' in part) this.#loadPart(part.operations);
+      else {
+        if (this.#rest.length > 0) throw new DriveError('CORRUPT', { message: 'the checkpoint is cut short' });
+        this.#isLoading = false;
+        this.#finish(() => this.#tables.journal.setTip(part.finish));
+      }
+    } catch (error) {
+      this.#isLoading = false;
+      this.#rest = Buffer.alloc(0);
+      this.#rollback();
+      throw translateSqliteError(error);
+    }
+  }
+
+  addPlaces(places: readonly ChunkPlace[]): void {
+    this.#transaction(() => this.#addPlaces(places, { strict: false }));
+  }
+
+  movePlaces(moves: Input<'movePlaces'>): void {
+    this.#transaction(() => {
+      const { segments, chunks } = this.#tables;
+      for (const { from, to } of moves) {
+        const source = segments.get(from.segment);
+        const target = segments.get(to.segment);
+        if (target === undefined) throw unknownSegment(to.segment);
+        this.#extend(target, to);
+        if (source === undefined) continue;
+        const refs = chunks.movePlace({ segment: source.number, offset: from.offset }, target.number, to);
+        if (refs === undefined || refs === 0) continue;
+        segments.addLive(source.number, -from.recordBytes);
+        segments.addLive(target.number, to.recordBytes);
+      }
+    });
+  }
+
+  setReplicaStates(states: Input<'setReplicaStates'>): void {
+    this.#transaction(() => {
+      for (const { segment, node, state } of states) {
+        const stored = this.#tables.segments.get(segment);
+        if (stored !== undefined) this.#tables.segments.setReplicaState(stored.number, node, state);
+      }
+    });
+  }
+
+  setJournaled(node: NodeId, sequence: number): void {
+    this.#transaction(() => this.#tables.journal.setJournaled(node, sequence));
+  }
+
+  /** Bounds the WAL; called between batches, never inside one. Readers that are in the way only postpone it. */
+  tidyWal(): void {
+    if (this.#connection.inTransaction || this.#failed) return;
+    if (this.#walPages('NOOP') < checkpointPages) return;
+    const pages = this.#walPages('PASSIVE');
+    if (pages > truncatePages) this.#walPages('TRUNCATE');
+  }
+
+  /** Idempotent; takes a prepared batch back. */
+  close(): void {
+    if (!this.#connection.open) return;
+    if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
+    this.#connection.close();
+  }
+
+  #attempt(request: ChangeRequest, sequence: number, lines: string[]): Outcome {
+    const totals = { ...this.#tables.counters.totals };
+    const ownLines: string[] = [];
+    const newChunks = new Set<ChunkId>();
+    this.#savepoint.run();
+    try {
+      const { operations, result } = resolve(request, this.#resolveContext());
+      this.#applyAll(operations, sequence, newChunks, ownLines);
+      const outcome = { ok: true, result: result() } as const;
+      this.#release.run();
+      for (const line of ownLines) lines.push(line);
+      for (const id of newChunks) this.#newChunks.add(id);
+      return outcome;
+    } catch (error) {
+      // A full disk or a damaged page ended the transaction itself: that is no answer to one request.
+      if (!this.#connection.inTransaction) throw error;
+      this.#rollbackTo.run();
+      this.#release.run();
+      this.#tables.counters.totals = totals;
+      return { ok: false, error: translateSqliteError(error).toData() };
+    }
+  }
+
+  #resolveContext(): ResolveContext {
+    let lastEntry = this.#tables.counters.totals.highestEntry;
+    return {
+      tables: this.#tables,
+      limits: this.#limits,
+      reserved: this.#reserved,
+      nextEntry: () => {
+        lastEntry += 1;
+        return lastEntry;
+      },
+      nextContent: () => {
+        this.#lastContent = Math.max(this.#lastContent, this.#tables.counters.totals.highestContent) + 1;
+        return this.#lastContent;
+      },
+    };
+  }
+
+  #applyAll(operations: Iterable<Operation>, sequence: number, newChunks: Set<ChunkId>, lines?: string[]): void {
+    const context = { tables: this.#tables, sequence, newChunks };
+    for (const operation of operations) {
+      apply(operation, context);
+      lines?.push(encodeOperation(operation));
+    }
+  }
+
+  #loadPart(bytes: Buffer): void {
+    const joined = this.#rest.length > 0 ? Buffer.concat([this.#rest, bytes]) : bytes;
+    const end = joined.lastIndexOf(0x0a) + 1;
+    this.#rest = Buffer.from(joined.subarray(end));
+    this.#applyAll(decodeOperations(joined.subarray(0, end)), 0, new Set());
+  }
+
+  #addData(data: DataSegments): void {
+    if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], 0, new Set());
+  }
+
+  #addPlaces(places: readonly ChunkPlace[], { strict }: { readonly strict: boolean }): void {
+    for (const place of places) {
+      const segment = this.#tables.segments.get(place.segment);
+      if (segment === undefined) {
+        if (strict) throw unknownSegment(place.segment);
+        continue;
+      }
+      this.#extend(segment, place);
+      const refs = this.#tables.chunks.setPlace(segment.number, place);
+      if (refs !== undefined && refs > 0) this.#tables.segments.addLive(segment.number, place.recordBytes);
+    }
+  }
+
+  /** An open segment reaches to the end of its last record. */
+  #extend(segment: StoredSegment, { offset, recordBytes }: ChunkPlace): void {
+    const end = offset + recordBytes;
+    if (segment.sealed === 0 && end > segment.length) this.#tables.segments.setLength(segment, end);
+  }
+
+  #transaction(work: () => void): void {
+    this.#begin();
+    this.#finish(work);
+  }
+
+  #begin(): void {
+    if (this.#failed) throw new DriveError('UNAVAILABLE', { message: 'a commit of the index failed: reopen it' });
+    assert(!this.#connection.inTransaction, 'one batch at a time');
+    try {
+      this.#connection.exec('BEGIN IMMEDIATE');
+    } catch (error) {
+      throw translateSqliteError(error);
+    }
+  }
+
+  /** Ends the open transaction: all of `work` or nothing. */
+  #finish(work: () => void): void {
+    try {
+      work();
+      this.#tables.counters.save();
+      this.#connection.exec('COMMIT');
+      this.#isPrepared = false;
+    } catch (error) {
+      this.#rollback();
+      throw translateSqliteError(error);
+    }
+  }
+
+  #rollback(): void {
+    this.#isPrepared = false;
+    if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
+    this.#tables.counters.reload();
+  }
+
+  /**
+   * With synchronous = FULL a commit syncs the whole WAL up to itself, and so the commit before. The level cannot be
+   * changed inside a transaction, and it is not known at `prepare` that a batch needs it.
+   */
+  #makeDurable(): void {
+    if (this.#durability === 'off') return;
+    try {
+      setDurability(this.#connection, 'full');
+      this.#connection.exec('BEGIN IMMEDIATE');
+      this.#finish(() => this.#tables.journal.touch());
+      setDurability(this.#connection, this.#durability);
+    } catch (error) {
+      throw translateSqliteError(error);
+    }
+  }
+
+  #walPages(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): number {
+    const [state] = this.#connection.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
+    return mode === 'NOOP' ? state!.log - state!.checkpointed : state!.log;
+  }
+}
+
+function unknownSegment(id: string): DriveError {
+  return new DriveError('INTERNAL', { message: `a chunk was put into segment ${id}, which the index does not know` });
+}

@@ -1,0 +1,94 @@
+/** The caller's side of writer-thread.ts. */
+import { Worker } from 'node:worker_threads';
+import { DriveError } from '../../core/errors.js';
+import type { WriterArguments, WriterBackend, WriterMethod } from './serial-writer.js';
+import type { SqliteWriter, SqliteWriterOptions } from './sqlite-writer.js';
+import type { FromThread, ToThread } from './writer-thread.js';
+
+interface Waiting {
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: DriveError) => void;
+}
+
+export class ThreadWriter implements WriterBackend {
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number | null, Waiting>();
+  #lastId = 0;
+  #ended: DriveError | undefined;
+  #closing: Promise<void> | undefined;
+
+  static async open(options: SqliteWriterOptions): Promise<ThreadWriter> {
+    const writer = new ThreadWriter(
+      new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: options }),
+    );
+    await writer.#answerTo(null);
+    return writer;
+  }
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('error', (cause) => this.#end(threadGone(cause)));
+    worker.on('exit', () => this.#end(threadGone(undefined)));
+  }
+
+  async call<K extends WriterMethod>(method: K, parameters: WriterArguments<K>): Promise<ReturnType<SqliteWriter[K]>> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED');
+    const result = (await this.#send(method, parameters)) as ReturnType<SqliteWriter[K]>;
+    return method === 'prepare' ? withBuffer(result as ReturnType<SqliteWriter['prepare']>) : result;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ended === undefined) await this.#send('close', []).catch(() => undefined); // Gone already is closed.
+    await this.#worker.terminate();
+  }
+
+  #send(method: ToThread['method'], parameters: unknown[]): Promise<unknown> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    this.#lastId += 1;
+    const id = this.#lastId;
+    const answer = this.#answerTo(id);
+    try {
+      const message: ToThread = { id, method, parameters };
+      this.#worker.postMessage(message);
+    } catch (cause) {
+      this.#waiting.delete(id); // Something that cannot be cloned: a bug of the caller, not of the thread.
+      return Promise.reject(new DriveError('INTERNAL', { message: `${method} cannot be sent to the index`, cause }));
+    }
+    return answer;
+  }
+
+  #answerTo(id: number | null): Promise<unknown> {
+    return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
+  }
+
+  #receive({ id, error, result }: FromThread): void {
+    const waiting = this.#waiting.get(id);
+    this.#waiting.delete(id);
+    if (error === undefined) waiting?.resolve(result);
+    else waiting?.reject(DriveError.fromData(error));
+  }
+
+  #end(error: DriveError): void {
+    this.#ended ??= error;
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
+    this.#waiting.clear();
+  }
+}
+
+type Result = ReturnType<SqliteWriter['prepare']>;
+
+/** Structured clone turns a Buffer into a Uint8Array. */
+function withBuffer<T>(result: Result): T {
+  const { buffer, byteOffset, byteLength } = result.operations;
+  return { ...result, operations: Buffer.from(buffer, byteOffset, byteLength) } as T;
+}
+
+function threadGone(cause: unknown): DriveError {
+  return new DriveError('UNAVAILABLE', { message: 'the thread that writes the index has ended: reopen it', cause });
+}

@@ -1,0 +1,86 @@
+/**
+ * The thread around SqliteWriter: batches and WAL upkeep, nothing else. Messages: {id, method, parameters} in,
+ * {id, result} or {id, error} out; the first message out, without an id, says whether opening worked. Bytes arrive as
+ * plain arrays and are given their Buffer face here.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ErrorData } from '../../core/errors.js';
+import type { WriterArguments, WriterMethod } from './serial-writer.js';
+import { translateSqliteError } from './sqlite-errors.js';
+import { SqliteWriter, type SqliteWriterOptions } from './sqlite-writer.js';
+
+export interface ToThread {
+  readonly id: number;
+  /** 'close' ends the thread. */
+  readonly method: WriterMethod | 'close';
+  readonly parameters: unknown[];
+}
+
+export interface FromThread {
+  /** null for the answer to opening. */
+  readonly id: number | null;
+  readonly error?: ErrorData;
+  readonly result?: unknown;
+}
+
+const port = parentPort!;
+const writer = answer(
+  null,
+  () => new SqliteWriter(workerData as SqliteWriterOptions),
+  () => undefined,
+);
+if (writer === undefined) port.close();
+port.on('message', ({ id, method, parameters }: ToThread) => {
+  if (method === 'close') {
+    answer(id, () => writer?.close());
+    port.close();
+    return;
+  }
+  answer(id, () => {
+    const run = writer![method] as (...parameters: unknown[]) => unknown;
+    return run.apply(writer, withBuffers(method, parameters));
+  });
+  writer?.tidyWal(); // After the answer, so that no client waits for it.
+});
+
+/** Runs `work` and posts what it returns (or what `shown` makes of it), or how it failed. */
+function answer<T>(
+  id: number | null,
+  work: () => T,
+  shown: (result: T) => unknown = (result) => result,
+): T | undefined {
+  try {
+    const result = work();
+    port.postMessage({ id, result: shown(result) } satisfies FromThread);
+    return result;
+  } catch (error) {
+    port.postMessage({ id, error: translateSqliteError(error).toData() } satisfies FromThread);
+    return undefined;
+  }
+}
+
+/** Structured clone turns a Buffer into a Uint8Array. */
+function withBuffers(method: WriterMethod, parameters: unknown[]): unknown[] {
+  if (method === 'commit') {
+    const [input] = parameters as WriterArguments<'commit'>;
+    return [{ ...input, batch: input.batch && { ...input.batch, bytes: asBuffer(input.batch.bytes) } }];
+  }
+  if (method === 'replay') {
+    const [input] = parameters as WriterArguments<'replay'>;
+    const batches = input.batches.map((batch) => ({
+      ...batch,
+      bytes: asBuffer(batch.bytes),
+      operations: asBuffer(batch.operations),
+    }));
+    return [{ ...input, batches }];
+  }
+  if (method === 'loadCheckpoint') {
+    const [part] = parameters as WriterArguments<'loadCheckpoint'>;
+    return ['operations' in part ? { operations: asBuffer(part.operations) } : part];
+  }
+  return parameters;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

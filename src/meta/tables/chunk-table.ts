@@ -1,0 +1,134 @@
+/**
+ * Chunks that contents refer to, and where they lie. A chunk whose last reference went (refs 0) keeps its row until its
+ * segment is retired, so that a reference made meanwhile finds it again; only chunks with references are living.
+ */
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { ChunkId, ChunkReference } from '../operations.js';
+import type { Connection } from '../sqlite/connection.js';
+
+export interface StoredChunk {
+  /** null while no place is known. */
+  readonly segment: number | null;
+  readonly offset: number;
+  readonly recordBytes: number;
+  readonly plainBytes: number;
+  readonly refs: number;
+}
+
+type Raw = [segment: number | null, offset: number, recordBytes: number, plainBytes: number, refs: number];
+const columns = 'segment, offset, record_bytes, plain_bytes, refs';
+
+export const chunkKey = (id: ChunkId): Buffer => Buffer.from(id, 'hex');
+
+export class ChunkTable {
+  readonly #get;
+  readonly #refer;
+  readonly #release;
+  readonly #setPlace;
+  readonly #movePlace;
+  readonly #living;
+  readonly #anyLiving;
+  readonly #withoutPlace;
+  readonly #removeDead;
+  readonly #removeUnplaced;
+  readonly #forgetPlaces;
+
+  constructor(connection: Connection) {
+    this.#get = connection.prepare<[Buffer], Raw>(`SELECT ${columns} FROM chunk WHERE id = ?`).raw();
+    this.#refer = connection
+      .prepare<[Buffer, number], Raw>(
+        `INSERT INTO chunk (id, plain_bytes, refs) VALUES (?, ?, 1)
+         ON CONFLICT (id) DO UPDATE SET refs = refs + 1 RETURNING ${columns}`,
+      )
+      .raw();
+    this.#release = connection
+      .prepare<[Buffer], Raw>(`UPDATE chunk SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
+      .raw();
+    this.#setPlace = connection
+      .prepare<[number, number, number, Buffer], number>(
+        `UPDATE chunk SET segment = ?, offset = ?, record_bytes = ? WHERE id = ? AND segment IS NULL RETURNING refs`,
+      )
+      .pluck();
+    this.#movePlace = connection
+      .prepare<[number, number, number, Buffer, number, number], number>(
+        `UPDATE chunk SET segment = ?, offset = ?, record_bytes = ?
+         WHERE id = ? AND segment = ? AND offset = ? RETURNING refs`,
+      )
+      .pluck();
+    this.#living = connection
+      .prepare<[number, number, number], [Buffer, number, number, number]>(
+        `SELECT id, offset, record_bytes, plain_bytes FROM chunk INDEXED BY chunk_place
+         WHERE segment = ? AND offset > ? AND refs > 0 ORDER BY offset LIMIT ?`,
+      )
+      .raw();
+    this.#anyLiving = connection
+      .prepare<[number], number>('SELECT 1 FROM chunk WHERE segment = ? AND refs > 0 LIMIT 1')
+      .pluck();
+    this.#withoutPlace = connection
+      .prepare<[number], Buffer>('SELECT id FROM chunk WHERE segment IS NULL ORDER BY id LIMIT ?')
+      .pluck();
+    this.#removeDead = connection.prepare('DELETE FROM chunk WHERE segment = ? AND refs = 0');
+    this.#removeUnplaced = connection.prepare('DELETE FROM chunk WHERE id = ? AND segment IS NULL AND refs = 0');
+    this.#forgetPlaces = connection.prepare(
+      'UPDATE chunk SET segment = NULL, offset = NULL, record_bytes = NULL WHERE segment = ?',
+    );
+  }
+
+  get(id: ChunkId): StoredChunk | undefined {
+    return toChunk(this.#get.get(chunkKey(id)));
+  }
+
+  /** One reference more; the row is made when there is none. Returns it as it is now. */
+  refer([id, plainBytes]: ChunkReference): StoredChunk {
+    return toChunk(this.#refer.get(chunkKey(id), plainBytes))!;
+  }
+
+  /** One reference less; undefined when the chunk is not known. */
+  release(id: ChunkId): StoredChunk | undefined {
+    const key = chunkKey(id);
+    const chunk = toChunk(this.#release.get(key));
+    // Without a place it belongs to no segment, so no retirement would ever take it.
+    if (chunk?.refs === 0 && chunk.segment === null) this.#removeUnplaced.run(key);
+    return chunk;
+  }
+
+  /** Sets the place where none is known; returns the references, undefined when nothing was set. */
+  setPlace(segment: number, place: ChunkPlace): number | undefined {
+    return this.#setPlace.get(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
+  }
+
+  /** Sets the place where it is still `from`; returns the references, undefined when nothing was set. */
+  movePlace(
+    from: { readonly segment: number; readonly offset: number },
+    segment: number,
+    to: ChunkPlace,
+  ): number | undefined {
+    return this.#movePlace.get(segment, to.offset, to.recordBytes, chunkKey(to.chunk), from.segment, from.offset);
+  }
+
+  /** Living chunks of a segment by offset. */
+  living(segment: number, afterOffset: number, limit: number): Omit<ChunkPlace, 'segment'>[] {
+    return this.#living
+      .all(segment, afterOffset, limit)
+      .map(([id, offset, recordBytes, plainBytes]) => ({ chunk: id.toString('hex'), offset, recordBytes, plainBytes }));
+  }
+
+  hasLiving(segment: number): boolean {
+    return this.#anyLiving.get(segment) !== undefined;
+  }
+
+  withoutPlace(limit: number): ChunkId[] {
+    return this.#withoutPlace.all(limit).map((id) => id.toString('hex'));
+  }
+
+  /** The segment goes: dead chunks with it; should one be living, its place is unknown from now on. */
+  forgetSegment(segment: number): void {
+    this.#removeDead.run(segment);
+    this.#forgetPlaces.run(segment);
+  }
+}
+
+function toChunk(raw: Raw | undefined): StoredChunk | undefined {
+  if (raw === undefined) return undefined;
+  return { segment: raw[0], offset: raw[1], recordBytes: raw[2], plainBytes: raw[3], refs: raw[4] };
+}

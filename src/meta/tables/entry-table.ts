@@ -1,0 +1,174 @@
+/** Living entries, keyed (parent, name key) with all that a listing shows in the row. Ended rows are in past-table.ts. */
+import { nameKey } from '../name-key.js';
+import type { ContentId, EntryId } from '../operations.js';
+import { rootEntry } from '../operations.js';
+import type { EntryRow } from '../rows.js';
+import type { Connection } from '../sqlite/connection.js';
+
+const columns = 'id, parent, name, kind, content, size, etag, created, modified, born, has_properties';
+type Raw = [number, number, string, number, number | null, number, string, number, number, number, number];
+
+/** Deeper than any path that a client can name; a longer chain of parents is damage. */
+const depthLimit = 100_000;
+
+export class EntryTable {
+  readonly #byId;
+  readonly #child;
+  readonly #children;
+  readonly #all;
+  readonly #hasChildren;
+  readonly #insert;
+  readonly #remove;
+  readonly #move;
+  readonly #setContent;
+  readonly #setTimes;
+  readonly #touch;
+  readonly #setHasProperties;
+
+  constructor(connection: Connection) {
+    this.#byId = connection.prepare<[number], Raw>(`SELECT ${columns} FROM entry WHERE id = ?`).raw();
+    this.#child = connection
+      .prepare<[number, string], Raw>(`SELECT ${columns} FROM entry WHERE parent = ? AND key = ?`)
+      .raw();
+    this.#children = connection
+      .prepare<[number, string, number], Raw>(
+        `SELECT ${columns} FROM entry WHERE parent = ? AND key > ? ORDER BY key LIMIT ?`,
+      )
+      .raw();
+    this.#all = connection.prepare<[], Raw>(`SELECT ${columns} FROM entry ORDER BY parent, key`).raw();
+    this.#hasChildren = connection.prepare<[number], number>('SELECT 1 FROM entry WHERE parent = ? LIMIT 1').pluck();
+    this.#insert = connection.prepare(
+      `INSERT INTO entry (${columns}, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    );
+    this.#remove = connection.prepare('DELETE FROM entry WHERE id = ?');
+    this.#move = connection.prepare('UPDATE entry SET parent = ?, key = ?, name = ? WHERE id = ?');
+    this.#setContent = connection.prepare(
+      'UPDATE entry SET content = ?, size = ?, etag = ?, modified = ?, born = ? WHERE id = ?',
+    );
+    this.#setTimes = connection.prepare(
+      'UPDATE entry SET created = coalesce(?, created), modified = coalesce(?, modified) WHERE id = ?',
+    );
+    this.#touch = connection.prepare('UPDATE entry SET modified = ? WHERE id = ?');
+    this.#setHasProperties = connection.prepare('UPDATE entry SET has_properties = ? WHERE id = ?');
+  }
+
+  root(): EntryRow | undefined {
+    return this.byId(rootEntry);
+  }
+
+  byId(id: EntryId): EntryRow | undefined {
+    const raw = this.#byId.get(id);
+    return raw && toRow(raw);
+  }
+
+  child(parent: EntryId, name: string): EntryRow | undefined {
+    const raw = this.#child.get(parent, nameKey(name));
+    return raw && toRow(raw);
+  }
+
+  /** By name key, after `after` (exclusive; '' for the first). */
+  children(parent: EntryId, after: string, limit: number): EntryRow[] {
+    return this.#children.all(parent, after, limit).map(toRow);
+  }
+
+  hasChildren(parent: EntryId): boolean {
+    return this.#hasChildren.get(parent) !== undefined;
+  }
+
+  /** In the order of (parent, key); the connection must not write meanwhile. */
+  *all(): Generator<EntryRow> {
+    for (const raw of this.#all.iterate()) yield toRow(raw);
+  }
+
+  /** Names from the root down; undefined when the entry, or a folder above it, has ended. */
+  pathOf(id: EntryId): string[] | undefined {
+    const path: string[] = [];
+    let row = this.byId(id);
+    while (row !== undefined && row.id !== rootEntry && path.length < depthLimit) {
+      path.push(row.name);
+      row = this.byId(row.parent);
+    }
+    return row?.id === rootEntry ? path.reverse() : undefined;
+  }
+
+  /** Whether `id` is `ancestor` or lies below it. */
+  isWithin(id: EntryId, ancestor: EntryId): boolean {
+    let at: EntryId = id;
+    for (let depth = 0; depth < depthLimit; depth += 1) {
+      if (at === ancestor) return true;
+      const row = this.byId(at);
+      if (row === undefined || row.id === rootEntry) return false;
+      at = row.parent;
+    }
+    return false;
+  }
+
+  insert(row: EntryRow): void {
+    const kind = row.kind === 'folder' ? 1 : 0;
+    this.#insert.run(
+      row.id,
+      row.parent,
+      row.name,
+      kind,
+      row.content,
+      row.sizeBytes,
+      row.etag,
+      row.created,
+      row.modified,
+      row.born,
+      row.hasProperties ? 1 : 0,
+      nameKey(row.name),
+    );
+  }
+
+  remove(id: EntryId): void {
+    this.#remove.run(id);
+  }
+
+  move(id: EntryId, parent: EntryId, name: string): void {
+    this.#move.run(parent, nameKey(name), name, id);
+  }
+
+  setContent(
+    id: EntryId,
+    version: {
+      readonly content: ContentId;
+      readonly sizeBytes: number;
+      readonly etag: string;
+      readonly modified: number;
+      readonly born: number;
+    },
+  ): void {
+    this.#setContent.run(version.content, version.sizeBytes, version.etag, version.modified, version.born, id);
+  }
+
+  /** null leaves a time as it is. */
+  setTimes(id: EntryId, times: { readonly created: number | null; readonly modified: number | null }): void {
+    this.#setTimes.run(times.created, times.modified, id);
+  }
+
+  /** A folder's derived time; nothing happens when it has ended. */
+  touch(id: EntryId, time: number): void {
+    this.#touch.run(time, id);
+  }
+
+  setHasProperties(id: EntryId, hasProperties: boolean): void {
+    this.#setHasProperties.run(hasProperties ? 1 : 0, id);
+  }
+}
+
+function toRow(raw: Raw): EntryRow {
+  return {
+    id: raw[0],
+    parent: raw[1],
+    name: raw[2],
+    kind: raw[3] === 1 ? 'folder' : 'file',
+    content: raw[4],
+    sizeBytes: raw[5],
+    etag: raw[6],
+    created: raw[7],
+    modified: raw[8],
+    born: raw[9],
+    hasProperties: raw[10] === 1,
+  };
+}

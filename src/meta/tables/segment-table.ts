@@ -1,0 +1,166 @@
+/**
+ * Segments and their replicas. Every method that changes a length, the living bytes or the nodes keeps the totals and
+ * the nodes' used bytes in step. Inside, a segment is a small number; outside, its id.
+ */
+import type { NodeId, SegmentId } from '../operations.js';
+import type { ReplicaRow, ReplicaState, SegmentRow } from '../rows.js';
+import type { Connection } from '../sqlite/connection.js';
+import type { CounterTable } from './counter-table.js';
+
+export interface StoredSegment {
+  readonly number: number;
+  readonly id: SegmentId;
+  readonly sealed: 0 | 1;
+  readonly length: number;
+  readonly hash: string | null;
+  readonly liveBytes: number;
+}
+
+/** In the order of their numbers in the table. */
+const replicaStates: readonly ReplicaState[] = ['good', 'missing', 'damaged', 'short'];
+const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes';
+
+export class SegmentTable {
+  readonly #counters: CounterTable;
+  readonly #byId;
+  readonly #byNumber;
+  readonly #insert;
+  readonly #remove;
+  readonly #setLength;
+  readonly #addLive;
+  readonly #seal;
+  readonly #page;
+  readonly #replicas;
+  readonly #addReplica;
+  readonly #removeReplica;
+  readonly #setState;
+  readonly #addUsed;
+  readonly #degraded;
+
+  constructor(connection: Connection, counters: CounterTable) {
+    this.#counters = counters;
+    this.#byId = connection.prepare<[string], StoredSegment>(`SELECT ${columns} FROM segment WHERE id = ?`);
+    this.#byNumber = connection.prepare<[number], StoredSegment>(`SELECT ${columns} FROM segment WHERE number = ?`);
+    this.#insert = connection.prepare('INSERT INTO segment (id, sealed, length, live_bytes) VALUES (?, 0, 0, 0)');
+    this.#remove = connection.prepare('DELETE FROM segment WHERE number = ?');
+    this.#setLength = connection.prepare('UPDATE segment SET length = ? WHERE number = ?');
+    this.#addLive = connection.prepare('UPDATE segment SET live_bytes = live_bytes + ? WHERE number = ?');
+    this.#seal = connection.prepare('UPDATE segment SET sealed = 1, hash = coalesce(?, hash) WHERE number = ?');
+    this.#page = connection.prepare<[string, number], StoredSegment>(
+      `SELECT ${columns} FROM segment WHERE id > ? ORDER BY id LIMIT ?`,
+    );
+    this.#replicas = connection
+      .prepare<[number], [string, number]>('SELECT node, state FROM replica WHERE segment = ? ORDER BY node')
+      .raw();
+    this.#addReplica = connection.prepare('INSERT INTO replica (segment, node, state) VALUES (?, ?, 0)');
+    this.#removeReplica = connection.prepare('DELETE FROM replica WHERE segment = ? AND node = ?');
+    this.#setState = connection.prepare('UPDATE replica SET state = ? WHERE segment = ? AND node = ?');
+    this.#addUsed = connection.prepare('UPDATE node SET used_bytes = used_bytes + ? WHERE id = ?');
+    this.#degraded = connection.prepare<[string, number, number], StoredSegment>(
+      `SELECT ${columns},
+         (SELECT count(*) FROM replica JOIN node ON node.id = replica.node WHERE segment = number AND state = 0
+            AND role <> 'retired' AND node NOT IN (SELECT value FROM json_each(?1))) AS good,
+         EXISTS (SELECT 1 FROM replica WHERE segment = number AND state <> 0
+            AND node NOT IN (SELECT value FROM json_each(?1))) AS bad
+       FROM segment WHERE good < ?2 OR bad ORDER BY good, id LIMIT ?3`,
+    );
+  }
+
+  get(id: SegmentId): StoredSegment | undefined {
+    return this.#byId.get(id);
+  }
+
+  byNumber(number: number): StoredSegment | undefined {
+    return this.#byNumber.get(number);
+  }
+
+  row(id: SegmentId): SegmentRow | undefined {
+    const segment = this.get(id);
+    return segment && this.toRow(segment);
+  }
+
+  /** By id, after `after`. */
+  page(after: string, limit: number): SegmentRow[] {
+    return this.#page.all(after, limit).map((segment) => this.toRow(segment));
+  }
+
+  degraded(input: {
+    readonly wanted: number;
+    readonly absent: readonly NodeId[];
+    readonly limit: number;
+  }): SegmentRow[] {
+    const segments = this.#degraded.all(JSON.stringify(input.absent), input.wanted, input.limit);
+    return segments.map((segment) => this.toRow(segment));
+  }
+
+  replicas(number: number): ReplicaRow[] {
+    return this.#replicas.all(number).map(([node, state]) => ({ node, state: replicaStates[state]! }));
+  }
+
+  toRow(segment: StoredSegment): SegmentRow {
+    return {
+      id: segment.id,
+      state: segment.sealed === 1 ? 'sealed' : 'open',
+      lengthBytes: segment.length,
+      hash: segment.hash,
+      liveBytes: segment.liveBytes,
+      replicas: this.replicas(segment.number),
+    };
+  }
+
+  /** The segment, made (open and empty) when it is new. */
+  ensure(id: SegmentId): StoredSegment {
+    const known = this.get(id);
+    if (known !== undefined) return known;
+    this.#insert.run(id);
+    this.#counters.totals.segments += 1;
+    return this.get(id)!;
+  }
+
+  setLength(segment: StoredSegment, length: number): void {
+    const added = length - segment.length;
+    if (added === 0) return;
+    this.#setLength.run(length, segment.number);
+    this.#counters.totals.storedBytes += added;
+    for (const { node } of this.replicas(segment.number)) this.#addUsed.run(added, node);
+  }
+
+  addLive(number: number, bytes: number): void {
+    this.#addLive.run(bytes, number);
+    this.#counters.totals.liveBytes += bytes;
+  }
+
+  /** A hash known before is kept when `hash` is null. */
+  seal(segment: StoredSegment, length: number, hash: string | null): void {
+    this.setLength(segment, length);
+    this.#seal.run(hash, segment.number);
+  }
+
+  /** Exactly these nodes hold it; those that did already keep their state, new ones are good. */
+  setNodes(segment: StoredSegment, nodes: readonly NodeId[]): void {
+    const before = this.replicas(segment.number).map((replica) => replica.node);
+    for (const node of before) {
+      if (nodes.includes(node)) continue;
+      this.#removeReplica.run(segment.number, node);
+      this.#addUsed.run(-segment.length, node);
+    }
+    for (const node of new Set(nodes)) {
+      if (before.includes(node)) continue;
+      this.#addReplica.run(segment.number, node);
+      this.#addUsed.run(segment.length, node);
+    }
+  }
+
+  /** Nothing happens when the index places no replica there. */
+  setReplicaState(number: number, node: NodeId, state: ReplicaState): void {
+    this.#setState.run(replicaStates.indexOf(state), number, node);
+  }
+
+  remove(segment: StoredSegment): void {
+    this.setNodes(segment, []);
+    this.#remove.run(segment.number);
+    this.#counters.totals.segments -= 1;
+    this.#counters.totals.storedBytes -= segment.length;
+    this.#counters.totals.liveBytes -= segment.liveBytes;
+  }
+}

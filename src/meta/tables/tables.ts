@@ -1,0 +1,41 @@
+/** All tables of the index on one connection, their statements prepared once. */
+import type { Connection } from '../sqlite/connection.js';
+import { ChunkTable } from './chunk-table.js';
+import { ContentTable } from './content-table.js';
+import { CounterTable } from './counter-table.js';
+import { EntryTable } from './entry-table.js';
+import { JournalTable } from './journal-table.js';
+import { LockTable } from './lock-table.js';
+import { NodeTable } from './node-table.js';
+import { PastTable } from './past-table.js';
+import { PropertyTable } from './property-table.js';
+import { SegmentTable } from './segment-table.js';
+
+export interface Tables {
+  readonly counters: CounterTable;
+  readonly entries: EntryTable;
+  readonly past: PastTable;
+  readonly properties: PropertyTable;
+  readonly locks: LockTable;
+  readonly contents: ContentTable;
+  readonly chunks: ChunkTable;
+  readonly segments: SegmentTable;
+  readonly nodes: NodeTable;
+  readonly journal: JournalTable;
+}
+
+export function openTables(connection: Connection): Tables {
+  const counters = new CounterTable(connection);
+  return {
+    counters,
+    entries: new EntryTable(connection),
+    past: new PastTable(connection),
+    properties: new PropertyTable(connection),
+    locks: new LockTable(connection),
+    contents: new ContentTable(connection),
+    chunks: new ChunkTable(connection),
+    segments: new SegmentTable(connection, counters),
+    nodes: new NodeTable(connection),
+    journal: new JournalTable(connection),
+  };
+}
