@@ -89,8 +89,11 @@ export class DriveServer {
     });
     workspace.defer(async () => {
       child.kill('SIGKILL');
-      child.kill('SIGCONT');
       if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      // A grandchild may outlive the server and keep the pipes open; it must not keep the test alive.
+      child.stdout.destroy();
+      child.stderr.destroy();
+      log.end();
     });
     child.stderr.pipe(log, { end: false });
     try {
