@@ -21,6 +21,8 @@ export interface NodeWatcherOptions {
 }
 
 export class NodeWatcher {
+  /** Resolves when all folders are watched that can be. */
+  readonly ready: Promise<void>;
   readonly #options: NodeWatcherOptions;
   readonly #segments: string;
   readonly #watcher: ReturnType<typeof watch>;
@@ -39,6 +41,7 @@ export class NodeWatcher {
       followSymlinks: false,
       ignored: (item, stats) => stats?.isFile() === true && basename(item) !== passportFileName,
     });
+    this.ready = new Promise((resolve) => void this.#watcher.once('ready', resolve));
     this.#watcher.on('error', (error) => this.#onError(error));
     this.#watcher.on('all', (_event, item) => {
       if (dirname(item) !== this.#segments) options.onDoubt();

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, copyFile, mkdir, readdir, readlink, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/core/clock.js';
@@ -221,4 +221,73 @@ test('what an interrupted put left is not listed and goes with the next probe', 
   await writeFile(leftOver, 'half');
   await store.probe();
   assert.deepEqual(await readdir(join(folder, 'segments')), ['a.seg']);
+});
+
+/** Files below `path` that this process has open. */
+async function openBelow(path: string): Promise<string[]> {
+  const links = await readdir('/proc/self/fd');
+  const targets = await Promise.all(links.map((link) => readlink(`/proc/self/fd/${link}`).catch(() => '')));
+  return targets.filter((target) => target.startsWith(path));
+}
+
+const onLinux = { skip: process.platform === 'linux' ? false : 'reads /proc' };
+
+test('an idle node holds no open file, and is written to further', onLinux, async (context) => {
+  const { path, store } = await openNode(context);
+  await store.create('journal', 'j');
+  await store.write('journal', 'j', 0, [Buffer.from('abc')]);
+  await store.sync('journal', 'j');
+  await store.put('checkpoints', 'c', [Buffer.from('c')]);
+  await store.read('checkpoints', 'c', 0, 1);
+  assert.ok((await openBelow(path)).length > 0);
+  await store.idle();
+  assert.deepEqual(await openBelow(path), []);
+  assert.equal((await store.read('journal', 'j', 0, 9)).toString(), 'abc');
+  await store.write('journal', 'j', 3, [Buffer.from('def')]);
+  await store.sync('journal', 'j');
+  assert.equal((await store.read('journal', 'j', 0, 9)).toString(), 'abcdef');
+});
+
+test('what is not synced stays open when the node is idle', onLinux, async (context) => {
+  const { folder, store } = await openNode(context);
+  await store.create('journal', 'j');
+  await store.idle();
+  assert.deepEqual(await openBelow(folder), [join(folder, 'journal', 'j')]);
+  await store.sync('journal', 'j');
+  await store.write('journal', 'j', 0, [Buffer.from('abc')]);
+  await store.idle();
+  assert.deepEqual(await openBelow(folder), [join(folder, 'journal', 'j')]);
+});
+
+test('a file that something else changed while the node was idle is never written to again', async (context) => {
+  const { folder, store } = await openNode(context);
+  const changes: Record<string, (path: string) => Promise<void>> = {
+    appended: (path) => appendFile(path, 'x'),
+    cut: (path) => truncate(path, 2),
+    replaced: async (path) => {
+      await copyFile(path, `${path}-copy`);
+      await rename(`${path}-copy`, path);
+    },
+    removed: (path) => rm(path),
+  };
+  for (const [name, change] of Object.entries(changes)) {
+    await store.create('journal', name);
+    await store.write('journal', name, 0, [Buffer.from('abc')]);
+    await store.sync('journal', name);
+    await store.idle();
+    await change(join(folder, 'journal', name));
+    const refused = (error: unknown) => hasCode(error, 'NODE_IO', 'FILE_MISSING');
+    await assert.rejects(store.write('journal', name, 3, [Buffer.from('d')]), refused, name);
+    await assert.rejects(store.sync('journal', name), refused, name);
+  }
+  assert.deepEqual((await readdir(join(folder, 'journal'))).sort(), ['appended', 'cut', 'replaced']);
+});
+
+test('a released node holds no open file', onLinux, async (context) => {
+  const { path, store } = await openNode(context);
+  await store.create('journal', 'j');
+  await store.write('journal', 'j', 0, [Buffer.from('abc')]);
+  await store.read('journal', 'j', 0, 1);
+  await store.release();
+  assert.deepEqual(await openBelow(path), []);
 });

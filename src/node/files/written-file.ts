@@ -91,7 +91,10 @@ export class WrittenFile {
     if (this.#failure) throw this.#failure;
     this.#active += 1;
     try {
-      this.#handle ??= this.#reopen();
+      this.#handle ??= this.#reopen().catch((error: unknown) => {
+        this.#handle = undefined;
+        throw error;
+      });
       await work(await this.#handle);
     } catch (error) {
       this.#failure ??= asDriveError(error);

@@ -1,0 +1,419 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { DriveError, type ErrorCode, hasCode } from '../../src/core/errors.js';
+import type { SpaceInfo } from '../../src/core/file-io.js';
+import { productionSafety } from '../../src/core/safety-parameters.js';
+import { Node } from '../../src/node/node.js';
+import { NodeMonitor } from '../../src/node/node-monitor.js';
+import type { NodeState } from '../../src/node/node-state.js';
+import type { NodeStore } from '../../src/node/node-store.js';
+import type { NodeWatcherOptions } from '../../src/node/node-watcher.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const GiB = 2 ** 30;
+
+/** A store that answers as the test says and counts what is asked. */
+class ScriptedStore implements NodeStore {
+  readonly id = '00000000000000bb';
+  readonly canAppend = true;
+  space: SpaceInfo = { totalBytes: 100 * GiB, freeBytes: 50 * GiB, freeInodes: Number.POSITIVE_INFINITY };
+  looking: DriveError | undefined;
+  probing: DriveError | undefined;
+  operating: DriveError | undefined;
+  calls: string[] = [];
+  /** Called inside each operation. */
+  meanwhile: () => Promise<void> | void = () => undefined;
+
+  count(call: string): number {
+    return this.calls.filter((each) => each === call).length;
+  }
+
+  create = () => this.#operate('create');
+  write = () => this.#operate('write');
+  sync = () => this.#operate('sync');
+  finish = () => this.#operate('finish');
+  read = async () => {
+    await this.#operate('read');
+    return Buffer.alloc(0);
+  };
+  list = async () => {
+    await this.#operate('list');
+    return [];
+  };
+  cut = () => this.#operate('cut');
+  put = () => this.#operate('put');
+  move = () => this.#operate('move');
+  remove = () => this.#operate('remove');
+  async probe(): Promise<SpaceInfo> {
+    this.calls.push('probe');
+    if (this.looking ?? this.probing) throw this.looking ?? this.probing;
+    return this.space;
+  }
+  async look(): Promise<void> {
+    this.calls.push('look');
+    if (this.looking) throw this.looking;
+  }
+  async idle(): Promise<void> {
+    this.calls.push('idle');
+  }
+  async release(): Promise<void> {
+    this.calls.push('release');
+  }
+  async close(): Promise<void> {
+    this.calls.push('close');
+  }
+
+  async #operate(call: string): Promise<void> {
+    this.calls.push(call);
+    await this.meanwhile();
+    if (this.operating) throw this.operating;
+  }
+}
+
+interface FakeWatcher extends NodeWatcherOptions {
+  isClosed: boolean;
+}
+
+async function watchOver(context: TestContext, prepare: (store: ScriptedStore) => void = () => undefined) {
+  const clock = new ManualClock();
+  const store = new ScriptedStore();
+  prepare(store);
+  const watchers: FakeWatcher[] = [];
+  const reports: string[] = [];
+  const monitor = new NodeMonitor({
+    clock,
+    safety: productionSafety,
+    report: (message) => reports.push(message),
+    watch: (options) => {
+      const watcher = { ...options, isClosed: false };
+      watchers.push(watcher);
+      const close = async () => {
+        watcher.isClosed = true;
+      };
+      return { close };
+    },
+  });
+  const node = new Node({ store, clock, label: 'blue', path: '/blue', group: 'a', weight: 1, role: 'active' });
+  const changes: NodeState[] = [];
+  monitor.onChange(({ to }) => changes.push(to));
+  await monitor.add(node);
+  context.after(() => monitor.close());
+  return { clock, store, node, monitor, watchers, reports, changes };
+}
+
+async function online(context: TestContext) {
+  const fixture = await watchOver(context);
+  fixture.node.welcome();
+  await fixture.clock.advance(0);
+  fixture.changes.length = 0;
+  fixture.store.calls.length = 0;
+  return fixture;
+}
+
+const error = (code: ErrorCode, reason?: string) => new DriveError(code, { details: { reason } });
+const failing = (work: Promise<unknown>, code: ErrorCode) => assert.rejects(work, (thrown) => hasCode(thrown, code));
+
+test('a node that is there is returning with its space known, and online once welcomed', async (context) => {
+  const { node, changes, store } = await watchOver(context);
+  assert.equal(node.state, 'returning');
+  assert.equal(node.space?.freeBytes, 50 * GiB);
+  node.welcome();
+  assert.deepEqual(changes, ['returning', 'online']);
+  assert.equal(node.reason, null);
+  assert.equal(store.count('release'), 0);
+});
+
+test('a node that is away is looked for until it is seen, and watched only then', async (context) => {
+  const { node, clock, store, watchers } = await watchOver(
+    context,
+    (each) => (each.looking = error('NODE_GONE', 'absent')),
+  );
+  assert.equal(node.state, 'offline');
+  node.welcome();
+  assert.equal(node.state, 'offline');
+  await clock.advance(10_000);
+  assert.ok(store.count('look') >= 5);
+  assert.equal(watchers.length, 0);
+  store.looking = undefined;
+  await clock.advance(2_000);
+  assert.equal(node.state, 'returning');
+  assert.equal(watchers.length, 1);
+});
+
+test('an I/O error makes a node suspect at once; a good probe ends that, before any interval passes', async (context) => {
+  const { node, clock, store, changes } = await online(context);
+  store.operating = error('NODE_IO');
+  await failing(node.store.read('segments', 'a', 0, 1), 'NODE_IO');
+  assert.equal(node.state, 'suspect');
+  store.operating = undefined;
+  await clock.advance(0);
+  assert.deepEqual(changes, ['suspect', 'online']);
+  assert.equal(store.count('release'), 0);
+});
+
+test('a missed deadline and then a failing probe take a node offline: files released, watcher closed', async (context) => {
+  const { node, clock, store, changes, watchers } = await online(context);
+  store.operating = store.probing = error('NODE_GONE', 'deadline');
+  await failing(node.store.sync('segments', 'a'), 'NODE_GONE');
+  await clock.advance(0);
+  assert.deepEqual(changes, ['suspect', 'offline']);
+  assert.equal(store.count('release'), 1);
+  assert.ok(watchers[0]!.isClosed);
+  store.calls.length = 0;
+  await failing(node.store.write('segments', 'a', 0, []), 'NODE_GONE');
+  assert.equal(store.count('write'), 0, 'a node that is away is not touched');
+});
+
+test('a node that comes back is watched anew and goes online only when welcomed', async (context) => {
+  const { node, clock, store, changes, watchers } = await online(context);
+  store.looking = error('NODE_GONE', 'absent');
+  await clock.advance(2_000);
+  assert.equal(node.state, 'offline');
+  store.looking = undefined;
+  await clock.advance(2_000);
+  assert.equal(node.state, 'returning');
+  await clock.advance(20_000);
+  assert.equal(node.state, 'returning', 'good probes alone do not make it current');
+  node.welcome();
+  assert.deepEqual(changes, ['offline', 'returning', 'online']);
+  assert.deepEqual(
+    watchers.map(({ isClosed }) => isClosed),
+    [true, false],
+  );
+});
+
+test('a suspicion while returning leads back to returning, not to online', async (context) => {
+  const { node, clock, store } = await watchOver(context);
+  store.operating = error('NODE_IO');
+  await failing(node.store.list('journal'), 'NODE_IO');
+  assert.equal(node.state, 'suspect');
+  await clock.advance(0);
+  assert.equal(node.state, 'returning');
+});
+
+test('a node welcomed while it could not be written to is online as soon as it can', async (context) => {
+  const { node, clock, store } = await watchOver(context, (each) => (each.probing = error('NODE_READ_ONLY')));
+  assert.equal(node.state, 'read-only');
+  node.welcome();
+  assert.equal(node.state, 'read-only');
+  store.probing = undefined;
+  await clock.advance(2_000);
+  assert.equal(node.state, 'online');
+});
+
+test('repeated suspicions last longer and longer, until the node was calm for a while', async (context) => {
+  const { node, clock, store } = await online(context);
+  const suspectForMs = async () => {
+    store.operating = error('NODE_IO');
+    await failing(node.store.read('segments', 'a', 0, 1), 'NODE_IO');
+    store.operating = undefined;
+    const start = clock.monotonic();
+    await clock.advance(0);
+    while (node.state === 'suspect') await clock.advance(100);
+    return clock.monotonic() - start;
+  };
+  const durations = [await suspectForMs(), await suspectForMs(), await suspectForMs(), await suspectForMs()];
+  assert.equal(durations[0], 0);
+  assert.ok(
+    durations[1]! >= 2_000 && durations[2]! > durations[1]! && durations[3]! > durations[2]!,
+    String(durations),
+  );
+  await clock.advance(61_000);
+  assert.equal(await suspectForMs(), 0);
+});
+
+test('a failure during a probe is answered by another probe', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.operating = error('NODE_IO');
+  let inProbe = true;
+  store.probe = async () => {
+    store.calls.push('probe');
+    if (inProbe) {
+      inProbe = false;
+      await failing(node.store.read('segments', 'a', 0, 1), 'NODE_IO');
+    }
+    return store.space;
+  };
+  await clock.advance(2_000);
+  assert.ok(store.count('probe') >= 2);
+});
+
+test('no space found by an operation makes it full; space regained makes it online', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.operating = error('NODE_FULL');
+  store.space = { ...store.space, freeBytes: 1000 };
+  await failing(node.store.write('segments', 'a', 0, []), 'NODE_FULL');
+  assert.equal(node.state, 'full');
+  await clock.advance(60_000);
+  assert.equal(node.state, 'full');
+  store.space = { ...store.space, freeBytes: GiB };
+  await clock.advance(2_000);
+  assert.equal(node.state, 'online');
+});
+
+test('a full node whose free space never showed it is tried again after a while, not at once', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.operating = error('NODE_FULL');
+  await failing(node.store.write('segments', 'a', 0, []), 'NODE_FULL');
+  await clock.advance(10_000);
+  assert.equal(node.state, 'full');
+  await clock.advance(25_000);
+  assert.equal(node.state, 'online');
+});
+
+test('too little space or too few inodes show in the probe', async (context) => {
+  for (const shortage of [{ freeBytes: 1_000_000 }, { freeInodes: 3 }]) {
+    const { node, clock, store } = await online(context);
+    store.space = { ...store.space, ...shortage };
+    await clock.advance(2_000);
+    assert.equal(node.state, 'full', JSON.stringify(shortage));
+  }
+});
+
+test('a file system turned read-only is noticed by the write probe, and ends with it', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.probing = error('NODE_READ_ONLY');
+  await clock.advance(2_000);
+  assert.equal(node.state, 'read-only');
+  assert.equal(store.count('release'), 0);
+  store.probing = undefined;
+  await clock.advance(2_000);
+  assert.equal(node.state, 'online');
+});
+
+test('a file that may not be read makes a node suspect, not read-only', async (context) => {
+  const { node, store } = await online(context);
+  store.operating = error('NODE_READ_ONLY');
+  await failing(node.store.read('segments', 'a', 0, 1), 'NODE_READ_ONLY');
+  assert.equal(node.state, 'suspect');
+});
+
+test("another volume's passport makes it foreign until its own is back", async (context) => {
+  const { node, clock, store, watchers } = await online(context);
+  store.looking = error('NODE_GONE', 'foreign');
+  await clock.advance(2_000);
+  assert.equal(node.state, 'foreign');
+  assert.ok(watchers[0]!.isClosed);
+  assert.ok(store.count('release') > 0);
+  await failing(node.store.create('segments', 'a'), 'NODE_GONE');
+  assert.equal(store.count('create'), 0);
+  store.looking = undefined;
+  await clock.advance(2_000);
+  assert.equal(node.state, 'returning');
+});
+
+test('a refused node stays foreign and is not touched again', async (context) => {
+  const { node, clock, store } = await watchOver(context);
+  node.refuse('another history');
+  assert.equal(node.state, 'foreign');
+  assert.equal(node.reason, 'another history');
+  await clock.advance(0);
+  store.calls.length = 0;
+  await clock.advance(60_000);
+  assert.equal(node.state, 'foreign');
+  assert.deepEqual(store.calls, []);
+});
+
+test('a retired node is left alone for ever', async (context) => {
+  const { node, clock, store } = await online(context);
+  node.retire();
+  await clock.advance(2_000);
+  store.calls.length = 0;
+  await clock.advance(60_000);
+  assert.equal(node.state, 'retired');
+  assert.deepEqual(store.calls, []);
+});
+
+test('what a caller did wrong and trouble of this process say nothing about the node', async (context) => {
+  const { node, clock, store } = await online(context);
+  for (const code of ['FILE_MISSING', 'EXISTS', 'CORRUPT', 'CLOSED', 'UNAVAILABLE', 'INTERNAL'] as const) {
+    store.operating = error(code);
+    await failing(node.store.write('segments', 'a', 0, []), code);
+    assert.equal(node.state, 'online', code);
+  }
+  store.probing = error('UNAVAILABLE');
+  await clock.advance(4_000);
+  assert.equal(node.state, 'online');
+});
+
+test('while operations are made durable the write probe is rare, but it still measures the space', async (context) => {
+  const { node, clock, store } = await online(context);
+  for (let second = 0; second < 60; second += 1) {
+    await node.store.sync('journal', 'j');
+    await clock.advance(1_000);
+  }
+  assert.ok(store.count('look') >= 20, `looks: ${store.count('look')}`);
+  assert.ok(store.count('probe') >= 4 && store.count('probe') <= 7, `probes: ${store.count('probe')}`);
+});
+
+test('hints start one probe soon, however many there are', async (context) => {
+  const { clock, store, watchers } = await online(context);
+  for (let hint = 0; hint < 100; hint += 1) {
+    watchers[0]!.onDoubt();
+    await clock.advance(5);
+  }
+  assert.ok(store.count('probe') >= 1 && store.count('probe') <= 3, `probes: ${store.count('probe')}`);
+});
+
+test('hints of the folder of segments, and each minute without one, ask for a listing', async (context) => {
+  const { clock, monitor, watchers, node, store } = await online(context);
+  let hints = 0;
+  monitor.onListingHint((hinted) => {
+    assert.equal(hinted, node);
+    hints += 1;
+  });
+  watchers[0]!.onListing();
+  watchers[0]!.onListing();
+  await clock.advance(200);
+  assert.equal(hints, 1);
+  await clock.advance(60_000);
+  assert.equal(hints, 2);
+  store.looking = error('NODE_GONE', 'absent');
+  await clock.advance(120_000);
+  assert.equal(hints, 2, 'a node that is away has no listing');
+});
+
+test('an idle node closes its files once, and again after it was used', async (context) => {
+  const { node, clock, store } = await online(context);
+  await node.store.read('segments', 'a', 0, 1);
+  await clock.advance(9_000);
+  assert.equal(store.count('idle'), 0);
+  await clock.advance(30_000);
+  assert.equal(store.count('idle'), 1);
+  await node.store.read('segments', 'a', 0, 1);
+  await clock.advance(30_000);
+  assert.equal(store.count('idle'), 2);
+});
+
+test('a node with an operation on its way is not idle', async (context) => {
+  const { node, clock, store } = await online(context);
+  let finish = () => {};
+  store.meanwhile = () => new Promise<void>((resolve) => (finish = resolve));
+  const reading = node.store.read('segments', 'a', 0, 1);
+  await clock.advance(60_000);
+  assert.equal(store.count('idle'), 0);
+  finish();
+  await reading;
+});
+
+test('latency follows the reads', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.meanwhile = () => clock.advance(100);
+  await node.store.read('segments', 'a', 0, 1);
+  assert.equal(node.latencyMs, 100);
+  store.meanwhile = () => clock.advance(10);
+  for (let turn = 0; turn < 50; turn += 1) await node.store.read('segments', 'a', 0, 1);
+  assert.ok(node.latencyMs > 9 && node.latencyMs < 12, String(node.latencyMs));
+});
+
+test('trouble with watching is reported, and a closed monitor leaves nothing behind', async (context) => {
+  const { monitor, clock, store, watchers, reports } = await online(context);
+  watchers[0]!.onTrouble(new Error('ENOSPC'));
+  assert.equal(reports.length, 1);
+  await monitor.close();
+  await monitor.close();
+  assert.ok(watchers[0]!.isClosed);
+  assert.equal(store.count('close'), 1);
+  assert.equal(clock.pending, 0);
+  assert.deepEqual(monitor.nodes, []);
+});
