@@ -60,15 +60,9 @@ export class Checkpointer implements Worker {
 
   private async write(node: MaintenanceNode): Promise<CheckpointHeader> {
     const { reader, clock } = this.host;
-    // Between two batches: the first piece pins the state that the header names.
     const { header, operations } = await this.host.withWriter(async (writer) => {
-      const tip = reader.tip()!;
-      const iterator = writer.checkpoint()[Symbol.asyncIterator]();
-      const first = await iterator.next();
-      return {
-        header: { ...tip, volume: reader.volume()!.id, time: clock.now() },
-        operations: resumed(first, iterator),
-      };
+      const stream = writer.checkpoint();
+      return { header: { ...stream.tip!, volume: reader.volume()!.id, time: clock.now() }, operations: stream };
     });
     await node.store.put('checkpoints', formatCheckpointName(header), encodeCheckpoint(header, operations));
     await verify(node.store, header);
@@ -120,8 +114,4 @@ export class Checkpointer implements Worker {
 
 async function verify(store: NodeStore, expected: CheckpointHeader): Promise<void> {
   await decodeCheckpoint(checkpointPieces(store, formatCheckpointName(expected)), async () => undefined);
-}
-
-async function* resumed(first: IteratorResult<Buffer>, rest: AsyncIterator<Buffer>): AsyncGenerator<Buffer> {
-  for (let item = first; !item.done; item = await rest.next()) yield item.value;
 }

@@ -9,7 +9,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
-import type { EpochId, NodeId, SegmentId } from '../core/ids.js';
+import type { NodeId, SegmentId } from '../core/ids.js';
 import { Mutex } from '../core/mutex.js';
 import type { Random } from '../core/random.js';
 import type { BatchIdentity, MetaWriter, Prepared } from '../meta/meta-store.js';
@@ -45,7 +45,8 @@ export interface CommitterOptions {
   readonly onBroken: (error: DriveError) => void;
   /** After each commit, with the batch. */
   readonly onCommitted?: (batch: BatchIdentity) => void;
-  readonly onEpoch?: (epoch: EpochId, members: readonly NodeId[]) => void;
+  /** Every change is refused with it. */
+  readonly refusal?: DriveError | undefined;
 }
 
 type Data = readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
@@ -66,6 +67,7 @@ export class Committer {
     this.options = options;
     this.tip = options.tip;
     this.nextSequence = options.tip.sequence + 1;
+    this.broken = options.refusal;
   }
 
   get currentTip(): Tip {
@@ -231,7 +233,7 @@ export class Committer {
     const { writer, writeSet, copies, clock, random } = this.options;
     // The number in between may lie in the journal of a node that left, in a batch that was never acknowledged.
     const sequence = this.nextSequence + 1;
-    const { batch, members } = await writeEpoch({
+    const { batch } = await writeEpoch({
       writer,
       writeSet,
       replicas: copies(),
@@ -243,7 +245,6 @@ export class Committer {
     });
     this.nextSequence = batch.sequence + 1;
     this.committed(batch);
-    this.options.onEpoch?.(batch.epoch, members);
   }
 
   private break(error: unknown, jobs: readonly Job[]): void {

@@ -176,7 +176,7 @@ export class DriveVolume implements Volume {
   }
 
   async verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void> {
-    (await this.options.engine()).verify(path, { ...this.base(options), forWriting: options.forWriting });
+    (await this.options.engine()).verify({ path, forWriting: options.forWriting, ...this.base(options) });
   }
 
   private async change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {

@@ -9,7 +9,7 @@ import { DriveError } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import type { Random } from '../core/random.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
-import type { MetaReader, MetaStore } from '../meta/meta-store.js';
+import type { BatchIdentity, MetaReader, MetaStore, VerifyInput } from '../meta/meta-store.js';
 import type { ContentId, Operation } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult, EntryPath } from '../meta/requests.js';
 import type { EntryRow, VolumeRow } from '../meta/rows.js';
@@ -23,11 +23,10 @@ import { PinnedContentReader } from './content-reader.js';
 import { DataCopies } from './data-copies.js';
 import { requireFile } from './drive-volume.js';
 import type { EngineNode } from './engine-node.js';
-import { type OpenedHistory, openHistory } from './opening.js';
+import { closedHistory, type OpenedHistory, openHistory } from './opening.js';
 import { Pins } from './pins.js';
 import { reportSpace } from './space.js';
 import { UploadSession } from './upload-session.js';
-import { judgeRequest } from './verify.js';
 import type { ContentReader, SpaceReport } from './volume.js';
 
 export interface EngineOptions {
@@ -40,6 +39,8 @@ export interface EngineOptions {
   readonly random: Random;
   /** First operations of a new volume. */
   readonly genesis?: readonly Operation[] | undefined;
+  /** Open for reading only, and why: every change is refused with it, and nothing is written to any node. */
+  readonly refusal?: DriveError | undefined;
   readonly events: EngineEvents;
 }
 
@@ -51,7 +52,7 @@ export interface EngineEvents {
   onDamage(entry: EntryRow, error: DriveError): void;
   /** A follower stopped following; it is made current like a node that returns. */
   onFollowerLost(node: NodeId): void;
-  onEpoch(members: readonly NodeId[]): void;
+  onCommitted(batch: BatchIdentity): void;
   /** Background work that nobody waits for failed. */
   onTrouble(what: string, error: unknown): void;
 }
@@ -97,22 +98,25 @@ export class VolumeEngine {
       clock,
       random,
       onBroken: events.onBroken,
-      onEpoch: (_epoch, members) => events.onEpoch(members),
+      onCommitted: (batch) => events.onCommitted(batch),
+      refusal: options.refusal,
     });
   }
 
   /** Leaves nothing open on failure. `meta` stays the caller's. */
   static async open(options: EngineOptions): Promise<VolumeEngine> {
     const present = options.nodes().filter((node) => isReadable(node.state));
-    const history = await openHistory({
-      meta: options.meta,
-      nodes: present,
-      replicas: options.volume.replicas,
-      clock: options.clock,
-      random: options.random,
-      genesis: options.genesis,
-      onFollowerLost: (node) => options.events.onFollowerLost(node),
-    });
+    const history = options.refusal
+      ? closedHistory(options.meta.reader)
+      : await openHistory({
+          meta: options.meta,
+          nodes: present,
+          replicas: options.volume.replicas,
+          clock: options.clock,
+          random: options.random,
+          genesis: options.genesis,
+          onFollowerLost: (node) => options.events.onFollowerLost(node),
+        });
     for (const node of present) {
       if (history.forked.includes(node.id)) node.refuse('it holds changes of another history of this volume');
     }
@@ -129,7 +133,7 @@ export class VolumeEngine {
       onSealed: (sealed) => engine.journalSeal(sealed),
     });
     const engine = new VolumeEngine(options, history, segments);
-    await engine.tidyAfterOpening();
+    if (!options.refusal) await engine.tidyAfterOpening();
     return engine;
   }
 
@@ -187,8 +191,9 @@ export class VolumeEngine {
     return reportSpace({ reader: this.reader, segments: this.segments, nodes: nodes(), copies: volume.replicas });
   }
 
-  verify(path: EntryPath, request: Parameters<typeof judgeRequest>[2]): void {
-    judgeRequest(this.reader, path, request);
+  /** A courtesy before a body is read; the writer judges again, and only that counts. */
+  verify(input: VerifyInput): void {
+    this.reader.verify(input);
   }
 
   /** Sessions that were running are aborted; what was submitted is drained; open segments are sealed. */

@@ -30,12 +30,19 @@ export interface ReturnHost {
 const quietBytes = 2 * 1024 * 1024;
 const stepBytes = 8 * 1024 * 1024;
 
-/** Errors of the node reject (the monitor has seen them); nothing is half admitted. */
-export async function makeJournalCurrent(host: ReturnHost, node: EngineNode): Promise<ReturnVerdict> {
+/**
+ * Errors of the node reject (the monitor has seen them); nothing is half admitted. `checkpointed`: the last batch of a
+ * checkpoint that the node was given because it was far behind.
+ */
+export async function makeJournalCurrent(
+  host: ReturnHost,
+  node: EngineNode,
+  checkpointed?: number,
+): Promise<ReturnVerdict> {
   host.writeSet.drop(node.id);
   const start = await findPosition(host, node);
-  if (typeof start !== 'number') return start;
-  let position = start;
+  if (start === 'forked' || (start === 'far-behind' && checkpointed === undefined)) return start;
+  let position = typeof start === 'number' ? start : checkpointed!;
   const writer = new JournalWriter({ store: node.store, writerId: host.writeSet.writerId });
   try {
     for (

@@ -7,7 +7,7 @@ import type { Clock } from '../core/clock.js';
 import { DriveError } from '../core/errors.js';
 import type { ChunkId, NodeId } from '../core/ids.js';
 import { type Random, randomId } from '../core/random.js';
-import type { MetaStore } from '../meta/meta-store.js';
+import type { MetaReader, MetaStore } from '../meta/meta-store.js';
 import { decodeOperations } from '../meta/operation-codec.js';
 import type { Operation } from '../meta/operations.js';
 import type { Tip } from '../meta/rows.js';
@@ -64,6 +64,14 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   }
   const sealed = await sealWithEpoch(input, writeSet, { last, parent: history.epoch.id });
   return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed, droppedSequence: dropped };
+}
+
+/** For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one. */
+export function closedHistory(reader: MetaReader): OpenedHistory {
+  const tip = reader.tip();
+  if (!tip) throw new DriveError('CORRUPT', { message: 'the index is empty', hint: 'rebuild it from the nodes' });
+  const writeSet = new WriteSet({ writerId: '0'.repeat(16), onFollowerLost: () => undefined });
+  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
 }
 
 /** What the index and the present nodes know, and what it amounts to; undefined when there is no history at all. */

@@ -1,0 +1,61 @@
+/** The nodes of a drive: opened from what the index and volume.json say, watched over by one monitor. */
+import { hasCode } from './core/errors.js';
+import type { NodeId } from './core/ids.js';
+import type { DriveContext } from './drive-context.js';
+import type { NodeRow } from './meta/rows.js';
+import { DirectoryNodeStore } from './node/directory-node-store.js';
+import { Node } from './node/node.js';
+import { NodeMonitor } from './node/node-monitor.js';
+import { isReadable } from './node/node-state.js';
+
+export type NodeToOpen = Pick<NodeRow, 'id' | 'label' | 'group' | 'weight' | 'role' | 'path'>;
+
+export class DriveNodes {
+  readonly monitor: NodeMonitor;
+  private readonly context: DriveContext;
+  private readonly volume: string;
+
+  constructor(context: DriveContext, options: { volume: string; report: (message: string) => void }) {
+    this.context = context;
+    this.volume = options.volume;
+    this.monitor = new NodeMonitor({ clock: context.clock, safety: context.safety, report: options.report });
+  }
+
+  get all(): readonly Node[] {
+    return this.monitor.nodes;
+  }
+
+  get present(): readonly Node[] {
+    return this.all.filter((node) => isReadable(node.state));
+  }
+
+  get(id: NodeId): Node | undefined {
+    return this.monitor.node(id);
+  }
+
+  /** Resolves when each was looked at once, and the space of those that are there is known. */
+  async open(rows: readonly NodeToOpen[]): Promise<void> {
+    const { clock, fileIo, safety } = this.context;
+    const nodes: Node[] = [];
+    for (const { id, ...description } of rows) {
+      const { path } = description;
+      const store = await DirectoryNodeStore.open({ path, id, volume: this.volume, fileIo, clock, safety });
+      nodes.push(new Node({ store, clock, ...description }));
+    }
+    await this.monitor.add(...nodes);
+    await Promise.all(nodes.filter((node) => isReadable(node.state)).map((node) => this.measure(node)));
+  }
+
+  async close(): Promise<void> {
+    await this.monitor.close();
+  }
+
+  /** The first probe: before it nothing is placed on the node. A failure is judged by the node itself. */
+  private async measure(node: Node): Promise<void> {
+    try {
+      node.noteSpace(await node.store.probe());
+    } catch (error) {
+      if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY')) throw error;
+    }
+  }
+}

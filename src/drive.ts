@@ -1,0 +1,198 @@
+/** The composition root: opens and closes everything below, knows no HTTP. */
+import { join, resolve } from 'node:path';
+import { readVolumeFile, type VolumeFile } from './config/volume-file.js';
+import { DriveError, hasCode } from './core/errors.js';
+import { type DriveContext, systemContext } from './drive-context.js';
+import type { CheckReport, Drive, DriveEvent, OpenDriveOptions, Progress } from './drive-contract.js';
+import { DriveEngine } from './drive-engine.js';
+import { DriveEvents } from './drive-events.js';
+import { type HeldVolume, holdVolume } from './drive-lock.js';
+import { addNodeTo, removeNodeFrom } from './drive-membership.js';
+import { DriveNodes } from './drive-nodes.js';
+import { indexName, moveIndexAside, rebuildInto } from './drive-rebuild.js';
+import { reportStatus } from './drive-report.js';
+import type { DriveStatus } from './drive-status.js';
+import { checkVolume } from './maintenance/check.js';
+import type { MetaStore } from './meta/meta-store.js';
+import type { NodeRow } from './meta/rows.js';
+import { openMetaStore } from './meta/sqlite-meta-store.js';
+import { DriveVolume } from './volume/drive-volume.js';
+import type { Volume } from './volume/volume.js';
+
+export { createVolume } from './drive-create.js';
+export { rebuildVolume } from './drive-rebuild.js';
+
+/** IN_USE, NEWER_FORMAT, FILE_MISSING (no volume there), READ_ONLY (index gone and too many nodes away). */
+export function openDrive(options: OpenDriveOptions, context: DriveContext = systemContext): Promise<Drive> {
+  const { healGraceMs } = options;
+  const safety = healGraceMs === undefined ? context.safety : { ...context.safety, healGraceMs };
+  return HoldfastDrive.open(options, { ...context, safety });
+}
+
+interface Parts {
+  readonly directory: string;
+  readonly context: DriveContext;
+  readonly file: VolumeFile;
+  readonly lock: HeldVolume;
+  readonly nodes: DriveNodes;
+  readonly events: DriveEvents;
+  readonly engine: DriveEngine;
+  readonly replicas: number;
+}
+
+class HoldfastDrive implements Drive {
+  readonly volume: Volume;
+  private readonly parts: Parts;
+  private readonly startedMs: number;
+  private closing: Promise<void> | undefined;
+
+  private constructor(parts: Parts) {
+    this.parts = parts;
+    const { context, engine, file } = parts;
+    this.startedMs = context.clock.monotonic();
+    const { clock, random } = context;
+    this.volume = new DriveVolume({ id: file.id, name: file.name, engine: () => engine.engine(), clock, random });
+  }
+
+  /** Leaves nothing open on failure. */
+  static async open(options: OpenDriveOptions, context: DriveContext): Promise<HoldfastDrive> {
+    const directory = resolve(options.directory);
+    const file = await readVolumeFile(context.fileIo, directory);
+    const events = new DriveEvents(context.clock);
+    if (options.onEvent) events.listen(options.onEvent);
+    const lock = await holdVolume(context, directory, file.id);
+    const nodes = new DriveNodes(context, { volume: file.id, report: (message) => events.report('warning', message) });
+    let meta: MetaStore | undefined;
+    try {
+      meta = await openIndex({ directory, context, file, nodes, events });
+      const volume = meta.reader.volume();
+      if (!volume)
+        throw new DriveError('CORRUPT', {
+          message: 'the index knows no volume',
+          hint: `holdfast rebuild ${directory}`,
+        });
+      const { replicas } = volume;
+      const engine = await DriveEngine.open({
+        directory,
+        context,
+        nodes,
+        events,
+        volume: { id: file.id, replicas },
+        meta,
+      });
+      return new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas });
+    } catch (error) {
+      await meta?.close();
+      await nodes.close();
+      await lock.close();
+      throw error;
+    }
+  }
+
+  async status(): Promise<DriveStatus> {
+    const { directory, context, nodes, engine } = this.parts;
+    const running = await engine.engine();
+    const maintenance = engine.maintenance!;
+    return reportStatus({
+      directory,
+      reader: engine.index.reader,
+      nodes: nodes.all,
+      members: running.history.writeSet.members,
+      positions: running.history.writeSet.positions(),
+      space: running.space(),
+      healing: maintenance.healer.status(),
+      reads: running.segmentReader.counters,
+      damagedFiles: [...engine.damaged.keys()].slice(0, 100),
+      checkpoint: maintenance.checkpointer.last ?? null,
+      readOnlyReason: engine.readOnlyReason,
+      uptimeMs: context.clock.monotonic() - this.startedMs,
+    });
+  }
+
+  async check({
+    signal,
+  }: {
+    readonly signal?: AbortSignal;
+    readonly onProgress?: (progress: Progress) => void;
+  } = {}): Promise<CheckReport> {
+    const { nodes, engine, replicas } = this.parts;
+    const { segments } = await engine.engine();
+    const isOpen = (segment: string) => segments.openSegments().some((open) => open.segment === segment);
+    return checkVolume({ meta: engine.index, nodes: nodes.all, replicas, isOpen, signal });
+  }
+
+  async addNode(options: Parameters<Drive['addNode']>[0]): Promise<{ readonly id: string }> {
+    return addNodeTo(this.parts, options);
+  }
+
+  async removeNode(options: Parameters<Drive['removeNode']>[0]): Promise<void> {
+    await removeNodeFrom(this.parts, options);
+  }
+
+  events(): readonly DriveEvent[] {
+    return this.parts.events.list();
+  }
+
+  onEvent(listener: (event: DriveEvent) => void): () => void {
+    return this.parts.events.listen(listener);
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.closeAll();
+    return this.closing;
+  }
+
+  private async closeAll(): Promise<void> {
+    const { engine, nodes, lock } = this.parts;
+    try {
+      await engine.close();
+    } finally {
+      await nodes.close();
+      await lock.close();
+    }
+  }
+}
+
+interface IndexToOpen {
+  readonly directory: string;
+  readonly context: DriveContext;
+  readonly file: VolumeFile;
+  readonly nodes: DriveNodes;
+  readonly events: DriveEvents;
+}
+
+/** Opens the index and the nodes. An index that is absent or damaged is rebuilt from the nodes that volume.json names. */
+async function openIndex({ directory, context, file, nodes, events }: IndexToOpen): Promise<MetaStore> {
+  const path = join(directory, indexName);
+  const existing = (await context.fileIo.stat(path)) ? await openExisting(path, events) : undefined;
+  if (existing) {
+    const pathOf = new Map(file.nodes.map((node) => [node.id, node.path]));
+    const known = existing.reader.nodes().filter((node) => node.role !== 'retired');
+    await nodes.open(known.map((row: NodeRow) => ({ ...row, path: pathOf.get(row.id) ?? row.path })));
+    return existing;
+  }
+  events.report('warning', 'the index is missing or damaged: it is rebuilt from the nodes');
+  const hints = new DriveNodes(context, { volume: file.id, report: () => undefined });
+  try {
+    await hints.open(file.nodes.map((node) => ({ ...node, group: node.id, weight: 1, role: 'active' })));
+    await moveIndexAside(context, directory);
+    await rebuildInto({ directory, context, nodes: hints.present });
+  } finally {
+    await hints.close();
+  }
+  return openIndex({ directory, context, file, nodes, events });
+}
+
+/** undefined when it is damaged. */
+async function openExisting(path: string, events: DriveEvents): Promise<MetaStore | undefined> {
+  try {
+    const meta = await openMetaStore({ file: path });
+    if (meta.reader.tip()) return meta;
+    await meta.close();
+    return undefined;
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) throw error;
+    events.report('error', `the index cannot be used: ${error.message}`);
+    return undefined;
+  }
+}
