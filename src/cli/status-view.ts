@@ -23,6 +23,8 @@ const stateTones: Readonly<Record<NodeStatus['state'], Tone>> = {
 };
 
 const shownDamagedFiles = 10;
+/** disk-2 before disk-10. */
+const byLabel = new Intl.Collator('en', { numeric: true });
 
 /** `now`: milliseconds since 1970. */
 export function renderStatus(status: DriveStatus, { terminal, now }: { terminal: Terminal; now: number }): string {
@@ -40,9 +42,10 @@ export function renderStatus(status: DriveStatus, { terminal, now }: { terminal:
 
 /** The table of nodes, and below it why a node is not online. */
 export function renderNodes(
-  nodes: readonly NodeStatus[],
+  unordered: readonly NodeStatus[],
   { terminal, now }: { terminal: Terminal; now: number },
 ): string[] {
+  const nodes = [...unordered].sort((one, other) => byLabel.compare(one.label, other.label));
   const table = renderTable(
     [
       { title: 'NODE', align: 'left' },
