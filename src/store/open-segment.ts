@@ -5,6 +5,7 @@
  * At the first failure of any replica nothing more is written (never append after doubt): what still waits resolves
  * with no nodes, and its owner takes it to another segment.
  */
+import { assert } from '../core/assert.js';
 import type { EpochId, NodeId, SegmentId } from '../core/ids.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import { encodeRecord, recordBytes } from '../segment/record.js';
@@ -77,9 +78,9 @@ export class OpenSegment {
     return this.#accepting ? Math.max(0, this.limitBytes - this.#issued) : Math.max(0, this.#next - this.#issued);
   }
 
-  /** Whether a chunk may be appended now. An empty segment takes a chunk of any length. */
+  /** Whether a chunk may be appended now: never after `endAppends`, which follows any failure. An empty segment takes a chunk of any length. */
   takes(plainBytes: number): boolean {
-    if (!this.#accepting || !this.isWhole) return false;
+    if (!this.#accepting) return false;
     const count = this.#places.length;
     if (count === 0) return true;
     const end = this.#next + recordBytes(plainBytes) + footerBytes(count + 1);
@@ -91,6 +92,7 @@ export class OpenSegment {
    * segment stopped before). Never rejects. Only after `takes` said yes, in the same turn.
    */
   async append({ id, plain }: ChunkToStore): Promise<AppendedChunk> {
+    assert(this.#accepting, 'a segment that ended takes no chunk');
     const offset = this.#next;
     const { head, payload } = encodeRecord({ segment: this.id, offset, chunk: id, plain });
     const bytes = head.length + payload.length;

@@ -73,6 +73,7 @@ test('any range of a chunk comes back right, with and without cache', async () =
       }),
       { numRuns: 200 },
     );
+    assert.equal(reading.clock.pending, 0, 'no timer stays behind');
     assert.deepEqual(reader.counters, { failovers: 0, checksumErrors: 0, hedges: 0 });
     await end(reading);
   }

@@ -46,6 +46,10 @@ function assertHeld(fixture: Fixture, { place, nodes }: AppendedChunk): void {
   }
 }
 
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left -= 1) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
 const writesOf = (fixture: Fixture) =>
   fixture.nodes.flatMap(({ store }) => store.log.filter((e) => e.operation === 'write' && e.phase === 'end'));
 
@@ -60,6 +64,9 @@ test('a chunk lies on as many nodes as copies are wanted, and is durable only af
   assert.deepEqual([...synced!.durable].sort(), [...appended.nodes].sort());
   assert.deepEqual(synced!.failed, []);
   assert.deepEqual(fixture.store.durableNodes(appended.place).sort(), [...appended.nodes].sort());
+  const next = await appendOne(fixture, 1000, 2);
+  assert.equal(next.place.offset, appended.place.offset + appended.place.recordBytes);
+  assert.deepEqual(fixture.store.durableNodes(next.place), [], 'the sync came before it');
   const header = fileBytes(nodeOf(fixture, appended.nodes[0]), appended.place.segment);
   decodeSegmentHeader(header, { volume: '0123456789abcdef', segment: appended.place.segment });
   await endFixture(fixture);
@@ -129,6 +136,7 @@ test('a full segment is sealed: footer, same bytes and hash on each node, inside
   assert.deepEqual(records.at(-1), { kind: 'end', offset: bytes.length, rest: 'clean' });
   assert.equal(records.length, 4, 'three records and the end');
   assert.equal(fixture.store.durableNodes(first.place).length, 2, 'remembered after the seal');
+  assert.deepEqual((await fixture.store.sync([first.place.segment]))[0]!.durable.length, 2, 'nothing left to sync');
   assert.deepEqual(fixture.badCopies, []);
   await endFixture(fixture);
 });
@@ -326,6 +334,30 @@ test('nodeLeft ends the segments of that node; the others hold all of them', asy
   await endFixture(fixture);
 });
 
+test('a write that lands after its node left does not count', async () => {
+  const fixture = await openFixture();
+  const { nodes } = await appendOne(fixture, 1000, 1);
+  const leaving = nodeOf(fixture, nodes[0]);
+  let open = () => {};
+  const gate = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  leaving.store.delay = () => gate;
+  const appending = appendOne(fixture, 1000, 2);
+  await turns(3);
+  assert.ok(
+    leaving.store.log.some(
+      ({ operation, phase, position }) => operation === 'write' && phase === 'start' && position > 64,
+    ),
+  );
+  fixture.store.nodeLeft(leaving.id);
+  open();
+  const appended = await appending;
+  assert.equal(appended.nodes.length, 2);
+  assert.ok(!appended.nodes.includes(leaving.id));
+  await endFixture(fixture);
+});
+
 test('a replica that does not verify at sealing is reported, and the hash comes from the other', async () => {
   const fixture = await openFixture({ letters: 'ab' });
   const { place } = await appendOne(fixture, MiB, 1);
@@ -441,7 +473,7 @@ test('whatever the interleaving, a durable claim is backed by an fsync that bega
     fc.record({ kind: fc.constant('sync' as const) }),
     fc.record({ kind: fc.constant('epoch' as const) }),
     fc.record({ kind: fc.constant('leave' as const), node: fc.nat(3) }),
-    fc.record({ kind: fc.constant('turn' as const) }),
+    fc.record({ kind: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 30 }) }),
   );
   const fault = fc.record({
     node: fc.nat(3),
@@ -459,9 +491,7 @@ test('whatever the interleaving, a durable claim is backed by an fsync that bega
         const fixture = await openFixture({ letters: 'abcd' });
         for (const { node, ...planned } of faults) fixture.nodes[node]!.store.plan(planned);
         for (const { store } of fixture.nodes) {
-          store.delay = async () => {
-            for (let left = hop.next().value!; left > 0; left -= 1) await new Promise<void>((r) => setImmediate(r));
-          };
+          store.delay = () => turns(hop.next().value!);
         }
         const appended: AppendedChunk[] = [];
         const running: Promise<void>[] = [];
@@ -496,7 +526,7 @@ test('whatever the interleaving, a durable claim is backed by an fsync that bega
           } else if (action.kind === 'sync') running.push(syncAll());
           else if (action.kind === 'epoch') fixture.epoch = seed.toString(16).padStart(16, '0');
           else if (action.kind === 'leave') fixture.store.nodeLeft(fixture.nodes[action.node]!.id);
-          else await new Promise<void>((resolve) => setImmediate(resolve));
+          else await turns(action.count);
           check();
         }
         await Promise.all(running);

@@ -131,6 +131,7 @@ export class MemoryNodeStore implements NodeStore {
   async sync(folder: NodeFolder, name: string): Promise<void> {
     const file = this.#existing(folder, name);
     if (file.syncFailed) this.violations.push(`${name}: fsync after a failed fsync`);
+    if (file.isFinished) this.violations.push(`${name}: fsync of a finished file`);
     const covered = file.lengthBytes;
     try {
       await this.#run('sync', name, 0, covered, () => {
