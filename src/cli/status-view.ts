@@ -77,7 +77,7 @@ function renderFacts(status: DriveStatus): string[] {
   const amount = `${formatCount(status.files, 'file')} in ${formatCount(status.folders, 'folder')}`;
   return [
     `Stored   ${amount}, ${formatBytes(status.logicalBytes)}; room for ${formatBytes(status.availableBytes)} more`,
-    `On disk  ${formatBytes(status.storedBytes)} in all copies, ${formatBytes(status.deadBytes)} of it to be given back`,
+    `Copies   ${formatCount(status.segments.total, 'segment')} of ${formatBytes(status.storedBytes)} together, each wanted ${formatCount(status.volume.replicas, 'time')}; ${formatBytes(status.deadBytes)} to be given back`,
     `Healing  ${describeHealing(status)}`,
     `Reads    ${formatCount(status.reads.failovers, 'failover')}, ${formatCount(status.reads.checksumErrors, 'checksum error')} (all answered from a good copy or refused)`,
     ...renderDamage(status),
@@ -90,9 +90,9 @@ function describeHealing({ healing, segments }: DriveStatus): string {
     const done = `${healing.healedSegments} done`;
     return `copying: ${formatCount(healing.queuedSegments, 'segment')} to go, ${done}`;
   }
-  if (healing.startsInMs !== null)
-    return `${behind} with too few copies; starts in ${formatDuration(healing.startsInMs)}`;
-  return segments.degraded === 0 ? 'nothing to do' : `${behind} with too few copies`;
+  if (segments.degraded === 0) return 'nothing to do';
+  const start = healing.startsInMs === null ? '' : `; starts in ${formatDuration(healing.startsInMs)}`;
+  return `${behind} with too few copies${start}`;
 }
 
 function renderDamage(status: DriveStatus): string[] {
