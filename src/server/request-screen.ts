@@ -10,7 +10,7 @@ import { decodeTargetPath, type TargetPath } from '../http/target-path.js';
 import { hostnameOf } from '../webdav/hrefs.js';
 
 const reads: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
-const absoluteForm = /^https?:\/\/([^/?#]+)(\/[^?#]*)?(?:\?[^#]*)?$/i;
+const absoluteForm = /^https?:\/\/((?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?)(\/[^?#]*)?(?:\?[^#]*)?$/i;
 
 export type OwnHost = (hostname: string) => boolean;
 

@@ -4,8 +4,8 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
 import { limits } from '../http/limits.js';
-import type { Volume } from '../volume/volume.js';
-import { DavServer } from '../webdav/dav-server.js';
+import { refusal } from '../http/status.js';
+import { DavServer, type Volume } from '../webdav/dav-server.js';
 import { isLoopbackHost, ownHosts } from './host-rules.js';
 import { IdleSweeper } from './idle-sweeper.js';
 import { lingerOn } from './linger.js';
@@ -97,6 +97,10 @@ class Listener {
     this.#server.maxConnections = maximumConnections;
     this.#server.on('request', (request, response) => this.#handle(request, response, false));
     this.#server.on('checkContinue', (request, response) => this.#handle(request, response, true));
+    this.#server.on('checkExpectation', (request, response) => {
+      const error = refusal(417, 'no expectation but 100-continue is known here');
+      void this.#dav.refuse(request, response, { error, expectsContinue: true });
+    });
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {

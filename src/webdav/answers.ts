@@ -6,7 +6,7 @@ import { limits } from '../http/limits.js';
 import { statusOf } from '../http/status.js';
 import type { EntryPath } from '../volume/volume.js';
 import type { DavContext } from './dav-context.js';
-import { escapeXml, xmlContentType, xmlDeclaration } from './xml-writer.js';
+import { escapeXml, xmlContentType, xmlDeclaration } from './xml/xml-writer.js';
 
 export type Handler = (context: DavContext) => Promise<void>;
 

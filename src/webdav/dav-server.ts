@@ -25,6 +25,8 @@ import { unlock } from './methods/unlock.js';
 import { VolumeFileSystem } from './volume-file-system.js';
 import { VolumeList } from './volume-list.js';
 
+export type { Volume } from '../volume/volume.js';
+
 const handlers: Readonly<Record<string, Handler>> = {
   OPTIONS: options,
   GET: get,

@@ -15,6 +15,8 @@ const authority = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/i;
 
 /** undefined: another host, or no volume of ours. Throws a 400 for what is no URI of the right form. */
 export function resolveUri(uri: string, environment: DavEnvironment): Resolved | undefined {
+  // Two Destination lines arrive joined by a comma and a space.
+  if (/\s/.test(uri)) throw refusal(400, 'a URI of the request has a space');
   let path = uri;
   if (!uri.startsWith('/')) {
     const match = absoluteUri.exec(uri);

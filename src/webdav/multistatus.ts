@@ -1,7 +1,7 @@
 /** A 207 written as it is made: one root declaration, one prefix, no indentation; long ones leave in pieces. */
 import { StreamedBody } from '../http/streamed-body.js';
 import type { DavContext } from './dav-context.js';
-import { xmlContentType, xmlDeclaration } from './xml-writer.js';
+import { xmlContentType, xmlDeclaration } from './xml/xml-writer.js';
 
 export class Multistatus {
   readonly #body: StreamedBody;

@@ -7,8 +7,8 @@ import { contentTypeOf } from '../http/content-types.js';
 import { strongTag } from '../http/entity-tags.js';
 import { formatHttpDate, formatIsoDate, parseHttpDate } from '../http/http-dates.js';
 import type { EntryRow, LockRow, SpaceReport } from '../volume/volume.js';
-import { davNamespace } from './xml-reader.js';
-import { escapeXml } from './xml-writer.js';
+import { davNamespace } from './xml/xml-element.js';
+import { escapeXml } from './xml/xml-writer.js';
 
 export const microsoftNamespace = 'urn:schemas-microsoft-com:';
 

@@ -10,8 +10,9 @@ import {
   microsoftNamespace,
   type PropertySource,
 } from './properties.js';
-import { childElements, isDav, readXml } from './xml-reader.js';
-import { emptyElement } from './xml-writer.js';
+import { childElements, isDav } from './xml/xml-element.js';
+import { readXml } from './xml/xml-reader.js';
+import { emptyElement } from './xml/xml-writer.js';
 
 export interface PropertyName {
   readonly namespace: string;

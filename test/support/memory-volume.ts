@@ -46,6 +46,7 @@ export class MemoryVolume implements Volume {
   /** Uploads begun and neither put nor aborted. */
   openUploads = 0;
   openReaders = 0;
+  uploadedBytes = 0;
   #nextId = 2;
   readonly #issued = new Set<string>();
   readonly #root: Item;
@@ -115,6 +116,7 @@ export class MemoryVolume implements Volume {
     return {
       write: async (bytes) => {
         length += bytes.length;
+        this.uploadedBytes += bytes.length;
         if (length > (await this.space()).availableBytes) throw new DriveError('OUT_OF_SPACE');
         parts.push(Buffer.from(bytes));
       },
@@ -217,7 +219,6 @@ export class MemoryVolume implements Volume {
     if (conflicts.length > 0)
       throw new DriveError('LOCKED', { details: { lockRoots: conflicts.map((row) => row.path) } });
     if (!present) {
-      this.#parent(path);
       await this.put(path, new MemoryContent(Buffer.alloc(0)), { conditions: options.conditions });
     }
     const item = this.#find(path)!;
@@ -342,6 +343,7 @@ export class MemoryVolume implements Volume {
     const sameEntry = path.length === target.length && inside(path, target);
     if (same || (!sameEntry && (inside(path, target) || inside(target, path)))) throw new DriveError('FORBIDDEN');
     this.#parent(target);
+    if (Buffer.byteLength(target.at(-1)!) > 255) throw new DriveError('INVALID_NAME');
     const replaced = this.#find(target);
     if (replaced && replaced !== item && !options.overwrite) throw new DriveError('PRECONDITION_FAILED');
     const locks = [

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { hasCode } from '../../src/core/errors.js';
-import { childElements, readXml, textOf, type XmlElement } from '../../src/webdav/xml-reader.js';
-import { escapeXml, innerXml, standaloneXml } from '../../src/webdav/xml-writer.js';
+import { childElements, textOf, type XmlElement } from '../../src/webdav/xml/xml-element.js';
+import { readXml } from '../../src/webdav/xml/xml-reader.js';
+import { escapeXml, innerXml, standaloneXml } from '../../src/webdav/xml/xml-writer.js';
 
 const read = (text: string): XmlElement => readXml(Buffer.from(text));
 

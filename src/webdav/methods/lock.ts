@@ -7,8 +7,9 @@ import { type Handler, sendXml } from '../answers.js';
 import type { DavContext } from '../dav-context.js';
 import { activeLockXml } from '../properties.js';
 import { changeOptions, readDepth, readTimeoutMs } from '../request-headers.js';
-import { childElements, isDav, readXml } from '../xml-reader.js';
-import { innerXml } from '../xml-writer.js';
+import { childElements, isDav } from '../xml/xml-element.js';
+import { readXml } from '../xml/xml-reader.js';
+import { innerXml } from '../xml/xml-writer.js';
 
 const maximumOwnerLength = 4096;
 

@@ -9,8 +9,9 @@ import type { Handler } from '../answers.js';
 import { Multistatus } from '../multistatus.js';
 import { type EntryTimes, liveProperty } from '../properties.js';
 import { changeOptions } from '../request-headers.js';
-import { childElements, isDav, readXml, textOf, type XmlElement } from '../xml-reader.js';
-import { emptyElement, standaloneXml } from '../xml-writer.js';
+import { childElements, isDav, textOf, type XmlElement } from '../xml/xml-element.js';
+import { readXml } from '../xml/xml-reader.js';
+import { emptyElement, standaloneXml } from '../xml/xml-writer.js';
 
 interface Verdict {
   readonly element: XmlElement;

@@ -3,49 +3,17 @@
  * DOCTYPE (so no entities to expand or fetch), UTF-8 only, bounded depth and size, one pass. Tolerant where Windows and
  * Office are careless: a byte order mark in front, NULs behind.
  */
-import { refusal } from '../http/status.js';
 import { NamespaceScope } from './namespace-scope.js';
+import { type XmlAttribute, type XmlElement, xmlNamespace } from './xml-element.js';
+import { decodeXml, malformed, resolveReferences } from './xml-text.js';
 
-export interface XmlAttribute {
-  readonly namespace: string;
-  readonly prefix: string;
-  readonly name: string;
-  readonly value: string;
-}
-
-export interface XmlElement {
-  /** '' when in none. */
-  readonly namespace: string;
-  readonly prefix: string;
-  readonly name: string;
-  readonly attributes: readonly XmlAttribute[];
-  readonly children: readonly (XmlElement | string)[];
-  /** xml:lang in scope, '' when none. */
-  readonly language: string;
-}
-
-export const davNamespace = 'DAV:';
-export const xmlNamespace = 'http://www.w3.org/XML/1998/namespace';
 const xmlnsNamespace = 'http://www.w3.org/2000/xmlns/';
 
 const maximumDepth = 64;
-const maximumNodes = 20_000;
+const usualNodes = 20_000;
 
 const namePattern = /[\p{L}_][\p{L}\p{N}\p{M}_.\u00B7-]*(?::[\p{L}_][\p{L}\p{N}\p{M}_.\u00B7-]*)?/uy;
 const spacePattern = /[ \t\r\n]*/y;
-const declarationPattern = /^<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*["']1\.\d["']([^?]*)\?>/;
-const encodingPattern = /encoding[ \t\r\n]*=[ \t\r\n]*["']([A-Za-z0-9._-]+)["']/;
-const referencePattern = /&(?:#(\d{1,7})|#x([0-9A-Fa-f]{1,6})|(\w{1,8}));|&/g;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what XML forbids
-const illegalCharacter = /[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/;
-const predefined: ReadonlyMap<string, string> = new Map([
-  ['lt', '<'],
-  ['gt', '>'],
-  ['amp', '&'],
-  ['quot', '"'],
-  ['apos', "'"],
-]);
-
 const noPrefixes = new NamespaceScope(new Map());
 
 interface Building {
@@ -55,52 +23,21 @@ interface Building {
 }
 
 /** The document's root element. Throws a 400 for whatever is not well-formed or not allowed. */
-export function readXml(body: Buffer): XmlElement {
-  return new Reader(decode(body)).read();
-}
-
-export function childElements(parent: XmlElement): XmlElement[] {
-  return parent.children.filter((child): child is XmlElement => typeof child !== 'string');
-}
-
-export function isDav(element: XmlElement, name: string): boolean {
-  return element.namespace === davNamespace && element.name === name;
-}
-
-export function textOf(element: XmlElement): string {
-  return element.children.map((child) => (typeof child === 'string' ? child : textOf(child))).join('');
-}
-
-function malformed(message: string): Error {
-  return refusal(400, `the XML body is not acceptable: ${message}`);
-}
-
-function decode(body: Buffer): string {
-  if (body[0] === 0xfe || body[0] === 0xff || body[0] === 0 || body[1] === 0) throw malformed('only UTF-8 is read');
-  let end = body.length;
-  while (end > 0 && body[end - 1] === 0) end -= 1;
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body.subarray(0, end));
-  } catch {
-    throw malformed('it is not UTF-8');
-  }
-  if (illegalCharacter.test(text)) throw malformed('it has a character that XML forbids');
-  const declaration = declarationPattern.exec(text);
-  const encoding = declaration && encodingPattern.exec(declaration[1]!);
-  if (encoding && !/^(utf-?8|us-ascii)$/i.test(encoding[1]!)) throw malformed('only UTF-8 is read');
-  return declaration ? text.slice(declaration[0].length) : text;
+export function readXml(body: Buffer, maximumNodes = usualNodes): XmlElement {
+  return new Reader(decodeXml(body), maximumNodes).read();
 }
 
 class Reader {
   readonly #text: string;
+  readonly #maximumNodes: number;
   readonly #open: Building[] = [];
   #position = 0;
   #nodes = 0;
   #root: XmlElement | undefined;
 
-  constructor(text: string) {
+  constructor(text: string, maximumNodes: number) {
     this.#text = text;
+    this.#maximumNodes = maximumNodes;
   }
 
   read(): XmlElement {
@@ -160,7 +97,7 @@ class Reader {
 
   #count(): void {
     this.#nodes += 1;
-    if (this.#nodes > maximumNodes) throw malformed('it has too many nodes');
+    if (this.#nodes > this.#maximumNodes) throw malformed('it has too many nodes');
   }
 
   #startTag(): void {
@@ -283,19 +220,4 @@ function resolve(prefix: string, scope: NamespaceScope): string {
   const namespace = scope.find(prefix);
   if (namespace === undefined && prefix !== '') throw malformed('a prefix is not declared');
   return namespace ?? '';
-}
-
-function resolveReferences(text: string): string {
-  if (!text.includes('&')) return text;
-  return text.replace(referencePattern, (_, decimal?: string, hex?: string, entity?: string) => {
-    if (entity !== undefined) {
-      const character = predefined.get(entity);
-      if (character !== undefined) return character;
-    }
-    const code = decimal !== undefined ? Number(decimal) : hex !== undefined ? Number.parseInt(hex, 16) : -1;
-    if (code < 0 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw malformed('an unknown reference');
-    const character = String.fromCodePoint(code);
-    if (illegalCharacter.test(character)) throw malformed('a reference to a forbidden character');
-    return character;
-  });
 }

@@ -1,6 +1,6 @@
 /** Writing XML: escaping, and elements of requests written out again so that they stand on their own. */
 import { NamespaceScope } from './namespace-scope.js';
-import { type XmlElement, xmlNamespace } from './xml-reader.js';
+import { type XmlElement, xmlNamespace } from './xml-element.js';
 
 export const xmlDeclaration = '<?xml version="1.0" encoding="utf-8"?>';
 export const xmlContentType = 'application/xml; charset="utf-8"';

@@ -1,0 +1,111 @@
+/** The listener's own life: where it listens, how it ends, and what it does with peers that stop. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { test } from 'node:test';
+import { hasCode } from '../../src/core/errors.js';
+import { startServer } from '../../src/server/start-server.js';
+import { ManualClock } from '../support/manual-clock.js';
+import { MemoryVolume } from '../support/memory-volume.js';
+import { serve } from '../webdav/dav-client.js';
+
+async function ask(port: number, bytes: string): Promise<Socket> {
+  const socket = connect({ host: '127.0.0.1', port });
+  socket.on('error', () => {});
+  socket.write(bytes);
+  await once(socket, 'connect');
+  return socket;
+}
+
+test('only loopback addresses are listened on', async () => {
+  for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org']) {
+    const start = startServer({ volumes: [new MemoryVolume()], host, port: 0 });
+    await assert.rejects(start, (error) => hasCode(error, 'USAGE') && /users/.test(error.hint ?? ''), host);
+  }
+});
+
+test('a port that is taken is said so', async (t) => {
+  const { port } = await serve(t);
+  const second = startServer({ volumes: [new MemoryVolume()], port });
+  await assert.rejects(second, (error) => hasCode(error, 'USAGE') && error.message.includes(String(port)));
+});
+
+test('closing lets running requests finish, closes idle connections, and takes no new ones', async (t) => {
+  const { server, volume, port, send } = await serve(t);
+  const idle = await ask(port, 'GET /home/none HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(idle, 'data');
+  const upload = await ask(port, 'PUT /home/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nabc');
+  while (volume.openUploads === 0) await new Promise(setImmediate);
+  const closed = server.close();
+  assert.equal(server.close(), closed, 'idempotent');
+  await once(idle, 'close');
+  await assert.rejects(send('GET', '/home/'), { code: 'ECONNREFUSED' });
+  upload.write('def');
+  const [answer] = (await once(upload, 'data')) as [Buffer];
+  assert.match(answer.toString(), /^HTTP\/1\.1 201 [\s\S]*connection: close/i);
+  await closed;
+  assert.equal((await volume.open(['a'])).sizeBytes, 6);
+});
+
+test('closing does not wait for ever', async (t) => {
+  const clock = new ManualClock();
+  const { server, volume, port } = await serve(t, { clock, drainMs: 5000 });
+  const upload = await ask(port, 'PUT /home/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n\r\nabc');
+  while (volume.openUploads === 0) await new Promise(setImmediate);
+  const closed = server.close();
+  await clock.advance(5001);
+  await closed;
+  if (!upload.closed) await once(upload, 'close');
+  while (volume.openUploads > 0) await new Promise(setImmediate);
+});
+
+test('an upload that stops is cut after two minutes, one that moves is not', async (t) => {
+  const clock = new ManualClock();
+  const { volume, port } = await serve(t, { clock });
+  const stuck = await ask(port, 'PUT /home/stuck HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\nabc');
+  const moving = await ask(port, 'PUT /home/moving HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n');
+  while (volume.openUploads < 2) await new Promise(setImmediate);
+  let seen = 0;
+  const writeBytes = async (): Promise<void> => {
+    moving.write(Buffer.alloc(4096));
+    seen += 4096;
+    while (volume.uploadedBytes < seen) await new Promise(setImmediate);
+  };
+  for (let round = 0; round < 11; round += 1) {
+    await writeBytes();
+    await clock.advance(15_000);
+  }
+  if (!stuck.closed) await once(stuck, 'close');
+  assert.ok(!moving.closed && moving.writable);
+  moving.destroy();
+  while (volume.openUploads > 0) await new Promise(setImmediate);
+  assert.equal(await volume.stat(['stuck']), undefined);
+});
+
+test('a reader that takes nothing is cut, one that we keep waiting is not', async (t) => {
+  const clock = new ManualClock();
+  const { volume, port, send } = await serve(t, { clock });
+  await send('PUT', '/home/big', { body: Buffer.alloc(30_000_000) });
+  const reader = await ask(port, 'GET /home/big HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  await once(reader, 'data');
+  reader.pause();
+  const original = volume.stat.bind(volume);
+  let release: () => void = () => {};
+  let waiting = false;
+  volume.stat = async (path) => {
+    await new Promise<void>((resolve) => {
+      release = resolve;
+      waiting = true;
+    });
+    return original(path);
+  };
+  const patient = await ask(port, 'GET /home/none HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const answered = once(patient, 'data') as Promise<[Buffer]>;
+  while (!waiting) await new Promise(setImmediate);
+  for (let round = 0; round < 12; round += 1) await clock.advance(15_000);
+  while (volume.openReaders > 0) await new Promise(setImmediate);
+  release();
+  assert.match((await answered)[0].toString(), /^HTTP\/1\.1 404 /);
+  reader.destroy();
+  patient.destroy();
+});
