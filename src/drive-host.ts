@@ -22,10 +22,7 @@ export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }
     safety: context.safety,
     clock: context.clock,
     nodes: () => nodes.all,
-    isInUse: (segment) =>
-      occupied.has(segment) ||
-      engine.segments.isPinned(segment) ||
-      engine.segments.openSegments().some((open) => open.segment === segment),
+    isInUse: (segment) => occupied.has(segment) || engine.isInUse(segment),
     occupy: (segment) => {
       occupied.set(segment, (occupied.get(segment) ?? 0) + 1);
       return () => {

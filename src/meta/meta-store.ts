@@ -189,7 +189,7 @@ export interface MetaReader {
   journaled(): { readonly node: NodeId; readonly sequence: number }[];
   /** Contents whose 'content' operation never came: uploads that a crash ended. */
   unfinishedContents(): ContentId[];
-  /** Whether ended rows or contents without an entry exist; they may be pinned or being uploaded, so a step may find nothing. */
+  /** Whether ended rows, or finished contents without an entry, exist; they may be pinned, so a step may find nothing. */
   hasEnded(): boolean;
 }
 

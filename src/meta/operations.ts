@@ -53,7 +53,10 @@ export type Operation =
     }
   /** Only in checkpoints: the highest ids ever given, so that none is given twice. */
   | { readonly o: 'ids'; readonly entry: EntryId; readonly content: ContentId }
-  /** Where this batch's new chunks were put: segments (new or already known) and the nodes that hold them. */
+  /**
+   * Where this batch's new chunks were put: segments (new or already known) and the nodes that hold them now. A node that
+   * held the segment before and is not named lacks the new chunks: its replica is short.
+   */
   | { readonly o: 'data'; readonly segments: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[] }
   /** A segment ends: its replicas are what lies below `length`; `hash` is the hex SHA-256 of those bytes, null when not yet known. */
   | { readonly o: 'seal'; readonly segment: SegmentId; readonly length: number; readonly hash: string | null }

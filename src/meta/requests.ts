@@ -117,8 +117,8 @@ export type ChangeRequest =
   | (RequestBase & { readonly kind: 'operations'; readonly operations: readonly Operation[] })
   /**
    * One bounded step of pruning: at most `limit` ended entries and contents, none of `pinned`. Result: {pruned}; 0 when
-   * nothing is left to do now. What uploads of an earlier process left behind goes too; an upload of this process that
-   * was given up (its content reserved and partly recorded) goes by a 'prune' operation that names its content.
+   * nothing is left to do now. Contents of unfinished uploads stay: who gives one up (or finds it after a crash,
+   * MetaReader.unfinishedContents) submits a 'prune' operation that names it.
    */
   | (RequestBase & {
       readonly kind: 'prune';

@@ -6,7 +6,6 @@
  */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Clock } from '../core/clock.js';
 import { DriveError } from '../core/errors.js';
 import { type Random, randomId, systemRandom } from '../core/random.js';
 import { SystemFileIo } from '../core/system-file-io.js';
@@ -25,8 +24,6 @@ import { ThreadWriter } from './sqlite/thread-writer.js';
 export interface MetaStoreOptions {
   /** Path of the index, made when absent (its folder must exist and is synced by the caller), or ':memory:'. */
   readonly file: string;
-  /** Not needed: requests carry their time. */
-  readonly clock?: Clock | undefined;
   /** For the name of the temporary file of ':memory:'. */
   readonly random?: Random | undefined;
   /** Bounds of single requests, for tests. */

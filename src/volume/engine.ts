@@ -6,7 +6,7 @@
 import { ByteBudget } from '../core/byte-budget.js';
 import type { Clock } from '../core/clock.js';
 import { DriveError } from '../core/errors.js';
-import type { NodeId } from '../core/ids.js';
+import type { NodeId, SegmentId } from '../core/ids.js';
 import type { Random } from '../core/random.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { BatchIdentity, MetaReader, MetaStore, VerifyInput } from '../meta/meta-store.js';
@@ -72,7 +72,7 @@ export class VolumeEngine {
   readonly committer: Committer;
   private readonly options: EngineOptions;
   private readonly uploads = new Set<UploadSession>();
-  private readonly sealing = new Set<Promise<void>>();
+  private readonly sealing = new Map<SegmentId, Promise<void>>();
   private readonly budget = new ByteBudget(uploadMemoryBytes);
   private closed = false;
 
@@ -163,6 +163,15 @@ export class VolumeEngine {
     return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
   }
 
+  /** Open for writing, pinned, or sealed and not yet journaled: its files are not to be judged. */
+  isInUse(segment: SegmentId): boolean {
+    return (
+      this.sealing.has(segment) ||
+      this.segments.isPinned(segment) ||
+      this.segments.openSegments().some((open) => open.segment === segment)
+    );
+  }
+
   upload(options: { expectedBytes?: number | undefined; signal?: AbortSignal | undefined }): UploadSession {
     if (this.closed) throw new DriveError('CLOSED');
     const { expectedBytes } = options;
@@ -203,7 +212,7 @@ export class VolumeEngine {
     await Promise.allSettled([...this.uploads].map((upload) => upload.abort()));
     try {
       await this.segments.sealAll();
-      await Promise.all(this.sealing);
+      await Promise.all(this.sealing.values());
     } finally {
       await this.committer.close();
       await this.segments.close();
@@ -262,7 +271,7 @@ export class VolumeEngine {
         // The next opening seals it from what the index knows.
         if (!this.closed) this.options.events.onTrouble(`sealing segment ${segment}`, error);
       })
-      .finally(() => this.sealing.delete(sealing));
-    this.sealing.add(sealing);
+      .finally(() => this.sealing.delete(segment));
+    this.sealing.set(segment, sealing);
   }
 }

@@ -2,7 +2,6 @@
 import type { MetaReader } from '../meta/meta-store.js';
 import { availableBytes } from '../store/capacity.js';
 import type { SegmentStore } from '../store/segment-store.js';
-import { takesNewData } from '../store/store-node.js';
 import type { EngineNode } from './engine-node.js';
 import type { SpaceReport } from './volume.js';
 
@@ -19,7 +18,7 @@ export function reportSpace({ reader, segments, nodes, copies }: SpaceInput): Sp
     reserveBytes: segments.limits().reserveBytes,
     nodes: nodes.map((node) => ({
       freeBytes: node.space?.freeBytes ?? 0,
-      writable: takesNewData(node),
+      writable: node.role === 'active' && (node.state === 'online' || node.state === 'full'),
       fileSystem: node.device ?? node.id,
     })),
   });

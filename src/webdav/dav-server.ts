@@ -67,7 +67,7 @@ export class DavServer extends webdav.WebDAVServer {
     this.#environment = { ...services, volumeNamed: (name) => this.#volumes.get(name.normalize('NFC')) };
     for (const volume of volumes) {
       this.#volumes.set(volume.name.normalize('NFC'), volume);
-      this.setFileSystemSync(`/${encodeName(volume.name)}/`, new VolumeFileSystem(volume));
+      this.setFileSystemSync(`/${volume.name}/`, new VolumeFileSystem(volume));
     }
     for (const [name, handler] of Object.entries(handlers)) this.method(name, new DavMethod(handler, this));
     this.executeRequest = (request: IncomingMessage, response: ServerResponse): void => {

@@ -38,7 +38,7 @@ export function applyIds(operation: Of<'ids'>, { tables }: ApplyContext): void {
 }
 
 export function applyData(operation: Of<'data'>, { tables }: ApplyContext): void {
-  for (const { id, nodes } of operation.segments) tables.segments.setNodes(tables.segments.ensure(id), nodes);
+  for (const { id, nodes } of operation.segments) tables.segments.addData(tables.segments.ensure(id), nodes);
 }
 
 /** Segments that the index does not know hold nothing that anything refers to: nothing to seal or to move. */

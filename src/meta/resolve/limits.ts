@@ -2,6 +2,8 @@
 export interface Limits {
   /** Entries that one COPY may make. */
   readonly entriesPerCopy: number;
+  /** Text of dead properties that one COPY may carry: a batch is at most 64 MiB long. */
+  readonly propertyBytesPerCopy: number;
   /** Living DAV locks of the volume: each DELETE and MOVE looks at all of them. */
   readonly locks: number;
   readonly lockOwnerBytes: number;
@@ -11,6 +13,7 @@ export interface Limits {
 
 export const productionLimits: Limits = {
   entriesPerCopy: 100_000,
+  propertyBytesPerCopy: 16 * 1024 * 1024,
   locks: 10_000,
   lockOwnerBytes: 16 * 1024,
   propertiesPerEntry: 1_000,

@@ -10,8 +10,6 @@ export interface ResolveContext {
   readonly limits: Limits;
   nextEntry(): EntryId;
   nextContent(): ContentId;
-  /** Contents being recorded by uploads of this process. */
-  readonly reserved: Set<ContentId>;
 }
 
 export interface Resolution {

@@ -56,6 +56,7 @@ class Copier {
   readonly #context: ResolveContext;
   readonly #time: number;
   #copied = 0;
+  #propertyLength = 0;
 
   constructor(context: ResolveContext, time: number) {
     this.#context = context;
@@ -64,14 +65,9 @@ class Copier {
 
   /** One entry alone. Without a name it gets one of its own, below the staging folder. */
   copy(entry: EntryRow, place: { readonly parent: EntryId; readonly name?: string }): EntryId {
-    const { tables, limits } = this.#context;
+    const { limits } = this.#context;
     this.#copied += 1;
-    if (this.#copied > limits.entriesPerCopy) {
-      throw new DriveError('LIMIT_EXCEEDED', {
-        message: `a copy may hold at most ${limits.entriesPerCopy} entries`,
-        hint: 'copy its folders one by one',
-      });
-    }
+    if (this.#copied > limits.entriesPerCopy) throw tooLarge(`at most ${limits.entriesPerCopy} entries`);
     const id = this.#context.nextEntry();
     const { kind, content } = entry;
     // The data of a file are as old as before; a folder's time is that of its last change, which is now.
@@ -88,8 +84,7 @@ class Copier {
       modified,
       time: this.#time,
     });
-    const properties = entry.hasProperties ? tables.properties.of(entry.id) : [];
-    for (const property of properties) this.operations.push({ o: 'property', entry: id, ...property });
+    this.#copyProperties(entry, id);
     return id;
   }
 
@@ -104,6 +99,16 @@ class Copier {
     }
   }
 
+  #copyProperties(source: EntryRow, target: EntryId): void {
+    if (!source.hasProperties) return;
+    const { tables, limits } = this.#context;
+    for (const property of tables.properties.of(source.id)) {
+      this.#propertyLength += property.value.length;
+      if (this.#propertyLength > limits.propertyBytesPerCopy) throw tooLarge('less property text');
+      this.operations.push({ o: 'property', entry: target, ...property });
+    }
+  }
+
   *#children(folder: EntryId): Generator<EntryRow> {
     const { entries } = this.#context.tables;
     let page = entries.children(folder, '', childrenPerRead);
@@ -112,4 +117,11 @@ class Copier {
       page = page.length < childrenPerRead ? [] : entries.children(folder, nameKey(page.at(-1)!.name), childrenPerRead);
     }
   }
+}
+
+function tooLarge(what: string): DriveError {
+  return new DriveError('LIMIT_EXCEEDED', {
+    message: `a copy may hold ${what}`,
+    hint: 'copy its folders one by one',
+  });
 }

@@ -8,20 +8,11 @@ const contentsPerRead = 256;
 
 export function resolveReserveContent(_request: RequestOf<'reserve-content'>, context: ResolveContext): Resolution {
   const content = context.nextContent();
-  context.reserved.add(content);
   return { operations: [], result: () => ({ content }) };
 }
 
-export function resolveOperations(request: RequestOf<'operations'>, context: ResolveContext): Resolution {
-  return {
-    operations: request.operations,
-    result: () => {
-      for (const operation of request.operations) {
-        if (operation.o === 'prune') for (const id of operation.contents) context.reserved.delete(id);
-      }
-      return {};
-    },
-  };
+export function resolveOperations(request: RequestOf<'operations'>): Resolution {
+  return { operations: request.operations, result: () => ({}) };
 }
 
 export function resolveRetire(request: RequestOf<'retire'>, { tables }: ResolveContext): Resolution {
@@ -38,7 +29,7 @@ export function resolveRetire(request: RequestOf<'retire'>, { tables }: ResolveC
 
 /**
  * Ended rows are removed; of an ended folder the children are ended first, as rows of their own, so that a prune never
- * touches a living row. Then contents that nothing refers to: what was ended, what an upload left behind.
+ * touches a living row. Then finished contents that nothing refers to.
  */
 export function resolvePrune(request: RequestOf<'prune'>, context: ResolveContext): Resolution {
   const step = new PruneStep(request, context);
@@ -105,9 +96,9 @@ class PruneStep {
 
   #takeContent(content: StoredContent | undefined): void {
     if (content === undefined || !this.#hasRoom() || this.#pinned.has(content.id)) return;
+    if (content.checksum === null) return; // Being uploaded; who gives an upload up prunes its content by name.
     // Rows of a pruned entry beyond the page just read are not counted here: their contents are taken next time.
     if (content.refs !== (this.#released.get(content.id) ?? 0)) return;
-    if (content.checksum === null && this.#context.reserved.has(content.id)) return; // A running upload.
     this.#contents.push(content.id);
     this.#chunks += content.chunkCount;
   }

@@ -28,9 +28,6 @@ export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): 
       : { o: 'entry', id, parent: parent.id, name, kind: 'file', content: content.id, created: time, modified, time };
   return {
     operations: [...locks.endings, ...content.operations, change],
-    result: () => {
-      context.reserved.delete(content.id);
-      return { created: entry === undefined, entry: tables.entries.byId(id)!, ...(entry && { ended: [id] }) };
-    },
+    result: () => ({ created: entry === undefined, entry: tables.entries.byId(id)!, ...(entry && { ended: [id] }) }),
   };
 }

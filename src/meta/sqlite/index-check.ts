@@ -1,6 +1,9 @@
 /** Invariants of the index that need no data read. Each finding is a sentence; at most some of a kind are named. */
+
+import { decodeBatch } from '../../segment/journal-batch.js';
 import { checksumOfPages, chunksPerPage, pageDigest, referenceBytes } from '../content-checksum.js';
 import { rootEntry, stagingEntry } from '../operations.js';
+import type { Tip } from '../rows.js';
 import type { Totals } from '../tables/counter-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
 import type { Connection } from './connection.js';
@@ -163,18 +166,20 @@ function chunkReferences(connection: Connection, { contents }: Tables): string[]
   return named(wrong, ([id, refs, actual]) => `chunk ${id}: ${refs} references are noted, ${actual} exist`);
 }
 
-/** The kept batches end at the tip and have no gap. */
+/** Each kept batch names the one before it, and the last is the tip. */
 function journalChain({ journal, nodes }: Tables): string[] {
   const tip = journal.tip();
-  const heads = journal.heads();
   const findings: string[] = [];
-  heads.forEach((head, index) => {
-    const before = heads[index - 1];
-    if (before !== undefined && head.sequence !== before.sequence + 1) {
-      findings.push(`journal: batch ${head.sequence} follows ${before.sequence}`);
-    }
-  });
-  const last = heads.at(-1);
+  let last: Tip | undefined;
+  for (const { bytes, ...head } of journal.all()) {
+    const batch = decodeBatch(bytes);
+    const isWhole = batch?.sequence === head.sequence && batch.hash === head.hash && batch.epoch === head.epoch;
+    const follows =
+      last === undefined || (batch?.previousHash === last.hash && batch.previousSequence === last.sequence);
+    if (!isWhole) findings.push(`journal: the kept batch ${head.sequence} is damaged`);
+    else if (!follows) findings.push(`journal: batch ${head.sequence} does not follow ${last?.sequence}`);
+    last = head;
+  }
   if (last !== undefined && (last.sequence !== tip?.sequence || last.hash !== tip.hash || last.epoch !== tip.epoch)) {
     findings.push(`journal: the last kept batch ${last.sequence} is not the tip ${tip?.sequence ?? 'of nothing'}`);
   }

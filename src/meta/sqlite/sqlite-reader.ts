@@ -200,7 +200,7 @@ export class SqliteReader implements MetaReader {
   }
 
   hasEnded(): boolean {
-    return this.#read(({ past, contents }) => !past.isEmpty() || contents.withoutEntry(0, 1).length > 0);
+    return this.#read(({ past, contents }) => !past.isEmpty() || contents.hasFinishedWithoutEntry());
   }
 
   close(): void {

@@ -21,6 +21,7 @@ export class ContentTable {
   readonly #get;
   readonly #all;
   readonly #withoutEntry;
+  readonly #anyFinishedWithoutEntry;
   readonly #unfinished;
   readonly #insert;
   readonly #extend;
@@ -39,6 +40,9 @@ export class ContentTable {
     this.#withoutEntry = connection.prepare<[number, number], StoredContent>(
       `SELECT ${columns} FROM content WHERE refs = 0 AND id > ? ORDER BY id LIMIT ?`,
     );
+    this.#anyFinishedWithoutEntry = connection
+      .prepare<[], number>('SELECT 1 FROM content WHERE refs = 0 AND checksum IS NOT NULL LIMIT 1')
+      .pluck();
     this.#unfinished = connection
       .prepare<[], number>('SELECT id FROM content WHERE refs = 0 AND checksum IS NULL ORDER BY id')
       .pluck();
@@ -70,11 +74,16 @@ export class ContentTable {
     return this.#all.iterate();
   }
 
-  /** Contents that no entry holds, running uploads included, by id. */
+  /** Contents that no entry holds, unfinished ones included, by id. */
   withoutEntry(after: ContentId, limit: number): StoredContent[] {
     return this.#withoutEntry.all(after, limit);
   }
 
+  hasFinishedWithoutEntry(): boolean {
+    return this.#anyFinishedWithoutEntry.get() !== undefined;
+  }
+
+  /** Contents still being recorded: running uploads, and those that a crash ended. */
   unfinished(): ContentId[] {
     return this.#unfinished.all();
   }

@@ -13,7 +13,6 @@ export class JournalTable {
   readonly #journaled;
   readonly #setJournaled;
   readonly #drop;
-  readonly #heads;
 
   constructor(connection: Connection) {
     this.#tip = connection.prepare<[], Tip>('SELECT sequence, hash, epoch FROM tip');
@@ -32,7 +31,6 @@ export class JournalTable {
       `DELETE FROM journal WHERE sequence <= (SELECT min(coalesce(sequence, 0))
          FROM node LEFT JOIN journaled ON journaled.node = node.id WHERE role <> 'retired')`,
     );
-    this.#heads = connection.prepare<[], Tip>('SELECT sequence, hash, epoch FROM journal ORDER BY sequence');
   }
 
   tip(): Tip | undefined {
@@ -65,8 +63,8 @@ export class JournalTable {
     return batches;
   }
 
-  heads(): Tip[] {
-    return this.#heads.all();
+  all(): IterableIterator<BatchIdentity> {
+    return this.#after.iterate(0);
   }
 
   journaled(): { node: NodeId; sequence: number }[] {

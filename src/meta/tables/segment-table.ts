@@ -57,12 +57,13 @@ export class SegmentTable {
     this.#setState = connection.prepare('UPDATE replica SET state = ? WHERE segment = ? AND node = ?');
     this.#addUsed = connection.prepare('UPDATE node SET used_bytes = used_bytes + ? WHERE id = ?');
     this.#degraded = connection.prepare<[string, number, number], StoredSegment>(
-      `SELECT ${columns},
+      `WITH absent(id) AS (SELECT value FROM json_each(?))
+       SELECT ${columns},
          (SELECT count(*) FROM replica JOIN node ON node.id = replica.node WHERE segment = number AND state = 0
-            AND role <> 'retired' AND node NOT IN (SELECT value FROM json_each(?1))) AS good,
+            AND role <> 'retired' AND node NOT IN absent) AS good,
          EXISTS (SELECT 1 FROM replica WHERE segment = number AND state <> 0
-            AND node NOT IN (SELECT value FROM json_each(?1))) AS bad
-       FROM segment WHERE good < ?2 OR bad ORDER BY good, id LIMIT ?3`,
+            AND node NOT IN absent) AS bad
+       FROM segment WHERE good < ? OR bad ORDER BY good, id LIMIT ?`,
     );
   }
 
@@ -134,6 +135,13 @@ export class SegmentTable {
   seal(segment: StoredSegment, length: number, hash: string | null): void {
     this.setLength(segment, length);
     this.#seal.run(hash, segment.number);
+  }
+
+  /** These nodes hold new chunks of it; a replica elsewhere lacks them, but is not forgotten: it holds the older ones. */
+  addData(segment: StoredSegment, nodes: readonly NodeId[]): void {
+    const before = this.replicas(segment.number).map((replica) => replica.node);
+    for (const node of before) if (!nodes.includes(node)) this.setReplicaState(segment.number, node, 'short');
+    this.setNodes(segment, [...before, ...nodes]);
   }
 
   /** Exactly these nodes hold it; those that did already keep their state, new ones are good. */
