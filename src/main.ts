@@ -7,8 +7,8 @@ import { fileURLToPath } from 'node:url';
 import { MessageChannel } from 'node:worker_threads';
 import type { CommandContext, DriveAccess, StartServer } from './cli/command-context.js';
 import { systemHost } from './cli/host-system.js';
+import { Terminal, type TextSink } from './cli/output/terminal.js';
 import { runProgram } from './cli/program.js';
-import { Terminal, type TextSink } from './cli/terminal.js';
 import { systemClock } from './core/clock.js';
 import { systemPlatform } from './core/platform.js';
 

@@ -9,7 +9,7 @@ import type {
   RebuildOptions,
   RebuildReport,
 } from '../drive-contract.js';
-import type { Terminal } from './terminal.js';
+import type { Terminal } from './output/terminal.js';
 
 /** The three ways to a volume (drive.ts). */
 export interface DriveAccess {

@@ -14,8 +14,8 @@ import { serveCommand } from './commands/serve.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
 import { unmountCommand } from './commands/unmount.js';
-import { reportError } from './error-report.js';
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.js';
+import { reportError } from './output/error-report.js';
 
 const makers: readonly CommandMaker[] = [
   startCommand,

@@ -9,8 +9,8 @@ import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
 import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';
 import { placeControlSocket } from './control-socket.js';
-import { formatTime, printable } from './format.js';
-import type { Terminal } from './terminal.js';
+import { formatTime, printable } from './output/format.js';
+import type { Terminal } from './output/terminal.js';
 
 export const defaultHost = '127.0.0.1';
 export const defaultPort = 4918;

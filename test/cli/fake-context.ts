@@ -1,8 +1,8 @@
 /** A command line without a drive: every door that commands go through, recorded. */
 import { join } from 'node:path';
 import type { CommandContext, DriveAccess, HostSystem, RunningServer } from '../../src/cli/command-context.js';
+import { Terminal, type TextSink } from '../../src/cli/output/terminal.js';
 import { runProgram } from '../../src/cli/program.js';
-import { Terminal, type TextSink } from '../../src/cli/terminal.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import { systemPlatform } from '../../src/core/platform.js';
 import type { CheckReport, Drive, DriveEvent, Progress, RebuildReport } from '../../src/drive-contract.js';

@@ -3,9 +3,9 @@ import { Command } from 'commander';
 import type { CheckReport } from '../../drive-contract.js';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodeOfCheck } from '../exit-codes.js';
-import { formatCount, printable } from '../format.js';
-import { ProgressLine } from '../progress-line.js';
-import type { Terminal } from '../terminal.js';
+import { formatCount, printable } from '../output/format.js';
+import { ProgressLine } from '../output/progress-line.js';
+import type { Terminal } from '../output/terminal.js';
 import { withDrive } from '../with-drive.js';
 
 export const checkCommand: CommandMaker = (context, act) =>

@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { formatCount, printable } from '../format.js';
+import { formatCount, printable } from '../output/format.js';
 
 interface InitOptions {
   readonly node?: readonly string[];

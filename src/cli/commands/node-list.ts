@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { renderNodes } from '../status-view.js';
+import { renderNodes } from '../output/status-view.js';
 import { withDrive } from '../with-drive.js';
 
 export const nodeListCommand: CommandMaker = (context, act) =>

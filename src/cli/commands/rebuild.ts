@@ -2,8 +2,8 @@
 import { Command } from 'commander';
 import { absolute, type CommandMaker, collect, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { formatCount, printable } from '../format.js';
-import { ProgressLine } from '../progress-line.js';
+import { formatCount, printable } from '../output/format.js';
+import { ProgressLine } from '../output/progress-line.js';
 import { alreadyServed } from '../serving.js';
 import { findServer } from '../with-drive.js';
 

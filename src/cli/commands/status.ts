@@ -2,7 +2,7 @@
 import { Command } from 'commander';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodeOfHealth } from '../exit-codes.js';
-import { renderStatus } from '../status-view.js';
+import { renderStatus } from '../output/status-view.js';
 import { withDrive } from '../with-drive.js';
 
 export const statusCommand: CommandMaker = (context, act) =>

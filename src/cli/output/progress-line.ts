@@ -2,8 +2,8 @@
  * Shows a long command's progress on stderr: one line redrawn on a terminal, else a line every 2 s. Driven by the
  * callbacks it gets; it owns no timer.
  */
-import type { Clock } from '../core/clock.js';
-import type { Progress } from '../drive-contract.js';
+import type { Clock } from '../../core/clock.js';
+import type { Progress } from '../../drive-contract.js';
 import { formatBytes, formatCount } from './format.js';
 import type { TextSink } from './terminal.js';
 

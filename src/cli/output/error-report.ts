@@ -1,5 +1,5 @@
 /** Errors as a person reads them: what happened, why, and the next step. */
-import { asDriveError, type ErrorCode } from '../core/errors.js';
+import { asDriveError, type ErrorCode } from '../../core/errors.js';
 import { printable } from './format.js';
 import type { Terminal } from './terminal.js';
 
