@@ -1,0 +1,178 @@
+/**
+ * A disk of the simulated machine: a tree of folders and files, with what is durable of it. A name is durable when its
+ * folder was synced, whatever happened to the file; a rename is atomic and as lost as any other name when it was not
+ * synced. When the memory is gone, each folder keeps a prefix of its unsynced changes.
+ */
+import type { SeededRandom } from './seeded-random.js';
+import { SimFile } from './sim-file.js';
+
+export type SimItem = SimFile | SimFolder;
+
+export interface NameChange {
+  readonly name: string;
+  /** null: removed. */
+  readonly item: SimItem | null;
+  /** Of a rename within the folder: the old name, which goes with it. */
+  readonly replaces?: string;
+  /** Of a rename between folders: its old name goes only if the new one came. */
+  readonly onlyAfter?: NameChange;
+}
+
+export class SimFolder {
+  readonly kind = 'folder';
+  readonly inode: number;
+  names = new Map<string, SimItem>();
+  durableNames = new Map<string, SimItem>();
+  unsynced: NameChange[] = [];
+
+  constructor(inode: number) {
+    this.inode = inode;
+  }
+
+  change(change: NameChange): NameChange {
+    applyName(this.names, change);
+    this.unsynced.push(change);
+    return change;
+  }
+
+  sync(): void {
+    for (const change of this.unsynced) {
+      // Journaling file systems commit both sides of a rename together.
+      applyName(this.durableNames, change);
+    }
+    this.unsynced = [];
+  }
+}
+
+function applyName(names: Map<string, SimItem>, { name, item, replaces }: NameChange): void {
+  if (replaces !== undefined) names.delete(replaces);
+  if (item) names.set(name, item);
+  else names.delete(name);
+}
+
+export type FaultKind = 'EIO' | 'ENOSPC' | 'EROFS' | 'ENODEV' | 'hang';
+export type FaultedOperation = 'read' | 'write' | 'sync' | 'open' | 'name' | 'any';
+
+export interface PlannedFault {
+  readonly operation: FaultedOperation;
+  readonly kind: FaultKind;
+  /** Calls of this kind that go well before. */
+  after: number;
+  /** Every further call fails too. */
+  readonly sticky: boolean;
+  used: number;
+}
+
+let nextDevice = 100;
+
+export class SimDisk {
+  readonly name: string;
+  readonly device = nextDevice++;
+  root: SimFolder;
+  capacityBytes = 1024 * 1024 * 1024;
+  faults: PlannedFault[] = [];
+  /** Changes each time it is plugged in: files opened before are dead. */
+  mounting = 0;
+  #nextInode = 2;
+
+  constructor(name: string) {
+    this.name = name;
+    this.root = new SimFolder(1);
+  }
+
+  newFile(): SimFile {
+    return new SimFile(this.#nextInode++);
+  }
+
+  newFolder(): SimFolder {
+    return new SimFolder(this.#nextInode++);
+  }
+
+  plan(fault: Omit<PlannedFault, 'used'>): PlannedFault {
+    const planned = { ...fault, used: 0 };
+    this.faults.push(planned);
+    return planned;
+  }
+
+  /** The fault that this call meets, if any. */
+  fault(operation: Exclude<FaultedOperation, 'any'>): FaultKind | undefined {
+    for (const fault of this.faults) {
+      if (fault.operation !== operation && fault.operation !== 'any') continue;
+      if (fault.after-- > 0) continue;
+      if (!fault.sticky) this.faults = this.faults.filter((other) => other !== fault);
+      fault.used++;
+      return fault.kind;
+    }
+    return undefined;
+  }
+
+  get usedBytes(): number {
+    return this.files().reduce((sum, { file }) => sum + file.sizeBytes, 0);
+  }
+
+  /** All files, by path below the disk's root. */
+  files(): { readonly path: string; readonly file: SimFile }[] {
+    const found: { path: string; file: SimFile }[] = [];
+    const walk = (folder: SimFolder, prefix: string) => {
+      for (const [name, item] of folder.names) {
+        if (item.kind === 'file') found.push({ path: `${prefix}/${name}`, file: item });
+        else walk(item, `${prefix}/${name}`);
+      }
+    };
+    walk(this.root, '');
+    return found;
+  }
+
+  /** Power is gone or the plug was pulled. */
+  loseMemory(random: SeededRandom): void {
+    const kept = new Set<NameChange>();
+    const folders: SimFolder[] = [];
+    const walk = (folder: SimFolder) => {
+      folders.push(folder);
+      for (const item of new Set([...folder.names.values(), ...folder.durableNames.values()])) {
+        if (item.kind === 'folder') walk(item);
+      }
+    };
+    walk(this.root);
+    for (const folder of new Set(folders)) {
+      const count = random.chance(0.2) ? folder.unsynced.length : random.below(folder.unsynced.length + 1);
+      for (const change of folder.unsynced.slice(0, count)) kept.add(change);
+    }
+    for (const folder of new Set(folders)) {
+      for (const change of folder.unsynced) {
+        const isDurable = change.onlyAfter === undefined || kept.has(change.onlyAfter) || !isPending(change, folders);
+        if (kept.has(change) && isDurable) applyName(folder.durableNames, change);
+      }
+    }
+    for (const folder of new Set(folders)) {
+      folder.unsynced = [];
+      folder.names = new Map(folder.durableNames);
+    }
+    for (const { file } of this.files()) file.loseMemory(random);
+  }
+
+  /** What the platter holds now, as a state to put back. */
+  snapshot(): SimFolder {
+    const copied = new Map<SimItem, SimItem>();
+    const copy = (item: SimItem): SimItem => {
+      const known = copied.get(item);
+      if (known) return known;
+      if (item.kind === 'file') {
+        const file = item.copy();
+        copied.set(item, file);
+        return file;
+      }
+      const folder = new SimFolder(item.inode);
+      copied.set(item, folder);
+      for (const [name, child] of item.durableNames) folder.durableNames.set(name, copy(child));
+      folder.names = new Map(folder.durableNames);
+      return folder;
+    };
+    return copy(this.root) as SimFolder;
+  }
+}
+
+/** Whether the name that this removal waits for is itself not durable yet. */
+function isPending(change: NameChange, folders: readonly SimFolder[]): boolean {
+  return folders.some((folder) => change.onlyAfter !== undefined && folder.unsynced.includes(change.onlyAfter));
+}
