@@ -8,7 +8,7 @@ import { hasCode } from '../core/errors.js';
 import type { SpaceInfo } from '../core/file-io.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { Node, NodeChange } from './node.js';
-import { isPresent } from './node-state.js';
+import { isReadable } from './node-state.js';
 import type { NodeWatcherOptions } from './node-watcher.js';
 
 export type KeeperSafety = Pick<SafetyParameters, 'probeIntervalMs' | 'returnProbeIntervalMs' | 'idleCloseMs'>;
@@ -99,12 +99,12 @@ export class NodeKeeper {
   async #turns(): Promise<void> {
     while (this.#isTurnWanted && !this.#isClosed) {
       this.#isTurnWanted = false;
-      if (isPresent(this.node.state)) await this.#visit();
+      if (isReadable(this.node.state)) await this.#visit();
       else await this.#lookForReturn();
     }
     if (this.#isClosed || this.node.state === 'retired') return;
     const { probeIntervalMs, returnProbeIntervalMs } = this.#options.safety;
-    this.probeSoon(isPresent(this.node.state) ? probeIntervalMs : returnProbeIntervalMs);
+    this.probeSoon(isReadable(this.node.state) ? probeIntervalMs : returnProbeIntervalMs);
   }
 
   async #visit(): Promise<void> {
@@ -184,8 +184,8 @@ export class NodeKeeper {
       this.probeSoon(0);
     }
     if (from === 'suspect') this.#lastSuspect = this.#stateSince;
-    if (isPresent(to) && !isPresent(from)) this.#arrive();
-    if (!isPresent(to) && isPresent(from)) this.#leave();
+    if (isReadable(to) && !isReadable(from)) this.#arrive();
+    if (!isReadable(to) && isReadable(from)) this.#leave();
   }
 
   #arrive(): void {
@@ -234,7 +234,7 @@ export class NodeKeeper {
   }
 
   #hintListing(): void {
-    if (isPresent(this.node.state)) this.#options.onListingHint();
+    if (isReadable(this.node.state)) this.#options.onListingHint();
     this.#nextListing.within(listingIntervalMs);
   }
 }

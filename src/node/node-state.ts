@@ -67,9 +67,6 @@ export function nextState(state: NodeState, signal: NodeSignal, isWelcome: boole
   return isWelcome ? 'online' : 'returning';
 }
 
-/** Whether anything but looking for its passport makes sense. */
-export const isPresent = (state: NodeState): boolean => isReadable(state);
-
 function leaving<T extends object>(others: T) {
   return { ...others, gone: 'offline', stranger: 'foreign', refused: 'foreign', retired: 'retired' } as const;
 }

@@ -7,7 +7,7 @@ import { DriveError, hasCode } from '../core/errors.js';
 import type { SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
 import { GuardedNodeStore } from './guarded-node-store.js';
-import { isPresent, isReadable, type NodeSignal, type NodeState, nextState } from './node-state.js';
+import { isReadable, type NodeSignal, type NodeState, nextState } from './node-state.js';
 import type { NodeStore } from './node-store.js';
 
 export type NodeRole = 'active' | 'draining' | 'retired';
@@ -172,7 +172,7 @@ export class Node {
     if (signal === 'seen' && this.#isRefused) return;
     const from = this.#state;
     const to = nextState(from, signal, this.#isWelcome);
-    if (!isPresent(to)) this.#isWelcome = false;
+    if (!isReadable(to)) this.#isWelcome = false;
     if (to === from) return;
     this.#state = to;
     this.#reason = to === 'online' ? null : reason;
@@ -186,7 +186,7 @@ export class Node {
   }
 
   #requireUsable(): void {
-    if (isPresent(this.#state)) return;
+    if (isReadable(this.#state)) return;
     throw new DriveError('NODE_GONE', {
       message: `node ${this.label} is ${this.#state}: ${this.#reason}`,
       details: { node: this.id, path: this.path, state: this.#state },

@@ -200,6 +200,41 @@ test('making a name durable is part of the first sync', async (context) => {
   assert.deepEqual(order, ['file', 'passport']);
 });
 
+test('a put is whole and durable before it has its name, and a cut is durable', async (context) => {
+  const order: string[] = [];
+  const io = faulty({
+    open: async (path, mode) => {
+      const file = await systemFileIo.open(path, mode);
+      const { write, sync, truncate } = file;
+      file.write = async (buffers, position) => {
+        order.push('write');
+        await write.call(file, buffers, position);
+      };
+      file.sync = async () => {
+        order.push('sync');
+        await sync.call(file);
+      };
+      file.truncate = async (lengthBytes) => {
+        order.push('truncate');
+        await truncate.call(file, lengthBytes);
+      };
+      return file;
+    },
+    rename: async (from, to) => {
+      order.push('rename');
+      await systemFileIo.rename(from, to);
+    },
+    syncFolder: async () => void order.push('sync folder'),
+  });
+  const { store } = await openNode(context, io);
+  await store.put('segments', 'a.seg', [Buffer.from('ab'), Buffer.from('cd')]);
+  assert.deepEqual(order.splice(0), ['write', 'write', 'sync', 'rename', 'sync folder']);
+  await store.cut('segments', 'a.seg', 3);
+  assert.deepEqual(order.splice(0), ['truncate', 'sync']);
+  await store.move('segments', 'a.seg', 'attic', 'a.seg');
+  assert.deepEqual(order, ['rename', 'sync folder', 'sync folder']);
+});
+
 test('a read-only file system shows in a probe', async (context) => {
   const io = faulty({
     open: (path, mode) => {
@@ -219,6 +254,14 @@ test('what an interrupted put left is not listed and goes with the next probe', 
   assert.deepEqual(await store.list('segments'), []);
   await store.put('segments', 'a.seg', [Buffer.from('whole')]);
   await writeFile(leftOver, 'half');
+  await store.probe();
+  assert.deepEqual(await readdir(join(folder, 'segments')), ['a.seg']);
+  const failing = (function* () {
+    yield Buffer.from('half');
+    throw new Error('the source failed');
+  })();
+  await assert.rejects(store.put('segments', 'b.seg', failing), /the source failed/);
+  assert.deepEqual((await readdir(join(folder, 'segments'))).sort(), ['a.seg', 'b.seg.tmp']);
   await store.probe();
   assert.deepEqual(await readdir(join(folder, 'segments')), ['a.seg']);
 });

@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type DriveError, hasCode } from '../../src/core/errors.js';
+import type { FileIo } from '../../src/core/file-io.js';
 import { systemFileIo } from '../../src/core/system-file-io.js';
 import { initializeNodeDirectory, inspectNodeDirectory, nodeFolderName } from '../../src/node/node-directory.js';
 import { passportFileName } from '../../src/node/passport.js';
@@ -121,4 +122,31 @@ test('an initialization that was interrupted can be repeated', async (context) =
   await rename(join(path, passportFileName), join(path, `${passportFileName}.tmp`));
   await initialize(path, [], { ...passport, node: '00000000000000cc' });
   assert.equal((await inspect(path)).kind, 'node');
+});
+
+test('everything is durable before the passport has its name', async (context) => {
+  const path = await emptyFolder(context);
+  const order: string[] = [];
+  const io = Object.create(systemFileIo) as FileIo;
+  io.open = async (name, mode) => {
+    const file = await systemFileIo.open(name, mode);
+    const { sync } = file;
+    file.sync = async () => {
+      order.push('sync passport');
+      await sync.call(file);
+    };
+    return file;
+  };
+  io.syncFolder = async (folder) => void order.push(`sync ${folder === path ? 'root' : 'folder'}`);
+  io.rename = async (from, to) => {
+    order.push('rename');
+    await systemFileIo.rename(from, to);
+  };
+  for (const name of ['stat', 'list', 'unlink', 'makeFolder', 'readWhole', 'space'] as const) {
+    Object.assign(io, {
+      [name]: (systemFileIo[name] as (first: string, second: number) => unknown).bind(systemFileIo),
+    });
+  }
+  await initializeNodeDirectory(io, path, { passport, otherPaths: [] });
+  assert.deepEqual(order, ['sync folder', 'sync root', 'sync passport', 'rename', 'sync root']);
 });

@@ -183,7 +183,11 @@ test('a node that comes back is watched anew and goes online only when welcomed'
 });
 
 test('a suspicion while returning leads back to returning, not to online', async (context) => {
-  const { node, clock, store } = await watchOver(context);
+  const { node, clock, store } = await online(context);
+  store.looking = error('NODE_GONE', 'absent');
+  await clock.advance(2_000);
+  store.looking = undefined;
+  await clock.advance(2_000);
   store.operating = error('NODE_IO');
   await failing(node.store.list('journal'), 'NODE_IO');
   assert.equal(node.state, 'suspect');
@@ -244,7 +248,7 @@ test('no space found by an operation makes it full; space regained makes it onli
   store.space = { ...store.space, freeBytes: 1000 };
   await failing(node.store.write('segments', 'a', 0, []), 'NODE_FULL');
   assert.equal(node.state, 'full');
-  await clock.advance(60_000);
+  await clock.advance(4_000);
   assert.equal(node.state, 'full');
   store.space = { ...store.space, freeBytes: GiB };
   await clock.advance(2_000);
@@ -312,6 +316,22 @@ test('a refused node stays foreign and is not touched again', async (context) =>
   await clock.advance(60_000);
   assert.equal(node.state, 'foreign');
   assert.deepEqual(store.calls, []);
+});
+
+test('a node refused while it is being looked for does not come back', async (context) => {
+  const { node, clock, store } = await watchOver(context, (each) => {
+    each.looking = error('NODE_GONE', 'absent');
+  });
+  let finish = () => {};
+  store.look = () =>
+    new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+  await clock.advance(2_000);
+  node.refuse('another history');
+  finish();
+  await clock.advance(0);
+  assert.equal(node.state, 'foreign');
 });
 
 test('a retired node is left alone for ever', async (context) => {
@@ -387,6 +407,7 @@ test('an idle node closes its files once, and again after it was used', async (c
 
 test('a node with an operation on its way is not idle', async (context) => {
   const { node, clock, store } = await online(context);
+  await node.store.read('segments', 'a', 0, 1);
   let finish = () => {};
   store.meanwhile = () => new Promise<void>((resolve) => (finish = resolve));
   const reading = node.store.read('segments', 'a', 0, 1);
