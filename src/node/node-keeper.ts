@@ -126,12 +126,13 @@ export class NodeKeeper {
     if (this.node.isRefused || this.node.state === 'retired') return;
     try {
       await this.node.unguarded.look();
-      this.node.signal('seen', 'seen again, being made current');
     } catch (error) {
       this.#onProbeError(error);
       // Nothing may stay open or attached at a path that is not the node's.
       await this.#release();
+      return;
     }
+    this.node.signal('seen', 'seen again, being made current');
   }
 
   /** Operations that were made durable lately say more than a probe. */

@@ -161,7 +161,7 @@ export class Node {
     this.signal('retired', 'retired');
   }
 
-  /** Told after each change of state, in the order of the changes. The function returned ends it. */
+  /** Told after each change of state, in the order of the changes; must not throw. The function returned ends it. */
   onChange(listener: (change: NodeChange) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
