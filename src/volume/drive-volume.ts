@@ -79,6 +79,12 @@ export class DriveVolume implements Volume {
     options: ChangeOptions & { readonly modified?: number | undefined },
   ): Promise<{ readonly created: boolean; readonly entry: EntryRow }> {
     const { staged, chunks, session } = content as FinishedUpload;
+    if (session.hasEnded) {
+      throw new DriveError('UNAVAILABLE', {
+        message: 'the volume was reopened during the upload',
+        hint: 'send the file again',
+      });
+    }
     const engine = await this.options.engine();
     const result = await engine.change(
       { kind: 'put', path, content: staged, modified: options.modified, ...this.base(options) },

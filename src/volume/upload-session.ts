@@ -74,6 +74,11 @@ export class UploadSession implements Upload {
     this.expectedBytes = options.expectedBytes;
   }
 
+  /** Aborted, put, or ended with its engine: its chunks are not to be referred to any more. */
+  get hasEnded(): boolean {
+    return this.ended;
+  }
+
   async write(bytes: Buffer): Promise<void> {
     this.assertUsable();
     let offset = 0;

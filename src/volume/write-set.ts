@@ -155,13 +155,15 @@ export class WriteSet {
   }
 }
 
-/** A node that is being made current takes batches once its journal was admitted. */
-const canTakeBatches = (node: StoreNode): boolean => isWritable(node.state) || node.state === 'returning';
+/** A node being made current takes batches once its journal was admitted; on a full one there is room kept for them. */
+const canTakeBatches = (node: StoreNode): boolean =>
+  isWritable(node.state) || node.state === 'returning' || node.state === 'full';
 
 /** Members of a write set: as many as `count`, failure groups first, members before others, then the quicker ones. */
 export function chooseMembers(nodes: readonly StoreNode[], count: number, before: readonly NodeId[]): NodeId[] {
   const order = [...nodes].sort(
     (a, b) =>
+      Number(a.state === 'full') - Number(b.state === 'full') ||
       Number(before.includes(b.id)) - Number(before.includes(a.id)) ||
       a.latencyMs - b.latencyMs ||
       (a.id < b.id ? -1 : 1),
