@@ -25,7 +25,7 @@ class RcloneClient implements TreeClient {
   }
 
   async copyIn(tree: string): Promise<void> {
-    await this.#rclone.must('copy', tree, 'drive:tree');
+    await this.#rclone.must('copy', '--transfers', '12', tree, 'drive:tree');
   }
 
   async change(tree: string, changes: AwayChanges): Promise<void> {
@@ -40,7 +40,7 @@ class RcloneClient implements TreeClient {
   }
 
   async compare(tree: string): Promise<void> {
-    await this.#rclone.must('check', '--download', tree, 'drive:tree');
+    await this.#rclone.must('check', '--download', '--checkers', '12', tree, 'drive:tree');
   }
 
   async close(): Promise<void> {}
