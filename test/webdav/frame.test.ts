@@ -31,7 +31,10 @@ test("the library's FileSystem calls work on a mounted volume", async () => {
   assert.equal(Buffer.concat(parts).toString(), 'hello');
   assert.equal(volume.openReaders, 0);
   await fs.moveAsync(context, subPath, new webdav.Path('/b.txt'), false);
-  await fs.copyAsync(context, new webdav.Path('/b.txt'), new webdav.Path('/folder/c.txt'), false, -1);
+  await new Promise<void>((resolve, reject) => {
+    const done = (error?: Error): void => (error ? reject(error) : resolve());
+    fs.copy(context, '/b.txt', '/folder/c.txt', false, -1, done);
+  });
   assert.equal((await volume.stat(['folder', 'c.txt']))?.sizeBytes, 5);
   await fs.deleteAsync(context, new webdav.Path('/folder'));
   assert.equal(await volume.stat(['folder']), undefined);
