@@ -20,7 +20,7 @@ export function openConnection(options: {
   readonly durability: Durability;
 }): Connection {
   const readonly = options.role === 'reader';
-  const connection = new Database(options.file, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  const connection = connect(options.file, readonly);
   try {
     refuseOldSqlite(connection);
     setAndVerify(connection, 'journal_mode', 'wal', !readonly);
@@ -34,6 +34,16 @@ export function openConnection(options: {
   } catch (error) {
     connection.close();
     throw error;
+  }
+}
+
+function connect(file: string, readonly: boolean): Connection {
+  try {
+    return new Database(file, { readonly, fileMustExist: readonly, timeout: busyTimeoutMs });
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    // The binding says this, and only this, about a folder that is not there.
+    throw new DriveError('UNAVAILABLE', { message: `the folder of the index is not there: ${file}`, cause });
   }
 }
 

@@ -134,6 +134,7 @@ function totals(connection: Connection, { counters }: Tables): string[] {
 function* damagedContents({ contents }: Tables): Generator<[id: number]> {
   for (const content of contents.all()) {
     const pages: Buffer[] = [];
+    const noted = contents.digests(content.id);
     let count = 0;
     for (let number = 0; number * chunksPerPage < content.chunkCount; number += 1) {
       const page = contents.page(content.id, number) ?? Buffer.alloc(0);
@@ -142,7 +143,8 @@ function* damagedContents({ contents }: Tables): Generator<[id: number]> {
     }
     const { sizeBytes, chunkCount, checksum } = content;
     const computed = checksumOfPages({ sizeBytes, count: chunkCount, pages }).toString('hex');
-    if (count !== chunkCount || (checksum !== null && checksum !== computed)) yield [content.id];
+    const differs = noted.length !== pages.length || noted.some((digest, number) => !digest.equals(pages[number]!));
+    if (differs || count !== chunkCount || (checksum !== null && checksum !== computed)) yield [content.id];
   }
 }
 

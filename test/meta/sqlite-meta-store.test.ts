@@ -1,0 +1,191 @@
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, it, type TestContext } from 'node:test';
+import Database from 'better-sqlite3';
+import type { MetaStore } from '../../src/meta/meta-store.js';
+import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
+import { IndexDriver, path, withCode } from '../suites/index-driver.js';
+import { metaStoreSuite } from '../suites/meta-store-suite.js';
+
+/** One for all tests: hooks run in the order they were made, so a test's own folder would go before its index is closed. */
+const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+after(() => rm(folder, { recursive: true, force: true }));
+let files = 0;
+function newFile(): string {
+  files += 1;
+  return join(folder, `index-${files}.db`);
+}
+
+metaStoreSuite('index on SQLite, in memory', { open: () => openMetaStore({ file: ':memory:' }), propertyRuns: 60 });
+metaStoreSuite('index on SQLite, writer in a thread', {
+  open: () => openMetaStore({ file: newFile() }),
+  propertyRuns: 4,
+});
+
+async function begun(context: TestContext, file: string): Promise<{ store: MetaStore; driver: IndexDriver }> {
+  const store = await openMetaStore({ file });
+  context.after(() => store.close());
+  return { store, driver: await new IndexDriver(store).begin() };
+}
+
+/** Changes the closed index behind its back. */
+function tamper(file: string, sql: string): void {
+  const database = new Database(file);
+  database.exec(sql);
+  database.close();
+}
+
+describe('index file', () => {
+  it('keeps everything over a reopening', async (context) => {
+    const file = newFile();
+    const { store, driver } = await begun(context, file);
+    await driver.put('f', 'text');
+    await driver.batch([{ kind: 'make-folder', path: ['d'] }], { full: true });
+    const before = await driver.checkpoint();
+    const entry = driver.lookup('f');
+    await store.close();
+    const again = await openMetaStore({ file });
+    context.after(() => again.close());
+    assert.deepEqual(again.reader.lookup(['f']), entry);
+    assert.deepEqual(again.reader.tip(), before.tip);
+    assert.deepEqual(await again.check(), []);
+    const { outcomes } = await again.writer.prepare({
+      sequence: 9,
+      requests: [{ kind: 'make-folder', path: ['e'], principal: '', now: 1 }],
+      data: [],
+    });
+    assert.ok(outcomes[0]?.ok && outcomes[0].result.entry!.id > entry!.id, 'ids go on');
+    await again.writer.abort();
+  });
+
+  it('is refused when it was made by a newer version, by another program, or is no database', async (context) => {
+    const file = newFile();
+    const { store } = await begun(context, file);
+    await store.close();
+    tamper(file, 'PRAGMA user_version = 99');
+    await assert.rejects(openMetaStore({ file }), withCode('NEWER_FORMAT'));
+    tamper(file, 'PRAGMA user_version = 1; PRAGMA application_id = 7');
+    await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
+    await assert.rejects(openMetaStore({ file: folder }), withCode('UNAVAILABLE'));
+    await assert.rejects(openMetaStore({ file: join(folder, 'none', 'index.db') }), withCode('UNAVAILABLE'));
+    await writeFile(join(folder, 'text'), 'not a database, '.repeat(1000));
+    await assert.rejects(openMetaStore({ file: join(folder, 'text') }), withCode('CORRUPT'));
+  });
+
+  it('never serves a chunk list that does not match its checksum', async (context) => {
+    for (const sql of [
+      'UPDATE page SET chunks = zeroblob(36)',
+      'UPDATE page SET digest = zeroblob(32)',
+      'UPDATE content SET size = size + 1',
+      'UPDATE content SET count = count + 1',
+      'DELETE FROM page',
+    ]) {
+      const file = newFile();
+      const { store, driver } = await begun(context, file);
+      const { entry } = await driver.put('f', 'text');
+      await store.close();
+      tamper(file, sql);
+      const again = await openMetaStore({ file });
+      context.after(() => again.close());
+      assert.throws(() => again.reader.contentChunks(entry!.content!, 0, 1), withCode('CORRUPT'), sql);
+      assert.notDeepEqual(await again.check(), [], sql);
+    }
+  });
+
+  it('is checked: each broken invariant is a finding', async (context) => {
+    const file = newFile();
+    const { store, driver } = await begun(context, file);
+    await driver.makeFolder('d');
+    await driver.put('d/f', 'text');
+    await driver.put('d/f', 'other');
+    await driver.lock('d/f');
+    const changes = [{ namespace: 'n', name: 'p', value: '' }];
+    await driver.submit({ kind: 'set-properties', path: ['d'], changes });
+    await store.close();
+    const pristine = `${file}.pristine`;
+    await copyFile(file, pristine);
+    for (const [sql, finding] of [
+      ['UPDATE counters SET files = files + 1', /total files/],
+      ['UPDATE counters SET live_bytes = 0', /total liveBytes/],
+      ['DELETE FROM entry WHERE kind = 1 AND id > 1', /its folder \d+ does not exist/],
+      ['UPDATE entry SET parent = 0 WHERE kind = 0', /left behind by a copy/],
+      ["UPDATE entry SET etag = 'x' WHERE kind = 0", /differs in size or ETag/],
+      ['DELETE FROM content', /is missing or differs/],
+      ['DELETE FROM property', /is said to have properties/],
+      ['UPDATE content SET refs = refs + 1', /references are noted/],
+      ['UPDATE chunk SET refs = 7', /7 references are noted/],
+      ['DELETE FROM chunk', /0 references are noted/],
+      ['UPDATE chunk SET segment = NULL', /its place is not known/],
+      ['UPDATE chunk SET segment = 77', /its segment does not exist/],
+      ['UPDATE segment SET live_bytes = 1', /1 living bytes are noted/],
+      ['UPDATE segment SET length = 1', /beyond its length 1/],
+      ['DELETE FROM replica', /lies on no node/],
+      ['DELETE FROM node', /is not in the table of nodes/],
+      ['UPDATE node SET used_bytes = 3', /3 used bytes are noted/],
+      ['UPDATE dav_lock SET entry = 99', /its entry 99 has ended/],
+      ['UPDATE tip SET sequence = sequence - 1', /is not the tip/],
+      ['DELETE FROM journal WHERE sequence = 3', /batch 4 does not follow 2/],
+      ["UPDATE journal SET bytes = x'00' WHERE sequence = 3", /batch 3 is damaged/],
+      ['DELETE FROM volume', /no settings/],
+    ] as const) {
+      await copyFile(pristine, file);
+      tamper(file, sql);
+      const broken = await openMetaStore({ file });
+      const findings = await broken.check();
+      await broken.close();
+      assert.match(findings.join('\n'), finding, sql);
+    }
+  });
+
+  it('is copied whole while it is in use', async (context) => {
+    const file = newFile();
+    const { store, driver } = await begun(context, file);
+    await driver.put('f', 'text');
+    await store.writer.copyTo(`${file}.copy`);
+    await assert.rejects(store.writer.copyTo(`${file}.copy`), 'an existing file is not written over');
+    const copy = await openMetaStore({ file: `${file}.copy` });
+    context.after(() => copy.close());
+    assert.deepEqual(copy.reader.lookup(['f']), driver.lookup('f'));
+  });
+
+  it('keeps its WAL bounded under many batches', async (context) => {
+    const file = newFile();
+    const { driver } = await begun(context, file);
+    for (let round = 0; round < 60; round += 1) {
+      await driver.put(`f${round}`, String(round).repeat(30_000), {});
+    }
+    assert.ok(statSync(`${file}-wal`).size < 8 * 1024 * 1024);
+  });
+
+  it('reports a thread that has gone as UNAVAILABLE', async (context) => {
+    const file = newFile();
+    const { driver, store } = await begun(context, file);
+    await driver.put('f');
+    // Something that structured clone refuses must not be taken for the thread's end.
+    const request = { kind: 'make-folder', path: ['d'], principal: '', now: 1, extra: () => 1 };
+    await assert.rejects(
+      store.writer.prepare({ sequence: 9, requests: [request as never], data: [] }),
+      withCode('INTERNAL'),
+    );
+    await driver.put('g');
+  });
+});
+
+describe('index in memory', () => {
+  it('leaves no file behind', async () => {
+    const files = () => readdirSync(tmpdir()).filter((name) => name.startsWith('holdfast-index-'));
+    const store = await openMetaStore({ file: ':memory:' });
+    const driver = await new IndexDriver(store).begin();
+    await driver.put('f');
+    const name = files().at(-1);
+    assert.ok(name);
+    await store.close();
+    assert.deepEqual(
+      path(files().join('/')).filter((left) => left === name),
+      [],
+    );
+  });
+});
