@@ -1,6 +1,6 @@
 /** The listener: Node's HTTP server in front of the WebDAV frame, with limits, screening and an orderly end. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { type Clock, systemClock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
 import { limits } from '../http/limits.js';
@@ -43,6 +43,8 @@ const defaultPort = 4918;
 const defaultDrainMs = 10_000;
 /** More than any household; each open connection costs some 10 KiB. */
 const maximumConnections = 512;
+/** No client of a drive pipelines; whoever sends this many requests without reading an answer means no good. */
+const maximumPipelined = 100;
 
 /** USAGE: the host is not a loopback one, or the port cannot be had. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
@@ -63,6 +65,9 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   };
 }
 
+/** What the `Expect` header asks for. */
+type Expectation = 'nothing' | 'continue' | 'unknown';
+
 class Listener {
   readonly #clock: Clock;
   readonly #dav: DavServer;
@@ -70,6 +75,8 @@ class Listener {
   readonly #isOwnHost: (hostname: string) => boolean;
   readonly #drainMs: number;
   readonly #server: Server;
+  /** The last response of each connection, and how many requests before it had to wait in a row. */
+  readonly #latest = new WeakMap<Socket, { readonly response: ServerResponse; readonly waiting: number }>();
   #closing: Promise<void> | undefined;
 
   constructor(options: StartServerOptions) {
@@ -95,12 +102,9 @@ class Listener {
     });
     this.#server.maxHeadersCount = 0;
     this.#server.maxConnections = maximumConnections;
-    this.#server.on('request', (request, response) => this.#handle(request, response, false));
-    this.#server.on('checkContinue', (request, response) => this.#handle(request, response, true));
-    this.#server.on('checkExpectation', (request, response) => {
-      const error = refusal(417, 'no expectation but 100-continue is known here');
-      void this.#dav.refuse(request, response, { error, expectsContinue: true });
-    });
+    this.#server.on('request', (request, response) => this.#accept(request, response, 'nothing'));
+    this.#server.on('checkContinue', (request, response) => this.#accept(request, response, 'continue'));
+    this.#server.on('checkExpectation', (request, response) => this.#accept(request, response, 'unknown'));
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {
@@ -122,15 +126,37 @@ class Listener {
     return this.#closing;
   }
 
-  #handle(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+  /**
+   * Requests of one connection run one after the other: Node would run pipelined ones at once, and also those behind a
+   * request that is refused and ends its connection.
+   */
+  #accept(request: IncomingMessage, response: ServerResponse, expected: Expectation): void {
     // A peer that leaves makes both fail; the handlers learn of it from the body, from `drained` and from the signal.
     request.on('error', ignore);
     response.on('error', ignore);
+    const { socket } = request;
+    const { response: previous, waiting } = this.#latest.get(socket) ?? {};
+    if (!previous || previous.closed) {
+      this.#latest.set(socket, { response, waiting: 0 });
+      this.#run(request, response, expected);
+    } else if (waiting! < maximumPipelined) {
+      this.#latest.set(socket, { response, waiting: waiting! + 1 });
+      previous.once('close', () => {
+        if (socket.writable) this.#run(request, response, expected);
+      });
+    } else {
+      socket.destroy();
+    }
+  }
+
+  #run(request: IncomingMessage, response: ServerResponse, expected: Expectation): void {
+    const expectsContinue = expected !== 'nothing';
     response.setHeader('Server', 'Holdfast');
     this.#sweeper.watch(request, response);
     if (this.#closing) response.setHeader('Connection', 'close');
     try {
       const target = screenRequest(request, this.#isOwnHost);
+      if (expected === 'unknown') throw refusal(417, 'no expectation but 100-continue is known here');
       void this.#dav.execute(request, response, { target, expectsContinue });
     } catch (error) {
       void this.#dav.refuse(request, response, { error: asDriveError(error), expectsContinue });

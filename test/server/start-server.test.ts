@@ -109,3 +109,69 @@ test('a reader that takes nothing is cut, one that we keep waiting is not', asyn
   reader.destroy();
   patient.destroy();
 });
+
+/** Everything the server sends until it closes the connection. */
+async function conversation(port: number, bytes: string): Promise<string> {
+  const socket = await ask(port, bytes);
+  let received = '';
+  socket.on('data', (part: Buffer) => {
+    received += part.toString();
+  });
+  await once(socket, 'close');
+  return received;
+}
+
+const statuses = (text: string): number[] =>
+  [...text.matchAll(/^HTTP\/1\.1 (\d{3}) /gm)].map(([, status]) => Number(status));
+
+test('pipelined requests run one after the other', async (t) => {
+  const { port, volume } = await serve(t);
+  const original = volume.put.bind(volume);
+  volume.put = async (...call) => {
+    for (let turn = 0; turn < 20; turn += 1) await new Promise(setImmediate);
+    return original(...call);
+  };
+  const put = (text: string) =>
+    `PUT /home/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: ${text.length}\r\n\r\n${text}`;
+  const get = 'GET /home/a HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  const answer = await conversation(port, put('one') + put('second') + get);
+  assert.deepEqual(statuses(answer), [201, 204, 200]);
+  assert.ok(answer.endsWith('second'));
+});
+
+test('what is pipelined behind a refused request never runs', async (t) => {
+  const { port, volume } = await serve(t);
+  const next = 'PUT /home/smuggled HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx';
+  const refused: readonly [string, number][] = [
+    ['GET /home/ HTTP/1.1\r\nHost: evil.example\r\n\r\n', 421],
+    ['PUT /home/a HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: gzip, chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n', 501],
+    [
+      'PUT /home/a HTTP/1.1\r\nHost: localhost\r\nContent-Range: bytes 0-0/2\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n\r\n',
+      400,
+    ],
+    ['PUT /home/a/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nExpect: 100-continue\r\n\r\n', 405],
+  ];
+  for (const [bytes, status] of refused) {
+    const answer = await conversation(port, bytes + next);
+    assert.equal(statuses(answer)[0], status, answer);
+    assert.equal(await volume.stat(['smuggled']), undefined, bytes);
+  }
+});
+
+test('a connection goes on after a small body that was not wanted', async (t) => {
+  const { port } = await serve(t);
+  const refused = 'PUT /home/no/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\nhello';
+  const get = 'GET /home/none HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n';
+  assert.deepEqual(statuses(await conversation(port, refused + get)), [409, 404]);
+});
+
+test('a flood of pipelined requests ends its connection', async (t) => {
+  const { port, volume } = await serve(t);
+  let asked = 0;
+  volume.stat = () => {
+    asked += 1;
+    return new Promise(() => {});
+  };
+  await conversation(port, 'GET /home/a HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(200));
+  assert.equal(asked, 1);
+});
