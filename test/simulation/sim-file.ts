@@ -86,9 +86,15 @@ export class SimFile {
   #keepSome(change: Change, random: SeededRandom): void {
     const chance = random.next();
     if (chance < 0.3) return;
-    if (change.kind === 'truncate' || chance < 0.55) return this.#durable.apply(change);
+    if (change.kind === 'truncate' || chance < 0.55) {
+      this.#durable.apply(change);
+      return;
+    }
     const end = change.position + change.bytes.length;
-    if (chance < 0.65) return this.#durable.grow(end);
+    if (chance < 0.65) {
+      this.#durable.grow(end);
+      return;
+    }
     const firstSector = Math.floor(change.position / sectorBytes);
     const lastSector = Math.floor((end - 1) / sectorBytes);
     const prefixSectors = chance < 0.85 ? random.below(lastSector - firstSector + 2) : undefined;

@@ -21,8 +21,11 @@ export class SimScheduler {
   #timers: Timer[] = [];
   #order = 0;
   #ended = false;
+  readonly #acts: { readonly step: number; readonly act: () => void }[] = [];
   nowMs: number;
   steps = 0;
+  /** The process ends by itself at this step. */
+  endAt = Number.POSITIVE_INFINITY;
 
   constructor(random: SeededRandom, nowMs: number) {
     this.random = random;
@@ -72,8 +75,21 @@ export class SimScheduler {
     this.#timers = [];
   }
 
+  /** Something happens to the machine at a step. */
+  atStep(step: number, act: () => void): void {
+    this.#acts.push({ step, act });
+  }
+
   #step(): boolean {
     this.steps++;
+    if (this.steps >= this.endAt) {
+      this.end();
+      return false;
+    }
+    for (const due of this.#acts.filter(({ step }) => step <= this.steps)) {
+      this.#acts.splice(this.#acts.indexOf(due), 1);
+      due.act();
+    }
     if (this.#pending.length > 0) {
       const chosen = this.random.below(this.#pending.length);
       const [completion] = this.#pending.splice(chosen, 1);
