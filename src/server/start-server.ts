@@ -68,6 +68,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
 /** What the `Expect` header asks for. */
 type Expectation = 'nothing' | 'continue' | 'unknown';
 
+/** The requests of one connection, in order. */
+interface Line {
+  last: ServerResponse;
+  /** How many wait for the one before them. */
+  waiting: number;
+}
+
 class Listener {
   readonly #clock: Clock;
   readonly #dav: DavServer;
@@ -75,8 +82,7 @@ class Listener {
   readonly #isOwnHost: (hostname: string) => boolean;
   readonly #drainMs: number;
   readonly #server: Server;
-  /** The last response of each connection, and how many requests before it had to wait in a row. */
-  readonly #latest = new WeakMap<Socket, { readonly response: ServerResponse; readonly waiting: number }>();
+  readonly #lines = new WeakMap<Socket, Line>();
   #closing: Promise<void> | undefined;
 
   constructor(options: StartServerOptions) {
@@ -135,13 +141,16 @@ class Listener {
     request.on('error', ignore);
     response.on('error', ignore);
     const { socket } = request;
-    const { response: previous, waiting } = this.#latest.get(socket) ?? {};
-    if (!previous || previous.closed) {
-      this.#latest.set(socket, { response, waiting: 0 });
+    const line = this.#lines.get(socket) ?? { last: response, waiting: 0 };
+    const { last } = line;
+    line.last = response;
+    if (last === response || last.closed) {
+      this.#lines.set(socket, line);
       this.#run(request, response, expected);
-    } else if (waiting! < maximumPipelined) {
-      this.#latest.set(socket, { response, waiting: waiting! + 1 });
-      previous.once('close', () => {
+    } else if (line.waiting < maximumPipelined) {
+      line.waiting += 1;
+      last.once('close', () => {
+        line.waiting -= 1;
         if (socket.writable) this.#run(request, response, expected);
       });
     } else {
