@@ -93,6 +93,7 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
 }
 
 function healthOf(input: ReportInput, degraded: number, lost: number): Health {
+  if (!input.nodes.some((node) => isReadable(node.state))) return 'damaged';
   if (lost > 0 || input.damagedFiles.length > 0) return 'damaged';
   if (input.readOnlyReason !== null) return 'read-only';
   const away = input.nodes.some((node) => node.role !== 'retired' && node.state !== 'online' && node.state !== 'full');
@@ -108,6 +109,8 @@ interface ProtectionInput extends ReportInput {
 
 function protectionSentence(input: ProtectionInput): string {
   const { nodes, replicas, degraded, lost, readOnlyReason } = input;
+  if (!nodes.some((node) => isReadable(node.state)))
+    return 'No disk of this volume is here: plug them in; nothing is deleted.';
   if (lost > 0) return `${plural(lost, 'segment')} cannot be read now: plug in the missing disks; nothing is deleted.`;
   if (readOnlyReason !== null) return `The volume can only be read: ${readOnlyReason}.`;
   const writable = nodes.filter((node) => node.state === 'online' && node.role === 'active');

@@ -113,6 +113,8 @@ export class Healer implements Worker {
     const sources = this.goodSources(row, undefined);
     const here = sources.map((source) => source.id);
     if (sources.length === 0 || here.length >= this.host.replicas) return false;
+    // A disk that is briefly away brings its copy back: copying it meanwhile would only have to be undone.
+    if (holders.some((id) => this.isBrieflyAway(id))) return false;
     const target = this.chooseTarget(row, holders, here);
     if (!target) return false;
     this.copiedBytes += await copySegment({
@@ -165,6 +167,11 @@ export class Healer implements Worker {
 
   private nodeOf(id: NodeId, condition: (node: MaintenanceNode) => boolean = () => true): MaintenanceNode | undefined {
     return this.host.nodes().find((node) => node.id === id && condition(node));
+  }
+
+  private isBrieflyAway(id: NodeId): boolean {
+    const node = this.nodeOf(id);
+    return node !== undefined && !isReadable(node.state) && !this.absentBeyondGrace().includes(id);
   }
 
   private absentBeyondGrace(): NodeId[] {
