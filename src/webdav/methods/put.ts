@@ -8,19 +8,17 @@ import { bodyOf } from '../../http/body.js';
 import { strongTag } from '../../http/entity-tags.js';
 import { formatHttpDate } from '../../http/http-dates.js';
 import { refusal } from '../../http/status.js';
-import type { ChangeOptions, UploadedContent } from '../../volume/volume.js';
+import type { ChangeOptions, Volume } from '../../volume/volume.js';
 import { type Handler, send } from '../answers.js';
 import type { DavContext } from '../dav-context.js';
 import { changeOptions, readModified } from '../request-headers.js';
 
 export const put: Handler = async (context) => {
-  const { request, volume, path } = context;
   refuseUnknownContent(context);
   const options = changeOptions(context);
-  const modified = readModified(request.headers);
+  const modified = readModified(context.request.headers);
   await checkTarget(context, options);
-  const content = await receive(context);
-  const { created, entry } = await volume.put(path, content, { ...options, modified });
+  const { created, entry } = await store(context, { ...options, modified });
   await send(context, created ? 201 : 204, {
     ETag: strongTag(entry.etag),
     'Last-Modified': formatHttpDate(entry.modified),
@@ -47,13 +45,13 @@ async function checkTarget({ volume, path }: DavContext, options: ChangeOptions)
   await volume.verify(path, { ...options, forWriting: true });
 }
 
-async function receive(context: DavContext): Promise<UploadedContent> {
-  const { request, signal } = context;
-  const upload = await context.volume.upload({ expectedBytes: expectedBytes(context), signal });
+async function store(context: DavContext, options: Parameters<Volume['put']>[2]): ReturnType<Volume['put']> {
+  const { request, volume, path, signal } = context;
+  const upload = await volume.upload({ expectedBytes: expectedBytes(context), signal });
   try {
     context.acceptBody();
     for await (const bytes of bodyOf(request)) await upload.write(bytes);
-    return await upload.finish();
+    return await volume.put(path, await upload.finish(), options);
   } catch (error) {
     await upload.abort();
     throw error;

@@ -48,7 +48,7 @@ const guides: Readonly<Record<System, (url: string) => { readonly title: string;
     body:
       '<ol><li>In Explorer open <strong>This PC</strong> and choose <strong>Map network drive</strong>.</li>' +
       `<li>Enter <code>${url}</code> as the folder and finish.</li></ol><p class="soft">Or in a command prompt:</p>` +
-      `<pre><code>net use * ${url}</code></pre>` +
+      `<pre><code>net use * ${url.replace(/\/$/, '')}</code></pre>` +
       '<p class="soft">Windows itself takes no file above 50 MB over WebDAV unless its registry is changed; for large files use rclone.</p>',
   }),
   linux: (url) => ({
@@ -57,7 +57,7 @@ const guides: Readonly<Record<System, (url: string) => { readonly title: string;
       `<p>GNOME Files: <strong>Other Locations</strong>, then enter <code>${url.replace(/^http/, 'dav')}</code>. ` +
       `KDE Dolphin: <code>${url.replace(/^http/, 'webdav')}</code>. As a folder for all programs:</p>` +
       `<pre><code>sudo mount -t davfs ${url} /mnt</code></pre><p class="soft">or with rclone, best for large files:</p>` +
-      `<pre><code>rclone mount --vfs-cache-mode full --webdav-url ${url} :webdav: ~/holdfast</code></pre>`,
+      `<pre><code>rclone mount --vfs-cache-mode full --webdav-vendor owncloud --webdav-url ${url} :webdav: ~/holdfast</code></pre>`,
   }),
 };
 
