@@ -4,7 +4,7 @@ import type { DriveStatus, Health, NodeStatus } from './drive-status.js';
 import type { HealStatus } from './maintenance/healer.js';
 import type { MetaReader } from './meta/meta-store.js';
 import { isReadable } from './node/node-state.js';
-import type { ReadCounters } from './store/segment-reader.js';
+import type { ReadCounters } from './store/read/segment-reader.js';
 import type { EngineNode } from './volume/engine-node.js';
 import type { SpaceReport } from './volume/volume.js';
 

@@ -9,7 +9,7 @@ import type { Tip } from '../meta/rows.js';
 import type { NodeStore } from '../node/node-store.js';
 import { formatCheckpointName, parseCheckpointName } from '../segment/checkpoint-name.js';
 import { parseJournalFileName } from '../segment/journal-file-name.js';
-import { checkpointNames, checkpointPieces } from '../store/node-checkpoints.js';
+import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
 import type { DeletionGate } from './deletion-gate.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import type { StepResult, Worker } from './worker.js';

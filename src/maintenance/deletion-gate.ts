@@ -11,7 +11,7 @@ import { DriveError } from '../core/errors.js';
 import type { NodeId, SegmentId } from '../core/ids.js';
 import type { StoredFile } from '../node/node-store.js';
 import { parseSegmentId, segmentFileName } from '../segment/segment-id.js';
-import { verifyReplica } from '../store/segment-copy.js';
+import { verifyReplica } from '../store/read/segment-copy.js';
 import { formatAtticName, parseAtticName } from './attic-name.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 

@@ -8,7 +8,7 @@ import type { NodeId, SegmentId } from '../core/ids.js';
 import type { SegmentRow } from '../meta/rows.js';
 import { isReadable } from '../node/node-state.js';
 import { place } from '../store/placement.js';
-import { copySegment, verifyReplica } from '../store/segment-copy.js';
+import { copySegment, verifyReplica } from '../store/read/segment-copy.js';
 import { takesNewData } from '../store/store-node.js';
 import type { DeletionGate } from './deletion-gate.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';

@@ -5,9 +5,9 @@ import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
 import type { ContentId } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
-import type { SegmentStore } from '../store/segment-store.js';
 import type { StoreNode } from '../store/store-node.js';
 import type { AppendedChunk, ReadTarget } from '../store/store-types.js';
+import type { SegmentStore } from '../store/write/segment-store.js';
 
 export interface MaintenanceNode extends StoreNode {
   readonly label: string;

@@ -10,7 +10,7 @@ import { DriveError } from '../core/errors.js';
 import type { EpochId, NodeId } from '../core/ids.js';
 import type { EpochRow, Tip } from '../meta/rows.js';
 import { genesisHash } from '../segment/journal-batch.js';
-import type { BatchHead } from '../store/journal-reader.js';
+import type { BatchHead } from '../store/journal/journal-reader.js';
 
 /** An epoch with the hash of its own batch. */
 export interface EpochRecord extends EpochRow {

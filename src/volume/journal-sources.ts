@@ -3,7 +3,7 @@ import { DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
 import { decodeOperations } from '../meta/operation-codec.js';
-import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../store/journal-reader.js';
+import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../store/journal/journal-reader.js';
 import type { EngineNode } from './engine-node.js';
 import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
 import { keptBatch } from './kept-batches.js';

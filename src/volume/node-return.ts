@@ -4,7 +4,7 @@
  * (ignored for ever: the chain goes past it) or another history (refused).
  */
 import type { MetaReader } from '../meta/meta-store.js';
-import { JournalWriter } from '../store/journal-writer.js';
+import { JournalWriter } from '../store/journal/journal-writer.js';
 import type { Committer } from './committer.js';
 import type { EngineNode } from './engine-node.js';
 import { positionOf } from './history.js';

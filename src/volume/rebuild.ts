@@ -12,7 +12,7 @@ import { parseCheckpointName } from '../segment/checkpoint-name.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import { segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
 import { scanSegment } from '../segment/segment-scan.js';
-import { checkpointNames, checkpointPieces } from '../store/node-checkpoints.js';
+import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
 import type { EngineNode } from './engine-node.js';
 import { catchUpIndex, readHistory } from './opening.js';
 

@@ -1,7 +1,7 @@
 /** What `quota-available-bytes` and `status` say: room that counts only once for each wanted copy, the reserve kept. */
 import type { MetaReader } from '../meta/meta-store.js';
 import { availableBytes } from '../store/capacity.js';
-import type { SegmentStore } from '../store/segment-store.js';
+import type { SegmentStore } from '../store/write/segment-store.js';
 import type { EngineNode } from './engine-node.js';
 import type { SpaceReport } from './volume.js';
 

@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../core/ids.js';
 import { isWritable } from '../node/node-state.js';
-import { type EncodedBatch, JournalWriter } from '../store/journal-writer.js';
+import { type EncodedBatch, JournalWriter } from '../store/journal/journal-writer.js';
 import type { StoreNode } from '../store/store-node.js';
 
 interface Journal {

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DriveError, hasCode } from '../../src/core/errors.js';
 import { segmentFileName } from '../../src/segment/segment-id.js';
-import { copySegment, verifyReplica } from '../../src/store/segment-copy.js';
-import { SegmentHasher } from '../../src/store/segment-hasher.js';
+import { copySegment, verifyReplica } from '../../src/store/read/segment-copy.js';
+import { SegmentHasher } from '../../src/store/write/segment-hasher.js';
 import type { AppendedChunk, BadCopy, SealedSegment } from '../../src/store/store-types.js';
 import { chunkOf, endFixture, type Fixture, fileBytes, MiB, openFixture, sha256, TestNode } from './store-fixture.js';
 

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import { DriveError, hasCode } from '../../src/core/errors.js';
 import { testSafety } from '../../src/core/safety-parameters.js';
 import { segmentFileName } from '../../src/segment/segment-id.js';
-import { orderCandidates } from '../../src/store/read-candidates.js';
-import { hedgeDelayMs } from '../../src/store/replica-race.js';
-import { SegmentReader } from '../../src/store/segment-reader.js';
+import { orderCandidates } from '../../src/store/read/read-candidates.js';
+import { hedgeDelayMs } from '../../src/store/read/replica-race.js';
+import { SegmentReader } from '../../src/store/read/segment-reader.js';
 import type { BadCopy, ChunkToStore, ReadTarget } from '../../src/store/store-types.js';
 import { chunkOf, type Fixture, MiB, openFixture, TestNode } from './store-fixture.js';
 

@@ -6,7 +6,7 @@ import { testSafety } from '../../src/core/safety-parameters.js';
 import type { NodeState } from '../../src/node/node-state.js';
 import { chunkId } from '../../src/segment/chunk-id.js';
 import { segmentFileName } from '../../src/segment/segment-id.js';
-import { SegmentStore } from '../../src/store/segment-store.js';
+import { SegmentStore } from '../../src/store/write/segment-store.js';
 import type { StoreNode } from '../../src/store/store-node.js';
 import type { BadCopy, ChunkToStore, SealedSegment } from '../../src/store/store-types.js';
 import { ManualClock } from '../support/manual-clock.js';

@@ -3,8 +3,8 @@
  * at most one piece is on its way, and one segment is hashed at a time. The thread is started when first needed.
  */
 import { Worker } from 'node:worker_threads';
-import { DriveError } from '../core/errors.js';
-import { Mutex } from '../core/mutex.js';
+import { DriveError } from '../../core/errors.js';
+import { Mutex } from '../../core/mutex.js';
 
 /** Smaller buffers may share their memory with others (Node's pool): they are copied instead of moved. */
 const leastMovedBytes = 64 * 1024;

@@ -3,12 +3,12 @@
  * whether it is good. Neither knows the index; the caller records the result.
  */
 import { createHash, type Hash } from 'node:crypto';
-import { DriveError } from '../core/errors.js';
-import type { SegmentId } from '../core/ids.js';
-import { segmentFileName } from '../segment/segment-id.js';
+import { DriveError } from '../../core/errors.js';
+import type { SegmentId } from '../../core/ids.js';
+import { segmentFileName } from '../../segment/segment-id.js';
+import type { StoreNode } from '../store-node.js';
+import type { BadCopy } from '../store-types.js';
 import { problemOf } from './bad-copy.js';
-import type { StoreNode } from './store-node.js';
-import type { BadCopy } from './store-types.js';
 import { verifiedPieces } from './verified-pieces.js';
 
 export interface SegmentToCheck {

@@ -5,11 +5,11 @@
  * but it may still be synced); after any other failure, and after every failed fsync, it is 'distrusted' for good:
  * nothing more is asked of it, and nothing it said before counts for a new claim.
  */
-import type { Clock } from '../core/clock.js';
-import { withDeadline } from '../core/deadline.js';
-import { asDriveError, DriveError, hasCode } from '../core/errors.js';
-import type { NodeId } from '../core/ids.js';
-import type { NodeStore } from '../node/node-store.js';
+import type { Clock } from '../../core/clock.js';
+import { withDeadline } from '../../core/deadline.js';
+import { asDriveError, DriveError, hasCode } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
+import type { NodeStore } from '../../node/node-store.js';
 
 export interface ReplicaOptions {
   readonly store: NodeStore;

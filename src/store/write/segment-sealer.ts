@@ -2,12 +2,12 @@
  * Ends a segment for good: footer when all its replicas are good, fsync, close, hash of what was verified record by
  * record. Then the caller is told, first the seal and then the copies that must be healed.
  */
-import type { SegmentId } from '../core/ids.js';
+import type { SegmentId } from '../../core/ids.js';
+import { verifiedPieces } from '../read/verified-pieces.js';
+import type { BadCopy, SealedSegment } from '../store-types.js';
 import type { OpenSegment } from './open-segment.js';
 import { SegmentHasher } from './segment-hasher.js';
 import type { SegmentReplica } from './segment-replica.js';
-import type { BadCopy, SealedSegment } from './store-types.js';
-import { verifiedPieces } from './verified-pieces.js';
 
 export interface SegmentSealerOptions {
   readonly onSealed: (sealed: SealedSegment) => void;

@@ -2,13 +2,13 @@
  * Asks replicas one after the other until one gives a verified answer: the next one after a failure (failover), and
  * also beside one that is slower than usual (hedge). What the others still bring is looked at only for bad copies.
  */
-import type { Clock } from '../core/clock.js';
-import { asDriveError, DriveError } from '../core/errors.js';
-import type { SegmentId } from '../core/ids.js';
+import type { Clock } from '../../core/clock.js';
+import { asDriveError, DriveError } from '../../core/errors.js';
+import type { SegmentId } from '../../core/ids.js';
+import type { StoreNode } from '../store-node.js';
+import type { BadCopy } from '../store-types.js';
 import { type FailedCopy, noGoodCopy, problemOf } from './bad-copy.js';
 import type { Candidates } from './read-candidates.js';
-import type { StoreNode } from './store-node.js';
-import type { BadCopy } from './store-types.js';
 
 export interface RaceOptions {
   readonly segment: SegmentId;

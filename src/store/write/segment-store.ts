@@ -5,13 +5,10 @@
  * A chunk that fewer nodes took than could have taken it is written again to a new segment before `append` resolves.
  * Nothing is durable before `sync`, and only what `durableNodes` names counts for an acknowledgement.
  */
-import { DriveError } from '../core/errors.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import type { NodeLimits } from './capacity.js';
-import type { OpenSegment } from './open-segment.js';
-import { OpenSegments, type OpenSegmentsOptions } from './open-segments.js';
-import { SegmentSealer } from './segment-sealer.js';
+import { DriveError } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { NodeLimits } from '../capacity.js';
 import type {
   AppendedChunk,
   BadCopy,
@@ -20,7 +17,10 @@ import type {
   OpenSegmentStatus,
   SealedSegment,
   SyncedSegment,
-} from './store-types.js';
+} from '../store-types.js';
+import type { OpenSegment } from './open-segment.js';
+import { OpenSegments, type OpenSegmentsOptions } from './open-segments.js';
+import { SegmentSealer } from './segment-sealer.js';
 
 export interface SegmentStoreOptions
   extends Pick<OpenSegmentsOptions, 'nodes' | 'volumeId' | 'epoch' | 'copies' | 'safety' | 'clock' | 'usedBytes'> {

@@ -1,6 +1,6 @@
 /** The checkpoints on one node: their names and their bytes. */
-import type { NodeStore } from '../node/node-store.js';
-import { parseCheckpointName } from '../segment/checkpoint-name.js';
+import type { NodeStore } from '../../node/node-store.js';
+import { parseCheckpointName } from '../../segment/checkpoint-name.js';
 
 const readBytes = 1024 * 1024;
 

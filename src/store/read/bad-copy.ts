@@ -1,7 +1,7 @@
 /** Which failures of a read speak about the copy, and which only about the way to it. */
-import { DriveError, type ErrorDetails, hasCode } from '../core/errors.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
-import type { BadCopy } from './store-types.js';
+import { DriveError, type ErrorDetails, hasCode } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { BadCopy } from '../store-types.js';
 
 /** A replica's file ends before what it must hold. */
 export function shortCopy(details: ErrorDetails): DriveError {

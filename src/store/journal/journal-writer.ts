@@ -3,10 +3,10 @@
  * every doubt, and after `fileLimitBytes`; no file of an earlier opening is ever appended to (a hung write may still
  * land there). A batch counts when its file is synced.
  */
-import { DriveError } from '../core/errors.js';
-import type { EpochId, NodeId } from '../core/ids.js';
-import type { NodeStore } from '../node/node-store.js';
-import { formatJournalFileName } from '../segment/journal-file-name.js';
+import { DriveError } from '../../core/errors.js';
+import type { EpochId, NodeId } from '../../core/ids.js';
+import type { NodeStore } from '../../node/node-store.js';
+import { formatJournalFileName } from '../../segment/journal-file-name.js';
 
 export interface EncodedBatch {
   readonly sequence: number;

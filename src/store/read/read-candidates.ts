@@ -1,8 +1,8 @@
 /** The order in which replicas are asked. */
-import type { NodeId } from '../core/ids.js';
-import { isReadable, type NodeState } from '../node/node-state.js';
+import type { NodeId } from '../../core/ids.js';
+import { isReadable, type NodeState } from '../../node/node-state.js';
+import type { StoreNode } from '../store-node.js';
 import type { FailedCopy } from './bad-copy.js';
-import type { StoreNode } from './store-node.js';
 
 export interface Candidates {
   readonly nodes: readonly StoreNode[];

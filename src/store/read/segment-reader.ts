@@ -6,20 +6,20 @@
  * when most of it is wanted. Short ranges stay in a cache of hot blocks; long ones are streams and would only wash it.
  */
 import { LRUCache } from 'lru-cache';
-import type { Clock } from '../core/clock.js';
-import { withDeadline } from '../core/deadline.js';
-import { DriveError } from '../core/errors.js';
-import type { SafetyParameters } from '../core/safety-parameters.js';
-import { blockBytes } from '../segment/chunk-id.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { decodeHead, headBytes, payloadRange, type RecordHead, verifyBlocks } from '../segment/record.js';
-import { segmentFileName } from '../segment/segment-id.js';
+import type { Clock } from '../../core/clock.js';
+import { withDeadline } from '../../core/deadline.js';
+import { DriveError } from '../../core/errors.js';
+import type { SafetyParameters } from '../../core/safety-parameters.js';
+import { blockBytes } from '../../segment/chunk-id.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { decodeHead, headBytes, payloadRange, type RecordHead, verifyBlocks } from '../../segment/record.js';
+import { segmentFileName } from '../../segment/segment-id.js';
+import type { StoreNode } from '../store-node.js';
+import type { BadCopy, ReadTarget } from '../store-types.js';
 import { shortCopy } from './bad-copy.js';
 import { HotBlocks } from './hot-blocks.js';
 import { orderCandidates } from './read-candidates.js';
 import { raceReplicas } from './replica-race.js';
-import type { StoreNode } from './store-node.js';
-import type { BadCopy, ReadTarget } from './store-types.js';
 
 export interface SegmentReaderOptions {
   readonly nodes: () => readonly StoreNode[];

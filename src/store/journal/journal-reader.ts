@@ -2,11 +2,11 @@
  * Reads one node's journal: the heads of all batches in its files, in file order. A file that ends in an unfinished or
  * damaged batch gives what stands before it; what that means is decided by volume/history.ts, which sees all nodes.
  */
-import { DriveError } from '../core/errors.js';
-import type { EpochId, NodeId } from '../core/ids.js';
-import type { NodeStore } from '../node/node-store.js';
-import { BatchReader } from '../segment/batch-reader.js';
-import { parseJournalFileName } from '../segment/journal-file-name.js';
+import { DriveError } from '../../core/errors.js';
+import type { EpochId, NodeId } from '../../core/ids.js';
+import type { NodeStore } from '../../node/node-store.js';
+import { BatchReader } from '../../segment/batch-reader.js';
+import { parseJournalFileName } from '../../segment/journal-file-name.js';
 
 export interface BatchHead {
   readonly sequence: number;

@@ -2,14 +2,14 @@
  * A whole segment as a stream of verified pieces, each some whole records, for sealing, healing and scrubbing. When a
  * piece does not verify on one node it is read from the next one: replicas are byte for byte the same.
  */
-import { asDriveError, DriveError } from '../core/errors.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
-import type { NodeStore } from '../node/node-store.js';
-import { announcedHeadBytes, decodeHead, recordHeaderBytes, verifyBlocks } from '../segment/record.js';
-import { decodeSegmentHeader, segmentHeaderBytes } from '../segment/segment-header.js';
-import { segmentFileName } from '../segment/segment-id.js';
+import { asDriveError, DriveError } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { NodeStore } from '../../node/node-store.js';
+import { announcedHeadBytes, decodeHead, recordHeaderBytes, verifyBlocks } from '../../segment/record.js';
+import { decodeSegmentHeader, segmentHeaderBytes } from '../../segment/segment-header.js';
+import { segmentFileName } from '../../segment/segment-id.js';
+import type { BadCopy } from '../store-types.js';
 import { type FailedCopy, noGoodCopy, problemOf, shortCopy } from './bad-copy.js';
-import type { BadCopy } from './store-types.js';
 
 export interface VerifiedPiecesOptions {
   readonly segment: SegmentId;

@@ -1,7 +1,7 @@
 /** Verified plain blocks of 64 KiB that were read lately, by place. Long ranges are not kept: they are streams. */
 import { LRUCache } from 'lru-cache';
-import { blockBytes } from '../segment/chunk-id.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
+import { blockBytes } from '../../segment/chunk-id.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
 
 const mostBlocksKept = 4;
 

@@ -5,14 +5,14 @@
  * At the first failure of any replica nothing more is written (never append after doubt): what still waits resolves
  * with no nodes, and its owner takes it to another segment.
  */
-import { assert } from '../core/assert.js';
-import type { EpochId, NodeId, SegmentId } from '../core/ids.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { encodeRecord, recordBytes } from '../segment/record.js';
-import { encodeFooter, footerBytes } from '../segment/segment-footer.js';
-import { encodeSegmentHeader, segmentHeaderBytes } from '../segment/segment-header.js';
+import { assert } from '../../core/assert.js';
+import type { EpochId, NodeId, SegmentId } from '../../core/ids.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { encodeRecord, recordBytes } from '../../segment/record.js';
+import { encodeFooter, footerBytes } from '../../segment/segment-footer.js';
+import { encodeSegmentHeader, segmentHeaderBytes } from '../../segment/segment-header.js';
+import type { AppendedChunk, ChunkToStore, Lane } from '../store-types.js';
 import type { SegmentReplica } from './segment-replica.js';
-import type { AppendedChunk, ChunkToStore, Lane } from './store-types.js';
 
 /** Longest single write: keeps the answers of a long queue coming. */
 const longestWriteBytes = 8 * 1024 * 1024;

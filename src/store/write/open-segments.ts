@@ -4,17 +4,17 @@
  *
  * A node that failed an append or a sync gets no new segment for a while: by then a probe has told its state.
  */
-import type { Clock } from '../core/clock.js';
-import { DriveError, hasCode } from '../core/errors.js';
-import type { EpochId, NodeId } from '../core/ids.js';
-import type { SafetyParameters } from '../core/safety-parameters.js';
-import { formatSegmentId, segmentFileName } from '../segment/segment-id.js';
-import { type NodeLimits, nodeLimits } from './capacity.js';
+import type { Clock } from '../../core/clock.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { EpochId, NodeId } from '../../core/ids.js';
+import type { SafetyParameters } from '../../core/safety-parameters.js';
+import { formatSegmentId, segmentFileName } from '../../segment/segment-id.js';
+import { type NodeLimits, nodeLimits } from '../capacity.js';
+import { hasRoom, type PlacementNode, place } from '../placement.js';
+import { type StoreNode, takesNewData } from '../store-node.js';
+import type { Lane } from '../store-types.js';
 import { OpenSegment } from './open-segment.js';
-import { hasRoom, type PlacementNode, place } from './placement.js';
 import { SegmentReplica } from './segment-replica.js';
-import { type StoreNode, takesNewData } from './store-node.js';
-import type { Lane } from './store-types.js';
 
 const mostBulkSegments = 3;
 
