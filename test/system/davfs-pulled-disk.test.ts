@@ -7,14 +7,13 @@ import { mustRun } from './tools/commands.js';
 import { DavfsMount } from './tools/davfs-mount.js';
 import { leftovers, surviveAPulledDisk, type TreeClient } from './tools/pulled-disk.js';
 import { GiB, loopDiskTools, missing } from './tools/requirements.js';
-import { Workspace } from './tools/workspace.js';
+import type { Workspace } from './tools/workspace.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'mount.davfs', 'diff'], root: true, fuse: true, freeBytes: 12 * GiB });
 
-test('a tree copied through davfs2 outlives a pulled disk', { skip, timeout: 900_000 }, async (context) => {
-  const workspace = await Workspace.create(context);
-  await surviveAPulledDisk(workspace, (url) => DavfsClient.open(workspace, url));
-});
+test('a tree copied through davfs2 outlives a pulled disk', { skip, timeout: 900_000 }, (context) =>
+  surviveAPulledDisk(context, (workspace, url) => DavfsClient.open(workspace, url)),
+);
 
 /** Works in the folder `tree` of the drive, through a mount that stays; compares through a new mount each time. */
 class DavfsClient implements TreeClient {

@@ -6,14 +6,13 @@ import { type AwayChanges, copyOverwritten } from './tools/away-changes.js';
 import { surviveAPulledDisk, type TreeClient } from './tools/pulled-disk.js';
 import { Rclone } from './tools/rclone.js';
 import { GiB, loopDiskTools, missing } from './tools/requirements.js';
-import { Workspace } from './tools/workspace.js';
+import type { Workspace } from './tools/workspace.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'rclone'], root: true, freeBytes: 12 * GiB });
 
-test('a tree copied by rclone outlives a pulled disk', { skip, timeout: 900_000 }, async (context) => {
-  const workspace = await Workspace.create(context);
-  await surviveAPulledDisk(workspace, async (url) => new RcloneClient(workspace, url));
-});
+test('a tree copied by rclone outlives a pulled disk', { skip, timeout: 900_000 }, (context) =>
+  surviveAPulledDisk(context, async (workspace, url) => new RcloneClient(workspace, url)),
+);
 
 class RcloneClient implements TreeClient {
   readonly #workspace: Workspace;
