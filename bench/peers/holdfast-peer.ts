@@ -1,0 +1,39 @@
+/** The program itself as people run it: three nodes, two copies, fsync, checksums. */
+import { execFile } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { ChildServer } from './child-server.js';
+import type { Peer } from './peer.js';
+
+const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
+const volumeName = 'bench';
+
+/** `profileFolder`: the server writes a processor profile there when it ends. */
+export function holdfastPeer({ profileFolder }: { readonly profileFolder?: string | undefined } = {}): Peer {
+  return {
+    name: 'holdfast',
+    missing: () => undefined,
+    async start(folder) {
+      await mkdir(folder);
+      const volume = join(folder, 'volume');
+      const nodes = ['one', 'two', 'three'].flatMap((name) => ['--node', join(folder, name)]);
+      await promisify(execFile)(process.execPath, [program, 'init', volume, ...nodes, '--name', volumeName]);
+      const profile = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
+      const args = [...profile, program, 'serve', volume, '--port', '0', '--json'];
+      const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
+        const line = stdout.split('\n', 1)[0]!;
+        return stdout.includes('\n') ? (JSON.parse(line) as { url: string }) : undefined;
+      });
+      const { hostname, port, pathname } = new URL(ready.url);
+      return {
+        address: { host: hostname, port: Number(port) },
+        basePath: pathname,
+        processId: server.processId,
+        description: 'three nodes, two copies, every answer after fsync, every byte read verified',
+        stop: () => server.stop(),
+      };
+    },
+  };
+}

@@ -1,0 +1,63 @@
+/** COPY, MOVE and DELETE of a large file and of a large folder. */
+import type { Target } from '../client/target.js';
+import { median } from '../figures.js';
+import { largeName, prepareLarge } from './large-file.js';
+import { folderOf, prepareFolder } from './properties.js';
+import type { Scale, Workload } from './workload.js';
+
+export function treeChanges(scale: Scale): Workload[] {
+  return [largeFile(scale), largeFolder(scale)];
+}
+
+function largeFile({ largeBytes, repeats }: Scale): Workload {
+  const size = `${largeBytes / (1024 * 1024)} MiB`;
+  return {
+    name: 'copy-move-file',
+    figures: [
+      { id: 'copy-file', title: `COPY of a file of ${size}`, unit: 'ms' },
+      { id: 'move-file', title: `MOVE of a file of ${size}`, unit: 'ms' },
+    ],
+    prepare: (target) => prepareLarge(target, largeBytes),
+    async measure(target) {
+      const name = target.freshName('copied');
+      const copyMs = await change(target, 'COPY', largeName, name);
+      const moveMs = await moveToAndFro(target, name, `${name}-moved`, repeats);
+      await target.must({ method: 'DELETE', path: target.path(name) });
+      return { 'copy-file': copyMs, 'move-file': moveMs };
+    },
+  };
+}
+
+function largeFolder({ listings, repeats }: Scale): Workload {
+  const entries = Math.max(...listings);
+  return {
+    name: 'copy-move-delete-folder',
+    figures: [
+      { id: 'copy-folder', title: `COPY of a folder of ${entries}`, unit: 'ms' },
+      { id: 'move-folder', title: `MOVE of a folder of ${entries}`, unit: 'ms' },
+      { id: 'delete-folder', title: `DELETE of a folder of ${entries}`, unit: 'ms' },
+    ],
+    prepare: (target) => prepareFolder(target, entries),
+    async measure(target) {
+      const stem = target.freshName('tree');
+      const copyMs = await change(target, 'COPY', folderOf(entries), `${stem}/`);
+      const moveMs = await moveToAndFro(target, `${stem}/`, `${stem}-moved/`, repeats);
+      const { totalMs } = await target.must({ method: 'DELETE', path: target.path(`${stem}/`) });
+      return { 'copy-folder': copyMs, 'move-folder': moveMs, 'delete-folder': totalMs };
+    },
+  };
+}
+
+/** The median of so many pairs of moves; ends where it began. */
+async function moveToAndFro(target: Target, here: string, there: string, pairs: number): Promise<number> {
+  const tookMs: number[] = [];
+  for (let index = 0; index < pairs; index += 1) {
+    tookMs.push(await change(target, 'MOVE', here, there), await change(target, 'MOVE', there, here));
+  }
+  return median(tookMs);
+}
+
+async function change(target: Target, method: 'COPY' | 'MOVE', from: string, to: string): Promise<number> {
+  const headers = { Destination: target.url(to), Overwrite: 'F', Depth: 'infinity' };
+  return (await target.must({ method, path: target.path(from), headers })).totalMs;
+}
