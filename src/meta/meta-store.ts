@@ -63,7 +63,8 @@ export interface MetaWriter {
    * INTERNAL, with nothing committed, when a chunk in `newChunks` is left without a place, or a place names a segment
    * that no 'data' named: an acknowledged file would have no bytes.
    * Adds the places of new chunks (whose 'data' was journaled, or that a repair of this batch placed: then `data` holds
-   * the segments and nodes, to be journaled by the next batch), stores the batch and commits.
+   * the segments and nodes, to be journaled by the next batch), stores the batch and commits. The place of a chunk that
+   * has one already counts only if its segment has more good replicas than the one known.
    * `full`: with synchronous = FULL (epoch records). `batch` null: nothing was journaled (empty operations).
    */
   commit(input: {
@@ -96,6 +97,8 @@ export interface MetaWriter {
   ): Promise<void>;
   /** How far a node's journal reaches (local knowledge), so that kept batches can be dropped. */
   setJournaled(node: NodeId, sequence: number): Promise<void>;
+  /** Drops the oldest kept batches until at most `retainBytes` are left; a node that lacks them needs a checkpoint. */
+  trimJournal(retainBytes: number): Promise<void>;
   /**
    * The state as operations in key order, as of the last commit before the call; yields whole lines, some 256 KiB at a
    * time. Runs on a connection of its own, which ends with the iteration (or with `close`): begin it, go through it.
@@ -123,6 +126,7 @@ export interface MetaReader {
   tip(): Tip | undefined;
   /** Names are compared by key (NFC); [] is the root. */
   lookup(path: EntryPath): EntryRow | undefined;
+  /** A row below an ended folder is still found until a prune step has walked it; `pathOf` tells. */
   entry(id: EntryId): EntryRow | undefined;
   pathOf(id: EntryId): string[] | undefined;
   /** Children by name key after `after` (exclusive; '' for the first page); `next` is the key to go on from, or null. */

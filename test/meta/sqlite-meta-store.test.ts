@@ -123,6 +123,7 @@ describe('index file', () => {
       ['UPDATE segment SET live_bytes = 1', /1 living bytes are noted/],
       ['UPDATE segment SET length = 1', /beyond its length 1/],
       ['DELETE FROM replica', /lies on no node/],
+      ['UPDATE segment SET good = 1', /counts of its replicas/],
       ['DELETE FROM node', /is not in the table of nodes/],
       ['UPDATE node SET used_bytes = 3', /3 used bytes are noted/],
       ['UPDATE dav_lock SET entry = 99', /its entry 99 has ended/],

@@ -152,6 +152,26 @@ export function contentsSuite(begin: Begin): void {
     assert.equal(reader.segment(segment)?.lengthBytes, 4197);
   });
 
+  it('reads a chunk from its new place when it was written again to a segment with more good replicas', async (context) => {
+    const driver = await begin(context);
+    const { writer, reader } = driver.store;
+    await driver.put('f', 'text');
+    const source = await driver.seal();
+    const [old] = reader.segmentChunks(source, -1, 1);
+    const again = { ...old!, segment: driver.segment, offset: 500 };
+    const write = async (sequence: number) => {
+      const request = { kind: 'put', path: ['f'], content: staged('text'), principal: '', now: 1 } as const;
+      const data = [{ id: driver.segment, nodes: [firstNode, secondNode] }];
+      await writer.prepare({ sequence, requests: [request], data });
+      await writer.commit({ batch: null, places: [again], data: [] });
+      return reader.chunkPlace(old!.chunk)?.place;
+    };
+    assert.deepEqual(await write(100), old, 'a good place is kept');
+    await writer.setReplicaStates([{ segment: source, node: firstNode, state: 'damaged' }]);
+    assert.deepEqual(await write(101), again);
+    assert.deepEqual(reader.segmentChunks(source, -1, 1), []);
+  });
+
   it('keeps pinned contents, and what ended after `before`, when it prunes', async (context) => {
     const driver = await begin(context);
     const first = (await driver.put('f', 'one')).entry!.content!;
@@ -309,6 +329,23 @@ export function contentsSuite(begin: Begin): void {
     assert.deepEqual(reader.chunkPlace(from!.chunk)?.place, to);
     assert.deepEqual(reader.chunkPlace(stale!.chunk)?.place, stale);
     assert.deepEqual(reader.segmentChunks(source, -1, 10), [stale]);
+  });
+
+  it('keeps no more of the journal than it is told to', async (context) => {
+    const driver = await begin(context);
+    const { reader, writer } = driver.store;
+    for (const name of ['a', 'b', 'c']) await driver.put(name);
+    const sizes = driver.journaled.map((batch) => batch.bytes.length);
+    await writer.trimJournal(sizes[4]! + sizes[3]!);
+    assert.deepEqual(
+      reader.batches(0, Number.MAX_SAFE_INTEGER).map((batch) => batch.sequence),
+      [4, 5],
+    );
+    await writer.trimJournal(sizes[4]! + sizes[3]! - 1);
+    assert.equal(reader.batches(0, Number.MAX_SAFE_INTEGER).length, 1);
+    await writer.trimJournal(0);
+    assert.deepEqual(reader.batches(0, Number.MAX_SAFE_INTEGER), []);
+    assert.deepEqual(reader.tip(), driver.tip);
   });
 
   it('keeps batches until every node that is not retired has them', async (context) => {

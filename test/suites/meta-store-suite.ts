@@ -64,6 +64,8 @@ function lifeSuite(open: MetaStoreUnderTest['open']): void {
       data: [],
     });
     assert.equal(driver.lookup('never'), undefined);
+    const waiting = assert.rejects(store.writer.setJournaled('00000000000000a1', 1), { code: 'CLOSED' });
     await store.close();
+    await waiting;
   });
 }

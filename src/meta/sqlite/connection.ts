@@ -11,7 +11,7 @@ export type Durability = 'off' | 'normal' | 'full';
 /** Versions 3.7.0 to 3.51.2 can damage a WAL that two connections use ("WAL-reset" bug). */
 const oldestSqlite = [3, 51, 3] as const;
 /** The writer is alone; only a checkpoint that meets a reader's first read ever waits. */
-const busyTimeoutMs = 5_000;
+export const busyTimeoutMs = 5_000;
 const levels: Readonly<Record<Durability, number>> = { off: 0, normal: 1, full: 2 };
 
 export function openConnection(options: {

@@ -98,6 +98,11 @@ const questions: readonly Question[] = [
     say: ([id]) => `segment ${id}: holds living chunks and lies on no node`,
   },
   {
+    sql: `SELECT id FROM segment WHERE good <> (SELECT count(*) FROM replica WHERE segment = number AND state = 0)
+          OR bad <> (SELECT count(*) FROM replica WHERE segment = number AND state <> 0)`,
+    say: ([id]) => `segment ${id}: the counts of its replicas are wrong`,
+  },
+  {
     sql: 'SELECT DISTINCT node FROM replica WHERE NOT EXISTS (SELECT 1 FROM node WHERE id = node)',
     say: ([id]) => `node ${id}: holds replicas and is not in the table of nodes`,
   },

@@ -41,8 +41,10 @@ const migrations: readonly string[] = [
   );
   CREATE TABLE segment (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sealed INTEGER NOT NULL,
-    length INTEGER NOT NULL, hash TEXT, live_bytes INTEGER NOT NULL
+    length INTEGER NOT NULL, hash TEXT, live_bytes INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL
   );
+  CREATE INDEX segment_good ON segment (good);
+  CREATE INDEX segment_bad ON segment (bad) WHERE bad > 0;
   CREATE TABLE replica (
     segment INTEGER NOT NULL, node TEXT NOT NULL, state INTEGER NOT NULL, PRIMARY KEY (segment, node)
   ) WITHOUT ROWID;

@@ -85,6 +85,10 @@ export class SerialWriter implements MetaWriter {
     return this.#alone(() => this.#backend.call('setJournaled', [node, sequence]));
   }
 
+  trimJournal(retainBytes: number): Promise<void> {
+    return this.#alone(() => this.#backend.call('trimJournal', [retainBytes]));
+  }
+
   checkpoint(): CheckpointStream {
     this.#refuseClosed();
     return this.#openCheckpoint();
@@ -97,6 +101,8 @@ export class SerialWriter implements MetaWriter {
 
   close(): Promise<void> {
     this.#closing ??= this.#backend.close();
+    this.#endBatch?.(); // Calls that wait for the end of a batch must not wait for ever.
+    this.#endBatch = undefined;
     return this.#closing;
   }
 
@@ -127,6 +133,8 @@ export class SerialWriter implements MetaWriter {
       endTurn = resolve;
     });
     await before;
+    if (this.#closing !== undefined) endTurn();
+    this.#refuseClosed();
     return endTurn;
   }
 

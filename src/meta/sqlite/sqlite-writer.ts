@@ -13,9 +13,10 @@ import type { ChangeRequest, Outcome } from '../requests.js';
 import { type Limits, productionLimits } from '../resolve/limits.js';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolveContext } from '../resolve/resolve-context.js';
+import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredSegment } from '../tables/segment-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
-import { type Connection, type Durability, openConnection, setDurability } from './connection.js';
+import { busyTimeoutMs, type Connection, type Durability, openConnection, setDurability } from './connection.js';
 import { migrate } from './schema.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
@@ -30,7 +31,7 @@ export interface SqliteWriterOptions {
 
 /** WAL pages after which they are copied into the database: 4 MiB. */
 const checkpointPages = 1_024;
-/** WAL pages after which the writer waits for readers, so that the WAL starts anew: 64 MiB. */
+/** WAL pages after which its file is made short again, if no reader is in the way: 64 MiB. */
 const truncatePages = 16_384;
 
 export class SqliteWriter {
@@ -147,15 +148,13 @@ export class SqliteWriter {
     this.#transaction(() => {
       const { segments, chunks } = this.#tables;
       for (const { from, to } of moves) {
-        const source = segments.get(from.segment);
         const target = segments.get(to.segment);
         if (target === undefined) throw unknownSegment(to.segment);
         this.#extend(target, to);
-        if (source === undefined) continue;
-        const refs = chunks.movePlace({ segment: source.number, offset: from.offset }, target.number, to);
-        if (refs === undefined || refs === 0) continue;
-        segments.addLive(source.number, -from.recordBytes);
-        segments.addLive(target.number, to.recordBytes);
+        const chunk = chunks.get(to.chunk);
+        const source = segments.get(from.segment);
+        const isThere = source !== undefined && chunk?.segment === source.number && chunk.offset === from.offset;
+        if (isThere) this.#movePlace(chunk, target, to);
       }
     });
   }
@@ -173,12 +172,18 @@ export class SqliteWriter {
     this.#transaction(() => this.#tables.journal.setJournaled(node, sequence));
   }
 
+  trimJournal(retainBytes: number): void {
+    this.#transaction(() => this.#tables.journal.trim(retainBytes));
+  }
+
   /** Bounds the WAL; called between batches, never inside one. Readers that are in the way only postpone it. */
   tidyWal(): void {
     if (this.#connection.inTransaction || this.#failed) return;
     if (this.#walPages('NOOP') < checkpointPages) return;
-    const pages = this.#walPages('PASSIVE');
-    if (pages > truncatePages) this.#walPages('TRUNCATE');
+    if (this.#walPages('PASSIVE') < truncatePages) return;
+    this.#connection.pragma('busy_timeout = 0'); // A long read that is in the way must not hold up the next batch.
+    this.#walPages('TRUNCATE');
+    this.#connection.pragma(`busy_timeout = ${busyTimeoutMs}`);
   }
 
   /** Idempotent; takes a prepared batch back. */
@@ -254,9 +259,24 @@ export class SqliteWriter {
         continue;
       }
       this.#extend(segment, place);
-      const refs = this.#tables.chunks.setPlace(segment.number, place);
-      if (refs !== undefined && refs > 0) this.#tables.segments.addLive(segment.number, place.recordBytes);
+      const chunk = this.#tables.chunks.get(place.chunk);
+      if (chunk === undefined) continue;
+      if (chunk.segment === null || (strict && this.#isBetter(segment.number, chunk.segment))) {
+        this.#movePlace(chunk, segment, place);
+      }
     }
+  }
+
+  /** A chunk that was written again because its segment had too few good replicas is read from the new one. */
+  #isBetter(segment: number, than: number): boolean {
+    return this.#tables.segments.goodReplicas(segment) > this.#tables.segments.goodReplicas(than);
+  }
+
+  #movePlace(chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
+    this.#tables.chunks.setPlace(segment.number, place);
+    if (chunk.refs === 0) return;
+    if (chunk.segment !== null) this.#tables.segments.addLive(chunk.segment, -chunk.recordBytes);
+    this.#tables.segments.addLive(segment.number, place.recordBytes);
   }
 
   /** An open segment reaches to the end of its last record. */

@@ -25,7 +25,6 @@ export class ChunkTable {
   readonly #refer;
   readonly #release;
   readonly #setPlace;
-  readonly #movePlace;
   readonly #living;
   readonly #anyLiving;
   readonly #withoutPlace;
@@ -44,17 +43,7 @@ export class ChunkTable {
     this.#release = connection
       .prepare<[Buffer], Raw>(`UPDATE chunk SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
-    this.#setPlace = connection
-      .prepare<[number, number, number, Buffer], number>(
-        `UPDATE chunk SET segment = ?, offset = ?, record_bytes = ? WHERE id = ? AND segment IS NULL RETURNING refs`,
-      )
-      .pluck();
-    this.#movePlace = connection
-      .prepare<[number, number, number, Buffer, number, number], number>(
-        `UPDATE chunk SET segment = ?, offset = ?, record_bytes = ?
-         WHERE id = ? AND segment = ? AND offset = ? RETURNING refs`,
-      )
-      .pluck();
+    this.#setPlace = connection.prepare('UPDATE chunk SET segment = ?, offset = ?, record_bytes = ? WHERE id = ?');
     this.#living = connection
       .prepare<[number, number, number], [Buffer, number, number, number]>(
         `SELECT id, offset, record_bytes, plain_bytes FROM chunk INDEXED BY chunk_place
@@ -92,18 +81,8 @@ export class ChunkTable {
     return chunk;
   }
 
-  /** Sets the place where none is known; returns the references, undefined when nothing was set. */
-  setPlace(segment: number, place: ChunkPlace): number | undefined {
-    return this.#setPlace.get(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
-  }
-
-  /** Sets the place where it is still `from`; returns the references, undefined when nothing was set. */
-  movePlace(
-    from: { readonly segment: number; readonly offset: number },
-    segment: number,
-    to: ChunkPlace,
-  ): number | undefined {
-    return this.#movePlace.get(segment, to.offset, to.recordBytes, chunkKey(to.chunk), from.segment, from.offset);
+  setPlace(segment: number, place: ChunkPlace): void {
+    this.#setPlace.run(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
   }
 
   /** Living chunks of a segment by offset. */

@@ -13,8 +13,13 @@ export class JournalTable {
   readonly #journaled;
   readonly #setJournaled;
   readonly #drop;
+  readonly #trim;
 
   constructor(connection: Connection) {
+    this.#trim = connection.prepare(
+      `DELETE FROM journal WHERE sequence IN (SELECT sequence FROM
+         (SELECT sequence, sum(length(bytes)) OVER (ORDER BY sequence DESC) AS kept FROM journal) WHERE kept > ?)`,
+    );
     this.#tip = connection.prepare<[], Tip>('SELECT sequence, hash, epoch FROM tip');
     this.#setTip = connection.prepare('INSERT OR REPLACE INTO tip (only, sequence, hash, epoch) VALUES (1, ?, ?, ?)');
     this.#touch = connection.prepare('UPDATE counters SET only = 1');
@@ -31,6 +36,10 @@ export class JournalTable {
       `DELETE FROM journal WHERE sequence <= (SELECT min(coalesce(sequence, 0))
          FROM node LEFT JOIN journaled ON journaled.node = node.id WHERE role <> 'retired')`,
     );
+  }
+
+  trim(retainBytes: number): void {
+    this.#trim.run(retainBytes);
   }
 
   tip(): Tip | undefined {

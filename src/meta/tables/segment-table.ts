@@ -35,13 +35,17 @@ export class SegmentTable {
   readonly #removeReplica;
   readonly #setState;
   readonly #addUsed;
+  readonly #goodReplicas;
+  readonly #countReplicas;
   readonly #degraded;
 
   constructor(connection: Connection, counters: CounterTable) {
     this.#counters = counters;
     this.#byId = connection.prepare<[string], StoredSegment>(`SELECT ${columns} FROM segment WHERE id = ?`);
     this.#byNumber = connection.prepare<[number], StoredSegment>(`SELECT ${columns} FROM segment WHERE number = ?`);
-    this.#insert = connection.prepare('INSERT INTO segment (id, sealed, length, live_bytes) VALUES (?, 0, 0, 0)');
+    this.#insert = connection.prepare(
+      'INSERT INTO segment (id, sealed, length, live_bytes, good, bad) VALUES (?, 0, 0, 0, 0, 0)',
+    );
     this.#remove = connection.prepare('DELETE FROM segment WHERE number = ?');
     this.#setLength = connection.prepare('UPDATE segment SET length = ? WHERE number = ?');
     this.#addLive = connection.prepare('UPDATE segment SET live_bytes = live_bytes + ? WHERE number = ?');
@@ -56,14 +60,22 @@ export class SegmentTable {
     this.#removeReplica = connection.prepare('DELETE FROM replica WHERE segment = ? AND node = ?');
     this.#setState = connection.prepare('UPDATE replica SET state = ? WHERE segment = ? AND node = ?');
     this.#addUsed = connection.prepare('UPDATE node SET used_bytes = used_bytes + ? WHERE id = ?');
-    this.#degraded = connection.prepare<[string, number, number], StoredSegment>(
-      `WITH absent(id) AS (SELECT value FROM json_each(?))
-       SELECT ${columns},
-         (SELECT count(*) FROM replica JOIN node ON node.id = replica.node WHERE segment = number AND state = 0
-            AND role <> 'retired' AND node NOT IN absent) AS good,
-         EXISTS (SELECT 1 FROM replica WHERE segment = number AND state <> 0
-            AND node NOT IN absent) AS bad
-       FROM segment WHERE good < ? OR bad ORDER BY good, id LIMIT ?`,
+    this.#goodReplicas = connection.prepare<[number], number>('SELECT good FROM segment WHERE number = ?').pluck();
+    this.#countReplicas = connection.prepare(
+      `UPDATE segment SET good = (SELECT count(*) FROM replica WHERE segment = number AND state = 0),
+         bad = (SELECT count(*) FROM replica WHERE segment = number AND state <> 0) WHERE number = ?`,
+    );
+    // Counts kept in the rows find the candidates; only those are looked at closely.
+    this.#degraded = connection.prepare<[{ absent: string; wanted: number; limit: number }], StoredSegment>(
+      `WITH absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) UNION SELECT id FROM node WHERE role = 'retired'),
+         candidate AS (SELECT number FROM segment WHERE segment.good < @wanted UNION SELECT number FROM segment WHERE segment.bad > 0
+           UNION SELECT segment FROM replica WHERE node IN absent),
+         present AS (SELECT segment, state = 0 AS is_good FROM replica
+           WHERE segment IN candidate AND node NOT IN absent),
+         counted AS (SELECT candidate.number, coalesce(sum(is_good), 0) AS good, coalesce(sum(NOT is_good), 0) AS bad
+           FROM candidate LEFT JOIN present ON segment = candidate.number GROUP BY candidate.number)
+       SELECT ${columns.replace('number', 'segment.number AS number')} FROM counted JOIN segment USING (number)
+       WHERE counted.good < @wanted OR counted.bad > 0 ORDER BY counted.good, id LIMIT @limit`,
     );
   }
 
@@ -90,8 +102,13 @@ export class SegmentTable {
     readonly absent: readonly NodeId[];
     readonly limit: number;
   }): SegmentRow[] {
-    const segments = this.#degraded.all(JSON.stringify(input.absent), input.wanted, input.limit);
+    const segments = this.#degraded.all({ ...input, absent: JSON.stringify(input.absent) });
     return segments.map((segment) => this.toRow(segment));
+  }
+
+  /** Replicas believed whole, wherever they are. */
+  goodReplicas(number: number): number {
+    return this.#goodReplicas.get(number) ?? 0;
   }
 
   replicas(number: number): ReplicaRow[] {
@@ -157,11 +174,13 @@ export class SegmentTable {
       this.#addReplica.run(segment.number, node);
       this.#addUsed.run(segment.length, node);
     }
+    this.#countReplicas.run(segment.number);
   }
 
   /** Nothing happens when the index places no replica there. */
   setReplicaState(number: number, node: NodeId, state: ReplicaState): void {
     this.#setState.run(replicaStates.indexOf(state), number, node);
+    this.#countReplicas.run(number);
   }
 
   remove(segment: StoredSegment): void {
