@@ -12,6 +12,8 @@ export interface AppendedChunk {
   readonly place: ChunkPlace;
   /** Nodes that took the bytes (not durable before `sync`). */
   readonly nodes: readonly NodeId[];
+  /** Found in the index instead of being written: durable and committed already. */
+  readonly isCommitted?: boolean;
 }
 
 export interface ChunkToStore {

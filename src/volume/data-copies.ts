@@ -48,7 +48,7 @@ export class DataCopies {
     const repaired: AppendedChunk[] = [];
     const lost = new Set<ChunkId>();
     let error: DriveError | undefined;
-    let pending = chunks;
+    let pending = chunks.filter((chunk) => !chunk.isCommitted);
     for (let round = 0; pending.length > 0; round++) {
       await this.store.sync([...new Set(pending.map((chunk) => chunk.place.segment))]);
       const short: AppendedChunk[] = [];

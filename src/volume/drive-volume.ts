@@ -79,13 +79,14 @@ export class DriveVolume implements Volume {
     options: ChangeOptions & { readonly modified?: number | undefined },
   ): Promise<{ readonly created: boolean; readonly entry: EntryRow }> {
     const { staged, chunks, session } = content as FinishedUpload;
+    const engine = await this.options.engine();
+    // Judged after the wait: the engine may be another one than the upload began with.
     if (session.hasEnded) {
       throw new DriveError('UNAVAILABLE', {
         message: 'the volume was reopened during the upload',
         hint: 'send the file again',
       });
     }
-    const engine = await this.options.engine();
     const result = await engine.change(
       { kind: 'put', path, content: staged, modified: options.modified, ...this.base(options) },
       chunks,

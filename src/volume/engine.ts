@@ -228,7 +228,9 @@ export class VolumeEngine {
     const nodes = known.replicas
       .filter((replica) => replica.state === 'good' && isReadable(states.get(replica.node) ?? 'offline'))
       .map((replica) => replica.node);
-    return nodes.length >= this.options.volume.replicas ? { place: known.place, nodes } : undefined;
+    if (nodes.length < this.options.volume.replicas) return undefined;
+    // All its nodes are named in the journal: a replica that is merely away must not count as short.
+    return { place: known.place, nodes: known.replicas.map((replica) => replica.node), isCommitted: true };
   }
 
   /** Segments left open and uploads left unfinished by the opening before this one. */
