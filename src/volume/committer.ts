@@ -131,6 +131,8 @@ export class Committer {
           await this.runBatch(jobs);
         } catch (error) {
           this.break(error, jobs);
+          // Whoever waits for the writer must get it: what the journals hold is decided when the history is reopened.
+          await this.options.writer.abort().catch(() => undefined);
         }
       });
     }
