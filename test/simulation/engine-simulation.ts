@@ -3,6 +3,7 @@
  * or the power is cut at any scheduling point, and the index is lost or behind. After each opening, and at the end with
  * every disk back, the clients' folders must hold what was acknowledged.
  */
+import { BatchReader } from '../../src/segment/batch-reader.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimClient } from './sim-client.js';
 import type { PlannedFault } from './sim-disk.js';
@@ -203,6 +204,7 @@ class Simulation {
       if (!report) return;
       if (report.value.findings.length > 0) {
         this.#problems.push(...report.value.findings);
+        this.#describeDisks(life);
         return;
       }
       if (report.value.degraded.length === 0) break;
@@ -224,12 +226,35 @@ class Simulation {
       const { seen, unreadable } = looked.value;
       if (unreadable.length > 0) {
         // With disks away the copies may be away too; what is there is judged when they are back.
-        if (allHere && !this.#hasFaults()) this.#problems.push(...unreadable);
+        if (allHere && !this.#hasFaults()) {
+          this.#problems.push(...unreadable);
+          this.#describeDisks(life);
+        }
         continue;
       }
       const problem = client.model.settle(seen);
       if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
     }
+  }
+
+  /** For people who replay a seed. */
+  #describeDisks(life: SimLife): void {
+    for (const { path, disk } of this.machine.nodes) {
+      for (const { path: name, file } of disk.files()) {
+        this.#trace(`  ${path}${name} ${file.sizeBytes} bytes`);
+        if (!name.endsWith('.journal')) continue;
+        for (const { sequence, previousSequence, operations } of new BatchReader().push(file.contents()))
+          this.#trace(
+            `    ${sequence} after ${previousSequence}: ${operations.toString().trim().split('\n').join(' ')}`,
+          );
+      }
+    }
+    for (const node of life.monitor.nodes) this.#trace(`  node ${node.label} ${node.id} ${node.state}: ${node.reason}`);
+    const { history } = life.engine!;
+    this.#trace(
+      `  forked ${history.forked.join(' ')}; behind ${history.behind.join(' ')}; ${JSON.stringify(history.tip)}`,
+    );
+    for (const segment of life.meta!.reader.segments('', 1_000)) this.#trace(`  index: ${JSON.stringify(segment)}`);
   }
 
   #hasFaults(): boolean {

@@ -1,5 +1,6 @@
 /** Replays or searches seeds of the engine's simulation: `node dist/test/simulation/run.js [--seed N | --seeds N --from N] [--verbose]`. */
 import { parseArgs } from 'node:util';
+import { Cleaner } from '../../src/maintenance/cleaner.js';
 import { simulateEngine } from './engine-simulation.js';
 import { simulateThreads } from './sim-threads.js';
 
@@ -11,10 +12,12 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
     'no-index-loss': { type: 'boolean', default: false },
     'no-faults': { type: 'boolean', default: false },
+    'no-cleaner': { type: 'boolean', default: false },
   },
 });
 
 simulateThreads();
+if (values['no-cleaner']) Cleaner.prototype.step = async () => 'idle';
 const first = Number(values.seed ?? values.from);
 const count = values.seed === undefined ? Number(values.seeds) : 1;
 const totals = { acknowledged: 0, crashes: 0, operations: 0, failed: 0 };

@@ -160,7 +160,7 @@ export class SimClient {
     const shallow = folders.filter((path) => path.split('/').length < 3);
     const parent = shallow.length > 0 && this.#random.chance(0.6) ? `${this.#random.pick(shallow)}/` : '';
     const path = parent + this.#random.pick(names) + this.#random.below(4);
-    return this.model.tree.get(path)?.kind === 'folder' ? `${path}f` : path;
+    return this.model.tree.get(path)?.kind === 'folder' ? this.#newPath(existing) : path;
   }
 
   #content(): Buffer {

@@ -25,6 +25,7 @@ export class SimIndex {
   #kept: string | null = null;
   #running: { store: MetaStore; path: string; commits: Committed[] } | undefined;
   readonly #folder: string;
+  readonly #closing: Promise<void>[] = [];
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -42,12 +43,13 @@ export class SimIndex {
   }
 
   /** An empty index aside, as a rebuild makes it. `adopt` makes it the index. */
-  async openNew(scheduler: SimScheduler): Promise<{ store: MetaStore; adopt: () => Promise<void> }> {
+  async openNew(scheduler: SimScheduler): Promise<{ store: MetaStore; adopt: () => void }> {
     const opened = await this.#openCopy(null);
     return {
       store: this.#observed(opened.store, opened.commits, opened.path, scheduler),
-      adopt: async () => {
-        await this.#running?.store.close();
+      adopt: () => {
+        // Closing is real I/O: nobody inside the simulation waits for it.
+        if (this.#running) this.#closing.push(this.#running.store.close());
         this.#running = opened;
         opened.commits.length = 0;
         opened.commits.push({ walBytes: sizeOf(`${opened.path}-wal`), isFull: true });
@@ -65,6 +67,7 @@ export class SimIndex {
     if (existsSync(`${running.path}-wal`)) copyFileSync(`${running.path}-wal`, `${kept}-wal`);
     if (isPowerCut) cutWal(`${kept}-wal`, running.commits, random);
     await running.store.close();
+    await Promise.all(this.#closing.splice(0));
     this.#kept = kept;
   }
 

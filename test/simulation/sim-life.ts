@@ -158,7 +158,7 @@ export class SimLife {
   async #rebuild(): Promise<void> {
     const { machine, scheduler } = this;
     machine.trace('  rebuilding the index');
-    let adopt: (() => Promise<void>) | undefined;
+    let adopt: (() => void) | undefined;
     const newIndex = async () => {
       const opened = await machine.index.openNew(scheduler);
       adopt = opened.adopt;
@@ -166,7 +166,7 @@ export class SimLife {
     };
     const present = this.monitor.nodes.filter(({ state }) => isReadable(state));
     this.meta = await rebuildIndex({ newIndex, nodes: present });
-    await adopt!();
+    adopt!();
   }
 
   #newEngine(isNew: boolean): Promise<VolumeEngine> {

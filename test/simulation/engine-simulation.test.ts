@@ -1,0 +1,48 @@
+/** The engine through seeded lives; more of them, and single seeds with their trace, by run.ts. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { before, describe, it } from 'node:test';
+import { simulateEngine } from './engine-simulation.js';
+import { simulateThreads } from './sim-threads.js';
+
+/** Seeds that failed once, with what they found. */
+const keptSeeds = JSON.parse(
+  readFileSync(new URL('../../../test/simulation/seeds.json', import.meta.url), 'utf8'),
+) as readonly { readonly seed: number; readonly found: string }[];
+
+/** While findings are open, failing seeds are shown and do not fail the suite. */
+const options = { todo: 'findings of the simulation are being mended' };
+const freshSeeds = 30;
+
+describe('the engine in the simulation', () => {
+  before(() => simulateThreads());
+
+  it('repeats from its seed', async () => {
+    const trace = async () => {
+      const lines: string[] = [];
+      await simulateEngine(3, { trace: (line) => lines.push(line) });
+      return lines;
+    };
+    assert.deepEqual(await trace(), await trace());
+  });
+
+  it('acknowledges changes, crashes and opens again', async () => {
+    const { acknowledged, crashes, operations } = await simulateEngine(3, { lives: 4 });
+    assert.ok(acknowledged > 0 && crashes === 4 && operations > 100);
+  });
+
+  for (const { seed, found } of keptSeeds) {
+    it(`passes seed ${seed}, which found: ${found}`, options, async () => {
+      assert.deepEqual((await simulateEngine(seed)).problems, []);
+    });
+  }
+
+  it(`keeps every promise in seeds 1000 to ${999 + freshSeeds}`, options, async () => {
+    const failed: string[] = [];
+    for (let seed = 1000; seed < 1000 + freshSeeds; seed++) {
+      const { problems } = await simulateEngine(seed);
+      if (problems.length > 0) failed.push(`seed ${seed}: ${problems.join('; ')}`);
+    }
+    assert.deepEqual(failed, []);
+  });
+});
