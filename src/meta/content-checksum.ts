@@ -2,7 +2,7 @@
  * The checksum of a content covers its size and its list of chunks; it travels in the journal, is kept beside the
  * list in the index, and is verified whenever the list is read (SQLite does not notice most damage to its own file).
  * The list is cut into pages of 256 chunks. A page's bytes are, for each chunk, its id (32 bytes) and its length (u32,
- * big-endian). The checksum is SHA-256 over "HFCONT01", the size and the chunk count (u64 each, big-endian), and the
+ * little-endian). The checksum is SHA-256 over "HFCONT01", the size and the chunk count (u64 each, little-endian), and the
  * SHA-256 of each page. So part of a long list is verified by reading one page and the digests of the others.
  * Its first 32 hex digits are the file's ETag. Specified in docs/format.md, "Contents".
  */
@@ -61,7 +61,7 @@ export function encodePage(chunks: readonly ChunkReference[]): Buffer {
   const bytes = Buffer.allocUnsafe(chunks.length * referenceBytes);
   chunks.forEach(([id, lengthBytes], index) => {
     bytes.write(id, index * referenceBytes, 32, 'hex');
-    bytes.writeUInt32BE(lengthBytes, index * referenceBytes + 32);
+    bytes.writeUInt32LE(lengthBytes, index * referenceBytes + 32);
   });
   return bytes;
 }
@@ -71,7 +71,7 @@ export function decodePage(bytes: Buffer, first = 0, count = bytes.length / refe
   const end = Math.min(bytes.length, (first + count) * referenceBytes);
   const chunks: ChunkReference[] = [];
   for (let at = first * referenceBytes; at < end; at += referenceBytes) {
-    chunks.push([bytes.toString('hex', at, at + 32), bytes.readUInt32BE(at + 32)]);
+    chunks.push([bytes.toString('hex', at, at + 32), bytes.readUInt32LE(at + 32)]);
   }
   return chunks;
 }
@@ -86,8 +86,8 @@ export function checksumOfPages(content: {
   readonly pages: readonly Buffer[];
 }): Buffer {
   const numbers = Buffer.allocUnsafe(16);
-  numbers.writeBigUInt64BE(BigInt(content.sizeBytes), 0);
-  numbers.writeBigUInt64BE(BigInt(content.count), 8);
+  numbers.writeBigUInt64LE(BigInt(content.sizeBytes), 0);
+  numbers.writeBigUInt64LE(BigInt(content.count), 8);
   const hash = createHash('sha256').update(domain).update(numbers);
   for (const page of content.pages) hash.update(page);
   return hash.digest();

@@ -14,12 +14,12 @@ import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
 import { openConnection } from './sqlite/connection.js';
 import { runIndexJob } from './sqlite/index-jobs.js';
-import { LocalWriter } from './sqlite/local-writer.js';
-import { SerialWriter, type WriterBackend } from './sqlite/serial-writer.js';
 import { translated } from './sqlite/sqlite-errors.js';
 import { SqliteReader } from './sqlite/sqlite-reader.js';
-import { SqliteWriter, type SqliteWriterOptions } from './sqlite/sqlite-writer.js';
-import { ThreadWriter } from './sqlite/thread-writer.js';
+import { LocalWriter } from './writer/local-writer.js';
+import { SerialWriter, type WriterBackend } from './writer/serial-writer.js';
+import { SqliteWriter, type SqliteWriterOptions } from './writer/sqlite-writer.js';
+import { ThreadWriter } from './writer/thread-writer.js';
 
 export interface MetaStoreOptions {
   /** Path of the index, made when absent (its folder must exist and is synced by the caller), or ':memory:'. */

@@ -12,7 +12,7 @@ const list = (count: number): ChunkReference[] => Array.from({ length: count }, 
 function byTheBook(chunks: readonly ChunkReference[]): string {
   const u64 = (value: number) => {
     const bytes = Buffer.alloc(8);
-    bytes.writeBigUInt64BE(BigInt(value));
+    bytes.writeBigUInt64LE(BigInt(value));
     return bytes;
   };
   const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest();
@@ -22,7 +22,7 @@ function byTheBook(chunks: readonly ChunkReference[]): string {
     const page = chunks.slice(at, at + 256).map(([id, length]) => {
       const bytes = Buffer.alloc(36);
       Buffer.from(id, 'hex').copy(bytes);
-      bytes.writeUInt32BE(length, 32);
+      bytes.writeUInt32LE(length, 32);
       return bytes;
     });
     parts.push(sha256(Buffer.concat(page)));

@@ -4,12 +4,12 @@
  * builds it in. What is at the target ends first.
  */
 import { DriveError } from '../../core/errors.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, requireEntry, requireParent } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import { nameKey } from '../name-key.js';
 import { type EntryId, type Operation, stagingEntry } from '../operations.js';
 import type { EntryRow } from '../rows.js';
-import { judgeConditions } from './conditions.js';
-import { locateForChange, requireEntry, requireParent } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 import { allowTarget, endTarget, forbidden, refuseNonsense, refuseOverwrite } from './resolve-target.js';
 

@@ -1,9 +1,9 @@
 /** Creating a folder; ending an entry with all below it. */
 import { DriveError } from '../../core/errors.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, requireEntry, requireParent } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
-import { judgeConditions } from './conditions.js';
-import { locateForChange, requireEntry, requireParent } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 
 export function resolveMakeFolder(request: RequestOf<'make-folder'>, context: ResolveContext): Resolution {

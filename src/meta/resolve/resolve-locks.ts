@@ -1,14 +1,14 @@
 /** DAV locks of clients: new, refreshed, ended (RFC 4918 sections 9.10 and 9.11). */
 import { DriveError } from '../../core/errors.js';
 import { contentChecksum } from '../content-checksum.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, locatePath, requireEntry, requireParent } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
 import type { LockRow } from '../rows.js';
 import type { StoredLock } from '../tables/lock-table.js';
 import type { Tables } from '../tables/tables.js';
-import { judgeConditions } from './conditions.js';
 import { contentOperations } from './content-operations.js';
-import { locateForChange, locatePath, requireEntry, requireParent } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 
 /** As readers see it; undefined when its entry has ended. */

@@ -1,8 +1,9 @@
 /** Renaming: one row changes, whatever lies below it. */
+
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, requireEntry, requireParent } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
-import { judgeConditions } from './conditions.js';
-import { locateForChange, requireEntry, requireParent } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 import { allowTarget, endTarget, forbidden, refuseNonsense, refuseOverwrite } from './resolve-target.js';
 

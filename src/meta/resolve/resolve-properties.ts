@@ -1,10 +1,10 @@
 /** Dead properties and times. */
 import { DriveError } from '../../core/errors.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, requireEntry } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
 import type { PropertyChange } from '../requests.js';
-import { judgeConditions } from './conditions.js';
-import { locateForChange, requireEntry } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 
 const loneSurrogate = /\p{Surrogate}/u;

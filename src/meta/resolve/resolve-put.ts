@@ -1,10 +1,10 @@
 /** Creating or replacing a file. */
 import { DriveError } from '../../core/errors.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locateForChange, requireParent } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
-import { judgeConditions } from './conditions.js';
 import { contentOperations } from './content-operations.js';
-import { locateForChange, requireParent } from './located-path.js';
-import { LockJudge } from './lock-judge.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 
 export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): Resolution {

@@ -1,9 +1,9 @@
 /** What MOVE and COPY share: which pairs of source and target make no sense, and making room at the target. */
 import { DriveError } from '../../core/errors.js';
+import type { LocatedPath } from '../judge/located-path.js';
+import type { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
 import type { EntryRow } from '../rows.js';
-import type { LocatedPath } from './located-path.js';
-import type { LockJudge } from './lock-judge.js';
 
 /** FORBIDDEN for the root and for a target inside the source's tree (unless only the folder itself is copied). */
 export function refuseNonsense(input: {

@@ -2,13 +2,13 @@
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { checksumOfPages, chunksPerPage, decodePage, pageDigest } from '../content-checksum.js';
+import { judgeConditions } from '../judge/conditions.js';
+import { locatePath } from '../judge/located-path.js';
+import { LockJudge } from '../judge/lock-judge.js';
 import type { BatchIdentity, MetaReader, VerifyInput } from '../meta-store.js';
 import { nameKey } from '../name-key.js';
 import type { ChunkId, ContentId, EntryId, NodeId, SegmentId } from '../operations.js';
 import type { EntryPath } from '../requests.js';
-import { judgeConditions } from '../resolve/conditions.js';
-import { locatePath } from '../resolve/located-path.js';
-import { LockJudge } from '../resolve/lock-judge.js';
 import { toLockRow } from '../resolve/resolve-locks.js';
 import type {
   ContentRow,

@@ -13,12 +13,17 @@ import type { ChangeRequest, Outcome } from '../requests.js';
 import { type Limits, productionLimits } from '../resolve/limits.js';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolveContext } from '../resolve/resolve-context.js';
-import type { StoredChunk } from '../tables/chunk-table.js';
-import type { StoredSegment } from '../tables/segment-table.js';
+import {
+  busyTimeoutMs,
+  type Connection,
+  type Durability,
+  openConnection,
+  setDurability,
+} from '../sqlite/connection.js';
+import { migrate } from '../sqlite/schema.js';
+import { translateSqliteError } from '../sqlite/sqlite-errors.js';
 import { openTables, type Tables } from '../tables/tables.js';
-import { busyTimeoutMs, type Connection, type Durability, openConnection, setDurability } from './connection.js';
-import { migrate } from './schema.js';
-import { translateSqliteError } from './sqlite-errors.js';
+import { addPlaces, movePlaces } from './chunk-places.js';
 
 type Input<K extends keyof MetaWriter> = MetaWriter[K] extends (input: infer I) => unknown ? I : never;
 type DataSegments = Input<'prepare'>['data'];
@@ -90,7 +95,7 @@ export class SqliteWriter {
     this.#failed = true;
     this.#finish(() => {
       this.#addData(data);
-      this.#addPlaces(places, { strict: true });
+      addPlaces(this.#tables, places, 'batch');
       const placeless = [...this.#newChunks].find((id) => this.#tables.chunks.get(id)?.segment === null);
       assert(placeless === undefined, `no place for the new chunk ${placeless}`);
       if (batch !== null) this.#tables.journal.add(batch);
@@ -114,7 +119,7 @@ export class SqliteWriter {
         this.#applyAll(decodeOperations(operations), batch.sequence, new Set());
         this.#tables.journal.add(batch);
       }
-      this.#addPlaces(places, { strict: false });
+      addPlaces(this.#tables, places, 'scan');
     });
   }
 
@@ -141,22 +146,11 @@ export class SqliteWriter {
   }
 
   addPlaces(places: readonly ChunkPlace[]): void {
-    this.#transaction(() => this.#addPlaces(places, { strict: false }));
+    this.#transaction(() => addPlaces(this.#tables, places, 'scan'));
   }
 
   movePlaces(moves: Input<'movePlaces'>): void {
-    this.#transaction(() => {
-      const { segments, chunks } = this.#tables;
-      for (const { from, to } of moves) {
-        const target = segments.get(to.segment);
-        if (target === undefined) throw unknownSegment(to.segment);
-        this.#extend(target, to);
-        const chunk = chunks.get(to.chunk);
-        const source = segments.get(from.segment);
-        const isThere = source !== undefined && chunk?.segment === source.number && chunk.offset === from.offset;
-        if (isThere) this.#movePlace(chunk, target, to);
-      }
-    });
+    this.#transaction(() => movePlaces(this.#tables, moves));
   }
 
   setReplicaStates(states: Input<'setReplicaStates'>): void {
@@ -251,40 +245,6 @@ export class SqliteWriter {
     if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], 0, new Set());
   }
 
-  #addPlaces(places: readonly ChunkPlace[], { strict }: { readonly strict: boolean }): void {
-    for (const place of places) {
-      const segment = this.#tables.segments.get(place.segment);
-      if (segment === undefined) {
-        if (strict) throw unknownSegment(place.segment);
-        continue;
-      }
-      this.#extend(segment, place);
-      const chunk = this.#tables.chunks.get(place.chunk);
-      if (chunk === undefined) continue;
-      if (chunk.segment === null || (strict && this.#isBetter(segment.number, chunk.segment))) {
-        this.#movePlace(chunk, segment, place);
-      }
-    }
-  }
-
-  /** A chunk that was written again because its segment had too few good replicas is read from the new one. */
-  #isBetter(segment: number, than: number): boolean {
-    return this.#tables.segments.goodReplicas(segment) > this.#tables.segments.goodReplicas(than);
-  }
-
-  #movePlace(chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
-    this.#tables.chunks.setPlace(segment.number, place);
-    if (chunk.refs === 0) return;
-    if (chunk.segment !== null) this.#tables.segments.addLive(chunk.segment, -chunk.recordBytes);
-    this.#tables.segments.addLive(segment.number, place.recordBytes);
-  }
-
-  /** An open segment reaches to the end of its last record. */
-  #extend(segment: StoredSegment, { offset, recordBytes }: ChunkPlace): void {
-    const end = offset + recordBytes;
-    if (segment.sealed === 0 && end > segment.length) this.#tables.segments.setLength(segment, end);
-  }
-
   #transaction(work: () => void): void {
     this.#begin();
     this.#finish(work);
@@ -339,8 +299,4 @@ export class SqliteWriter {
     const [state] = this.#connection.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
     return mode === 'NOOP' ? state!.log - state!.checkpointed : state!.log;
   }
-}
-
-function unknownSegment(id: string): DriveError {
-  return new DriveError('INTERNAL', { message: `a chunk was put into segment ${id}, which the index does not know` });
 }

@@ -5,8 +5,8 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ErrorData } from '../../core/errors.js';
+import { translateSqliteError } from '../sqlite/sqlite-errors.js';
 import type { WriterArguments, WriterMethod } from './serial-writer.js';
-import { translateSqliteError } from './sqlite-errors.js';
 import { SqliteWriter, type SqliteWriterOptions } from './sqlite-writer.js';
 
 export interface ToThread {

@@ -1,0 +1,62 @@
+/** Where chunks lie: places that a batch, a scan or the cleaner brings. Keeps lengths and living bytes in step. */
+import { DriveError } from '../../core/errors.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { StoredChunk } from '../tables/chunk-table.js';
+import type { StoredSegment } from '../tables/segment-table.js';
+import type { Tables } from '../tables/tables.js';
+
+/**
+ * `from` a batch: a segment that the index does not know is a bug (INTERNAL), and a chunk that was written again because
+ * its segment had too few good replicas is read from the new one. From a scan: only chunks without a place are of interest.
+ */
+export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: 'batch' | 'scan'): void {
+  for (const place of places) {
+    const segment = tables.segments.get(place.segment);
+    if (segment === undefined) {
+      if (from === 'batch') throw unknownSegment(place.segment);
+      continue;
+    }
+    extend(tables, segment, place);
+    const chunk = tables.chunks.get(place.chunk);
+    if (chunk === undefined) continue;
+    const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
+    if (isWanted) setPlace(tables, chunk, segment, place);
+  }
+}
+
+/** Each only where the place is still `from`. */
+export function movePlaces(
+  tables: Tables,
+  moves: readonly { readonly from: ChunkPlace; readonly to: ChunkPlace }[],
+): void {
+  for (const { from, to } of moves) {
+    const target = tables.segments.get(to.segment);
+    if (target === undefined) throw unknownSegment(to.segment);
+    extend(tables, target, to);
+    const chunk = tables.chunks.get(to.chunk);
+    const source = tables.segments.get(from.segment);
+    const isThere = source !== undefined && chunk?.segment === source.number && chunk.offset === from.offset;
+    if (isThere) setPlace(tables, chunk, target, to);
+  }
+}
+
+function isBetter({ segments }: Tables, segment: number, than: number): boolean {
+  return segments.goodReplicas(segment) > segments.goodReplicas(than);
+}
+
+function setPlace({ chunks, segments }: Tables, chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
+  chunks.setPlace(segment.number, place);
+  if (chunk.refs === 0) return;
+  if (chunk.segment !== null) segments.addLive(chunk.segment, -chunk.recordBytes);
+  segments.addLive(segment.number, place.recordBytes);
+}
+
+/** An open segment reaches to the end of its last record. */
+function extend({ segments }: Tables, segment: StoredSegment, { offset, recordBytes }: ChunkPlace): void {
+  const end = offset + recordBytes;
+  if (segment.sealed === 0 && end > segment.length) segments.setLength(segment, end);
+}
+
+function unknownSegment(id: string): DriveError {
+  return new DriveError('INTERNAL', { message: `a chunk was put into segment ${id}, which the index does not know` });
+}
