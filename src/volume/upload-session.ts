@@ -37,7 +37,9 @@ const inFlightLimit = 3;
 
 interface Piece {
   readonly reference: ChunkReference;
-  /** Undefined while the chunk is on its way. */
+  /** False while the chunk is on its way. */
+  isStored: boolean;
+  /** Undefined for a chunk that was stored and committed before: it needs to be made durable no more. */
   appended: AppendedChunk | undefined;
 }
 
@@ -107,7 +109,7 @@ export class UploadSession implements Upload {
       sizeBytes: this.sizeBytes,
       checksum: this.checksum.digest(),
     };
-    const chunks = this.pieces.map((piece) => piece.appended!);
+    const chunks = this.pieces.flatMap((piece) => piece.appended ?? []);
     return { sizeBytes: this.sizeBytes, staged, chunks, session: this };
   }
 
@@ -145,7 +147,7 @@ export class UploadSession implements Upload {
     const chunk: ChunkToStore = { id: chunkId(plain), plain };
     const reference: ChunkReference = [chunk.id, plain.length];
     this.checksum.add([reference]);
-    const piece: Piece = { reference, appended: undefined };
+    const piece: Piece = { reference, isStored: false, appended: undefined };
     this.pieces.push(piece);
     const sending = this.store(piece, chunk, lane)
       .catch((error: unknown) => {
@@ -165,12 +167,13 @@ export class UploadSession implements Upload {
     const duplicate = this.host.findDuplicate(chunk);
     if (duplicate) {
       this.pin(duplicate.place.segment);
-      piece.appended = duplicate;
+      piece.isStored = true;
       return;
     }
     const [appended] = await this.host.append([chunk], { lane, signal: this.signal });
     this.pin(appended!.place.segment);
     piece.appended = appended;
+    piece.isStored = true;
   }
 
   private pin(segment: SegmentId): void {
@@ -195,7 +198,7 @@ export class UploadSession implements Upload {
   }
 
   private async record(): Promise<void> {
-    const ready = this.pieces.findIndex((piece) => piece.appended === undefined);
+    const ready = this.pieces.findIndex((piece) => !piece.isStored);
     const batch = this.pieces.slice(0, ready < 0 ? this.pieces.length : ready);
     if (batch.length === 0) return;
     const base = { principal: '', now: this.host.now() } as const;
@@ -207,7 +210,7 @@ export class UploadSession implements Upload {
     const operation = { o: 'chunks', content: this.content, first: this.recordedCount, chunks } as const;
     await this.host.submit(
       { kind: 'operations', ...base, operations: [operation] },
-      batch.map((piece) => piece.appended!),
+      batch.flatMap((piece) => piece.appended ?? []),
     );
     this.recordedCount += batch.length;
     this.pieces.splice(0, batch.length);
