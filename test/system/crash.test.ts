@@ -1,5 +1,7 @@
 /** Kill -9 and power cuts at random moments of an upload storm: what was acknowledged is there, the rest is whole or absent. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type DriveServer, mustBeSound, waitUntilWhole } from './tools/drive-server.js';
 import type { LoopDisk } from './tools/loop-disk.js';
@@ -14,10 +16,21 @@ const seed = runSeed();
 const kills = Number(process.env.HOLDFAST_KILLS ?? 50);
 const cuts = Number(process.env.HOLDFAST_CUTS ?? 20);
 
-test(`nothing acknowledged is lost in ${kills} kills`, { timeout: 600_000, skip: missing({}) }, async (context) => {
+const options = { timeout: 600_000, skip: missing({}) };
+
+test(`nothing acknowledged is lost in ${kills} kills`, options, async (context) => {
   const workspace = await Workspace.create(context);
   const volume = await TestVolume.inFolders(workspace);
   await stormAndCrash(volume, kills, async (server) => server.kill());
+});
+
+test('nothing acknowledged is lost when a kill takes the index along', options, async (context) => {
+  const workspace = await Workspace.create(context);
+  const volume = await TestVolume.inFolders(workspace);
+  await stormAndCrash(volume, Math.ceil(kills / 8), async (server) => {
+    await server.kill();
+    for (const suffix of ['', '-wal', '-shm']) await rm(join(volume.directory, `index.db${suffix}`), { force: true });
+  });
 });
 
 test(`nothing acknowledged is lost in ${cuts} power cuts`, {
