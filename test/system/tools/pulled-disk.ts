@@ -9,8 +9,9 @@ import type { TestContext } from 'node:test';
 import { type AwayChanges, applyLocally, planAwayChanges } from './away-changes.js';
 import { mustRun } from './commands.js';
 import { driveStatus, mustBeSound, waitUntilWhole } from './drive-server.js';
+import { MemoryMeter } from './memory-meter.js';
 import { planTree, writeTree } from './real-tree.js';
-import { GiB } from './requirements.js';
+import { GiB, MiB } from './requirements.js';
 import { type LoopVolume, TestVolume } from './test-volume.js';
 import { pause } from './wait.js';
 import { Workspace } from './workspace.js';
@@ -35,6 +36,7 @@ export async function surviveAPulledDisk(
   await writeTree(tree, files);
   const loops = await TestVolume.onLoopDisks(workspace, { nodeBytes: 3 * GiB, indexBytes: GiB });
   const server = await loops.volume.serve();
+  using meter = new MemoryMeter(server.pid, 500);
   const client = await open(workspace, server.url);
   const timed = async (what: string, work: () => Promise<void>): Promise<number> => {
     const started = performance.now();
@@ -59,6 +61,7 @@ export async function surviveAPulledDisk(
   await readWithoutAnother(loops, () => client.compare(tree));
   await client.close();
   const { failovers } = (await driveStatus(loops.volume.directory)).reads;
+  context.diagnostic(`peak PSS of the server: ${Math.round(meter.peakBytes / MiB)} MiB`);
   await server.stop();
   assert.ok(failovers > 0, 'no failover read was counted');
 }
