@@ -78,7 +78,11 @@ export type ChangeRequest =
       readonly locksFollow: boolean;
       readonly modified?: number | undefined;
     })
-  /** Copy; files share their content. Folders: `depth` 0 copies the folder alone. Dead properties are copied, locks not. */
+  /**
+   * Copy; files share their content and keep their `modified` unless one is given. Folders: `depth` 0 copies the folder
+   * alone. Dead properties are copied, DAV locks not. FORBIDDEN, PRECONDITION_FAILED and {created} as for 'move', but a
+   * folder alone may go into its own tree. LIMIT_EXCEEDED for a tree too large for one batch.
+   */
   | (RequestBase & {
       readonly kind: 'copy';
       readonly path: EntryPath;

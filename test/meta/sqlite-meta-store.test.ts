@@ -161,17 +161,39 @@ describe('index file', () => {
     assert.ok(statSync(`${file}-wal`).size < 8 * 1024 * 1024);
   });
 
-  it('reports a thread that has gone as UNAVAILABLE', async (context) => {
+  it('refuses what cannot be sent to its thread, and goes on', async (context) => {
     const file = newFile();
     const { driver, store } = await begun(context, file);
     await driver.put('f');
-    // Something that structured clone refuses must not be taken for the thread's end.
     const request = { kind: 'make-folder', path: ['d'], principal: '', now: 1, extra: () => 1 };
     await assert.rejects(
       store.writer.prepare({ sequence: 9, requests: [request as never], data: [] }),
       withCode('INTERNAL'),
     );
     await driver.put('g');
+  });
+});
+
+describe('limits of single requests', () => {
+  it('refuse a copy of too many entries and too many locks, leaving no trace', async (context) => {
+    const store = await openMetaStore({ file: ':memory:', limits: { entriesPerCopy: 3, locks: 1 } });
+    context.after(() => store.close());
+    const driver = await new IndexDriver(store).begin();
+    await driver.makeFolder('d');
+    await driver.put('d/1');
+    await driver.put('d/2');
+    const copy = (target: string) =>
+      driver.submit({ kind: 'copy', path: ['d'], target: [target], overwrite: false, depth: 'infinity' });
+    await copy('fits');
+    await driver.put('d/3');
+    const before = await driver.checkpoint();
+    await assert.rejects(copy('too-large'), withCode('LIMIT_EXCEEDED'));
+    assert.deepEqual((await driver.checkpoint()).bytes, before.bytes);
+    await driver.lock('d/1', { timeoutMs: 5_000 });
+    await assert.rejects(driver.lock('d/2'), withCode('LIMIT_EXCEEDED'));
+    driver.now += 10_000;
+    await driver.lock('d/2');
+    assert.deepEqual(await store.check(), []);
   });
 });
 

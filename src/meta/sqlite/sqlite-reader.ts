@@ -1,4 +1,7 @@
-/** Reads on a connection of their own: each call sees what is committed, in one or a few short statements. */
+/**
+ * Reads on a connection of their own: each call sees what is committed, in one or a few short statements. The file is as
+ * long as the contract is wide; only chunk lists, which are verified here, are more than a query.
+ */
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { checksumOfPages, chunksPerPage, decodePage, pageDigest } from '../content-checksum.js';

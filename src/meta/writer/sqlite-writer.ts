@@ -76,6 +76,7 @@ export class SqliteWriter {
   prepare({ sequence, requests, data }: Input<'prepare'>): Prepared {
     this.#begin();
     try {
+      assert(sequence > (this.#tables.journal.tip()?.sequence ?? 0), 'sequence numbers grow');
       this.#newChunks = new Set();
       const lines: string[] = [];
       if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], sequence, this.#newChunks, lines);
