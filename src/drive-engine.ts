@@ -146,7 +146,7 @@ export class DriveEngine {
     for (const node of this.options.nodes.present) {
       if (history.forked.includes(node.id)) continue;
       if (history.behind.includes(node.id)) void this.admit(node);
-      else await this.welcome(node, maintenance);
+      else await this.welcomeOrRetry(node, maintenance);
     }
     if (history.droppedSequence !== null) {
       this.options.events.report(
@@ -288,10 +288,21 @@ export class DriveEngine {
     node.welcome();
   }
 
+  /** At opening, one sick disk does not keep the others waiting. */
+  private async welcomeOrRetry(node: Node, maintenance: Maintenance): Promise<void> {
+    try {
+      await this.welcome(node, maintenance);
+    } catch (error) {
+      if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY', 'FILE_MISSING')) throw error;
+      this.retryAdmission(node);
+    }
+  }
+
+  /** A disk that is full, read-only or suspect is admitted when its state ends: a change of state leads here again. */
   private retryAdmission(node: Node): void {
     const { clock, safety } = this.options.context;
     clock.schedule(safety.returnProbeIntervalMs, () => {
-      if (!this.closed && isReadable(node.state)) void this.admit(node);
+      if (!this.closed && (node.state === 'returning' || node.state === 'online')) void this.admit(node);
     });
   }
 
