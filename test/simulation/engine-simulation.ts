@@ -226,7 +226,8 @@ class Simulation {
       const { seen, unreadable } = looked.value;
       if (unreadable.length > 0) {
         // With disks away the copies may be away too; what is there is judged when they are back.
-        if (allHere && !this.#hasFaults()) {
+        const isOnline = life.monitor.nodes.every(({ state }) => state === 'online' || state === 'foreign');
+        if (allHere && isOnline && !this.#hasFaults()) {
           this.#problems.push(...unreadable);
           this.#describeDisks(life);
         }
