@@ -190,6 +190,34 @@ class SystemOpenFile implements OpenFile {
 
 export const systemFileIo: FileIo = new SystemFileIo();
 
+export interface FolderWatchOptions {
+  /** A name came, went or was renamed in the folder; also the folder's own name. undefined where the system does not say. */
+  readonly onName: (name: string | undefined) => void;
+  /** At most once; nothing is told afterwards. */
+  readonly onError: (error: DriveError) => void;
+}
+
+/**
+ * Watches one folder, by one watch of the system however many files it holds. Throws as the calls of FileIo do when it
+ * cannot be watched. Keeps no process alive. `close` is idempotent, and nothing is told after it.
+ */
+export function watchFolder(path: string, { onName, onError }: FolderWatchOptions): { close(): void } {
+  let watcher: fs.FSWatcher;
+  try {
+    watcher = fs.watch(path, { persistent: false });
+  } catch (error) {
+    throw translateSystemError(error as NodeJS.ErrnoException, path, systemPlatform);
+  }
+  watcher.on('change', (event, name) => {
+    if (event === 'rename') onName(typeof name === 'string' ? name : undefined);
+  });
+  watcher.on('error', (error) => {
+    watcher.close();
+    onError(translateSystemError(error as NodeJS.ErrnoException, path, systemPlatform));
+  });
+  return { close: () => watcher.close() };
+}
+
 const absentNames: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR']);
 
 function call<T>(path: string, platform: Platform, start: (done: Done<T>) => void): Promise<T> {

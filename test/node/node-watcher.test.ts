@@ -1,8 +1,9 @@
 /** The monitor on real folders, with chokidar and the system's clock: what a person does to a disk. */
 import assert from 'node:assert/strict';
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import fs, { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { mock, type TestContext, test } from 'node:test';
 import { systemClock } from '../../src/core/clock.js';
 import { productionSafety } from '../../src/core/safety-parameters.js';
 import { systemFileIo } from '../../src/core/system-file-io.js';
@@ -131,6 +132,35 @@ test('a segment deleted beneath a node asks for a listing, writing to one does n
   await rm(join(folder, 'segments', 'a.seg'));
   await hinted;
   assert.deepEqual(hints, ['listing']);
+});
+
+test('writes into segments do not make anybody look at the other files', withLimit, async (context) => {
+  const { path, folder } = await makeNode(context);
+  const segments = join(folder, 'segments');
+  for (let count = 0; count < 50; count += 1) await writeFile(join(segments, `${count}.seg`), 'x');
+  keepAlive(context);
+  let onListing = () => {};
+  const watcher = startWatcher(context, { path, onListing: () => onListing() });
+  await watcher.ready;
+  const looks = (['lstat', 'stat', 'readdir'] as const).map((name) => mock.method(fs, name));
+  syncBuiltinESMExports();
+  context.after(() => {
+    mock.restoreAll();
+    syncBuiltinESMExports();
+  });
+  for (let round = 0; round < 5; round += 1) {
+    const hinted = new Promise<void>((resolve) => {
+      onListing = resolve;
+    });
+    for (let count = 0; count < 50; count += 1) await writeFile(join(segments, `${count}.seg`), `${round}`);
+    await writeFile(join(segments, `new-${round}.seg`), 'x');
+    await hinted;
+  }
+  const looked = looks.flatMap(({ mock: { calls } }) => calls.map(({ arguments: [item] }) => String(item)));
+  assert.deepEqual(
+    looked.filter((item) => item.startsWith(segments)),
+    [],
+  );
 });
 
 test('single files are not watched', withLimit, async (context) => {
