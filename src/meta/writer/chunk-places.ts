@@ -1,6 +1,7 @@
 /** Where chunks lie: places that a batch, a scan or the cleaner brings. Keeps lengths and living bytes in step. */
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { SegmentId } from '../operations.js';
 import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredSegment } from '../tables/segment-table.js';
 import type { Tables } from '../tables/tables.js';
@@ -10,18 +11,31 @@ import type { Tables } from '../tables/tables.js';
  * its segment had too few good replicas is read from the new one. From a scan: only chunks without a place are of interest.
  */
 export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: 'batch' | 'scan'): void {
-  for (const place of places) {
-    const segment = tables.segments.get(place.segment);
+  for (const [id, inSegment] of bySegment(places)) {
+    const segment = tables.segments.get(id);
     if (segment === undefined) {
-      if (from === 'batch') throw unknownSegment(place.segment);
+      if (from === 'batch') throw unknownSegment(id);
       continue;
     }
-    extend(tables, segment, place);
-    const chunk = tables.chunks.get(place.chunk);
-    if (chunk === undefined) continue;
-    const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
-    if (isWanted) setPlace(tables, chunk, segment, place);
+    extend(tables, segment, inSegment);
+    for (const place of inSegment) {
+      const chunk = tables.chunks.get(place.chunk);
+      if (chunk === undefined) continue;
+      const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
+      if (isWanted) setPlace(tables, chunk, segment, place);
+    }
   }
+}
+
+/** Places of one segment together, so that its length changes once. */
+function bySegment(places: readonly ChunkPlace[]): Map<SegmentId, ChunkPlace[]> {
+  const groups = new Map<SegmentId, ChunkPlace[]>();
+  for (const place of places) {
+    const group = groups.get(place.segment);
+    if (group === undefined) groups.set(place.segment, [place]);
+    else group.push(place);
+  }
+  return groups;
 }
 
 /** Each only where the place is still `from`. */
@@ -32,7 +46,7 @@ export function movePlaces(
   for (const { from, to } of moves) {
     const target = tables.segments.get(to.segment);
     if (target === undefined) throw unknownSegment(to.segment);
-    extend(tables, target, to);
+    extend(tables, target, [to]);
     const chunk = tables.chunks.get(to.chunk);
     const source = tables.segments.get(from.segment);
     const isThere = source !== undefined && chunk?.segment === source.number && chunk.offset === from.offset;
@@ -52,8 +66,8 @@ function setPlace({ chunks, segments }: Tables, chunk: StoredChunk, segment: Sto
 }
 
 /** An open segment reaches to the end of its last record. */
-function extend({ segments }: Tables, segment: StoredSegment, { offset, recordBytes }: ChunkPlace): void {
-  const end = offset + recordBytes;
+function extend({ segments }: Tables, segment: StoredSegment, places: readonly ChunkPlace[]): void {
+  const end = places.reduce((reach, { offset, recordBytes }) => Math.max(reach, offset + recordBytes), 0);
   if (segment.sealed === 0 && end > segment.length) segments.setLength(segment, end);
 }
 

@@ -97,6 +97,7 @@ export class SqliteWriter {
     this.#finish(() => {
       this.#addData(data);
       addPlaces(this.#tables, places, 'batch');
+      for (const { chunk } of places) this.#newChunks.delete(chunk);
       const placeless = [...this.#newChunks].find((id) => this.#tables.chunks.get(id)?.segment === null);
       assert(placeless === undefined, `no place for the new chunk ${placeless}`);
       if (batch !== null) this.#tables.journal.add(batch);
