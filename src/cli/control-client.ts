@@ -36,7 +36,9 @@ function notReachable(address: string, cause: NodeJS.ErrnoException): DriveError
   const denied = cause.code === 'EACCES' || cause.code === 'EPERM';
   return new DriveError(denied ? 'FORBIDDEN' : 'UNAVAILABLE', {
     message: `the control socket ${address} does not let this command in (${cause.code ?? cause.message})`,
-    hint: denied ? 'run the command as the account that runs the server' : 'look who holds this file, then try again',
+    hint: denied
+      ? 'run the command as the account that owns the volume and runs its server'
+      : 'look who holds this file, then try again',
     cause,
   });
 }

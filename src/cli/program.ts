@@ -1,6 +1,7 @@
 /** The whole command line: every command, its errors and its exit code. Ends no process and reads no environment. */
 import { Command, type CommanderError } from 'commander';
 import { asDriveError, DriveError } from '../core/errors.js';
+import { translateSystemError } from '../core/system-errors.js';
 import type { CommandContext } from './command-context.js';
 import { type Act, type CommandMaker, examples } from './command-frame.js';
 import { checkCommand } from './commands/check.js';
@@ -39,14 +40,15 @@ const programExamples = examples(
 const nodeExamples = examples(
   ['holdfast node list ~/drive', 'what each node is and holds'],
   ['holdfast node add ~/drive /disk3/hold', 'one more disk'],
-  ['holdfast node remove ~/drive disk-2', 'one less'],
+  ['holdfast node remove ~/drive node-2', 'one less'],
 );
 
 /** `parameters`: what follows the program's name. Never rejects. */
 export async function runProgram(parameters: readonly string[], context: CommandContext): Promise<ExitCode> {
   let exitCode: ExitCode = exitCodes.good;
-  const fail = (error: unknown, action: string, json: boolean) => {
-    exitCode = exitCodeOfError(asDriveError(error).code);
+  const fail = (thrown: unknown, action: string, json: boolean) => {
+    const error = translateForeign(thrown, context);
+    exitCode = exitCodeOfError(error.code);
     reportError(error, { terminal: context.terminal, action, json, debug: context.debug });
   };
   const act: Act = async (action, options, body) => {
@@ -94,6 +96,13 @@ function prepare(command: Command, context: CommandContext): void {
   for (const child of command.commands) prepare(child, context);
 }
 
+/** What a command asks of the system by itself fails with the system's own error. */
+function translateForeign(error: unknown, { platform }: CommandContext): DriveError {
+  if (error instanceof DriveError || !(error instanceof Error && 'errno' in error)) return asDriveError(error);
+  const { path = '' } = error as NodeJS.ErrnoException;
+  return translateSystemError(error as NodeJS.ErrnoException, path, platform);
+}
+
 class HelpShown extends Error {
   constructor(readonly wanted: boolean) {
     super('help shown');
@@ -106,7 +115,8 @@ function translate(error: CommanderError, command: Command): Error {
   const path = command.parent?.parent ? `${command.parent.name()} ${command.name()}` : command.name();
   const name = command.parent ? `holdfast ${path}` : 'holdfast';
   return new DriveError('USAGE', {
-    message: error.message.replace(/^error: /, ''),
+    // Suggestions of commander come on a line of their own.
+    message: error.message.replace(/^error: /, '').replaceAll('\n', ' '),
     hint: `"${name} --help" shows what it takes`,
   });
 }

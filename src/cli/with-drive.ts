@@ -1,5 +1,6 @@
 /** Gives a command the volume: through the server that runs, else by opening it. Two processes never open one volume. */
-import { stat } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { DriveError, hasCode } from '../core/errors.js';
 import type { Drive } from '../drive-contract.js';
 import type { CommandContext } from './command-context.js';
@@ -46,11 +47,20 @@ export async function requireFolder(directory: string): Promise<void> {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw error;
   });
-  if (found?.isDirectory()) return;
+  if (found?.isDirectory() && !(await isNode(directory))) return;
+  const kind = found?.isDirectory() ? "one of a volume's nodes" : 'a file';
   throw new DriveError('NOT_FOUND', {
-    message: found ? `${directory} is a file, not a volume's directory` : `there is no volume at ${directory}`,
+    message: found ? `${directory} is ${kind}, not a volume's directory` : `there is no volume at ${directory}`,
     hint: 'look at the spelling of DIR; "holdfast init DIR --node PATH" makes a new volume',
   });
+}
+
+/** A node given in place of the volume's directory would be called an empty folder, and `init` advised. */
+function isNode(directory: string): Promise<boolean> {
+  return access(join(directory, 'holdfast-node.json')).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function openUnlessBusy(

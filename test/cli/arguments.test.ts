@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { FakeShell } from './fake-context.js';
@@ -7,6 +9,7 @@ const wrong: readonly (readonly [what: string, parameters: readonly string[], sa
   ['an unknown command', ['frobnicate'], /unknown command/],
   ['a missing DIR', ['status'], /missing required argument 'DIR'/],
   ['an unknown option', ['status', '.', '--frob'], /unknown option '--frob'/],
+  ['a misspelt option', ['status', '.', '--josn'], /unknown option '--josn' \(Did you mean --json\?\)/],
   ['an operand too many', ['check', '.', 'more'], /too many arguments/],
   ['a volume without nodes', ['init', 'x'], /at least one node/],
   ['more copies than nodes', ['init', 'x', '--node', 'a'], /2 copies .* 1 node /],
@@ -18,6 +21,10 @@ const wrong: readonly (readonly [what: string, parameters: readonly string[], sa
   ['every address of IPv6', ['serve', '.', '--host', '::'], /other machines/],
   ['a name of another machine', ['serve', '.', '--host', '127.example.com'], /other machines/],
   ['a weight of nothing', ['node', 'add', '.', 'p', '--weight', '0'], /above 0/],
+  ['a label of nothing', ['node', 'add', '.', 'p', '--label', ''], /1 to 100 characters/],
+  ['a label that looks like a path', ['node', 'add', '.', 'p', '--label', 'a/b'], /without slashes/],
+  ['a label of two lines', ['node', 'add', '.', 'p', '--label', 'a\nb'], /1 to 100 characters/],
+  ['a group of nothing', ['node', 'add', '.', 'p', '--group', ''], /1 to 100 characters/],
   ['a node command without a node', ['node', 'remove', '.'], /missing required argument 'NODE'/],
   ['an unknown tool to mount', ['mount', '.', '--with', 'smb'], /Allowed choices/],
 ];
@@ -79,6 +86,27 @@ test('with --json an error is one JSON line beside the result', async (t) => {
   const { error } = JSON.parse(shell.err.text);
   assert.equal(error.code, 'NOT_FOUND');
   assert.match(error.hint, /holdfast init/);
+});
+
+test('a node in place of DIR is called what it is', async (t) => {
+  const shell = new FakeShell(await temporaryFolder(t));
+  await writeFile(join(shell.workingDirectory, 'holdfast-node.json'), '{}');
+  assert.equal(await shell.run('status', '.'), 1);
+  assert.match(shell.err.text, /is one of a volume's nodes, not a volume's directory/);
+});
+
+test('what the system says comes in words, with a next step', async (t) => {
+  const shell = new FakeShell(await temporaryFolder(t));
+  await writeFile(join(shell.workingDirectory, 'file'), '');
+  assert.equal(await shell.run('start', '--data', 'file/data'), 1);
+  assert.match(shell.err.text, /Why: {3}mkdir .*ENOTDIR \(a file lies where a folder should be\)\n/);
+  assert.match(shell.err.text, /Next: {2}name a folder .*--data PATH/);
+});
+
+test('a path with spaces is quoted in the next command', async (t) => {
+  const shell = new FakeShell(await temporaryFolder(t));
+  assert.equal(await shell.run('init', "my mother's drive", '--node', 'a', '--node', 'b'), 0);
+  assert.match(shell.out.text, /Next: {2}holdfast serve 'my mother'\\''s drive'\n/);
 });
 
 test('a foreign error is reported without a stack trace', async (t) => {

@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { formatCount, printable } from '../output/format.js';
+import { formatCount, printable, shellWord } from '../output/format.js';
 
 interface InitOptions {
   readonly node?: readonly string[];
@@ -59,7 +59,7 @@ export const initCommand: CommandMaker = (context, act) =>
           terminal.print('These nodes share a disk. That protects against a lost folder, not a lost disk.');
         }
         terminal.print('');
-        terminal.print(`Next:  holdfast serve ${operand}`);
+        terminal.print(`Next:  holdfast serve ${shellWord(operand)}`);
         return exitCodes.good;
       }),
     );
@@ -72,9 +72,10 @@ function requireNodes({ node = [], replicas }: InitOptions): readonly string[] {
     });
   }
   if (node.length < replicas) {
-    const [wanted, given] = [formatCount(replicas, 'copy', 'copies'), formatCount(node.length, 'node')];
+    const wanted = `${formatCount(replicas, 'copy', 'copies')} of every file need ${formatCount(replicas, 'node')}`;
+    const given = node.length === 1 ? 'was given' : 'were given';
     throw new DriveError('USAGE', {
-      message: `${wanted} of every file need as many nodes, and ${given} is given`,
+      message: `${wanted}, and ${formatCount(node.length, 'node')} ${given}`,
       hint: `add another --node PATH, or say --replicas ${node.length}`,
     });
   }

@@ -6,6 +6,7 @@ import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { chooseRecipe, describeMounting, type RecipeName, recipeNames } from '../mount-recipes.js';
+import { shellWord } from '../output/format.js';
 import { findServer, requireFolder } from '../with-drive.js';
 
 export const mountCommand: CommandMaker = (context, act) =>
@@ -30,13 +31,13 @@ export const mountCommand: CommandMaker = (context, act) =>
         if (!running) {
           throw new DriveError('UNAVAILABLE', {
             message: 'no server runs for this volume, so there is nothing to mount yet',
-            hint: `run "holdfast serve ${operand}" in another window, then this command again`,
+            hint: `run "holdfast serve ${shellWord(operand)}" in another window, then this command again`,
           });
         }
         const { url, volumeName } = running.facts;
         const { command, parameters } = await chooseRecipe(platform, host, options.with).catch((error: unknown) => {
           terminal.print('By hand:');
-          const lines = describeMounting({ platform, url, mountCommand: `holdfast mount ${operand}` });
+          const lines = describeMounting({ platform, url, mountCommand: `holdfast mount ${shellWord(operand)}` });
           for (const line of lines) terminal.print(line);
           throw error;
         });

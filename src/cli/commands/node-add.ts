@@ -1,5 +1,5 @@
 /** `holdfast node add`. */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import {
   absolute,
   type CommandMaker,
@@ -9,6 +9,7 @@ import {
   positiveNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
+import { printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 
 interface NodeAddOptions {
@@ -18,14 +19,23 @@ interface NodeAddOptions {
   readonly json?: boolean;
 }
 
+const longestName = 100;
+
+/** What lists show on one line, and `node remove` can tell from a path. */
+function plainName(text: string): string {
+  const isPlain = text.trim() === text && printable(text) === text && !/[/\\]/.test(text);
+  if (isPlain && text !== '' && text.length <= longestName) return text;
+  throw new InvalidArgumentError(`It is 1 to ${longestName} characters, without slashes and spaces around it.`);
+}
+
 export const nodeAddCommand: CommandMaker = (context, act) =>
   new Command('add')
     .description('add a directory for copies')
     .argument(...directoryArgument)
     .argument('<PATH>', 'an empty directory, best on a disk of its own; made when its parent exists')
-    .option('--label <LABEL>', 'its name in lists (default: the last part of PATH)')
-    .option('--group <GROUP>', 'nodes of one group fail together (default: one group for each disk)')
-    .option('--weight <NUMBER>', 'its share of the data beside other nodes (default: by size)', positiveNumber)
+    .option('--label <LABEL>', 'its name in lists (default: node- and the next number)', plainName)
+    .option('--group <GROUP>', 'nodes of one group fail together (default: one group for each disk)', plainName)
+    .option('--weight <NUMBER>', 'its share of new data beside other nodes (default: 1)', positiveNumber)
     .option(...jsonOption)
     .addHelpText('after', examples(['holdfast node add ~/drive /disk3/hold', 'also while it is being served']))
     .action((operand: string, path: string, options: NodeAddOptions) =>
@@ -36,7 +46,8 @@ export const nodeAddCommand: CommandMaker = (context, act) =>
           drive.addNode({ path: node, label, group, weight }),
         );
         if (options.json) context.terminal.printJson({ id: added.id, path: node });
-        else context.terminal.print(`Added the node ${node} (id ${added.id}). New files use it from now on.`);
+        else
+          context.terminal.print(`Added the node ${printable(node)} (id ${added.id}). New files use it from now on.`);
         return exitCodes.good;
       }),
     );

@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
+import { printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 
 export const nodeRemoveCommand: CommandMaker = (context, act) =>
@@ -13,8 +14,8 @@ export const nodeRemoveCommand: CommandMaker = (context, act) =>
     .addHelpText(
       'after',
       examples(
-        ['holdfast node remove ~/drive disk-2', 'take a healthy disk out'],
-        ['holdfast node remove ~/drive disk-2 --lost', 'its disk is dead'],
+        ['holdfast node remove ~/drive node-2', 'take a healthy disk out'],
+        ['holdfast node remove ~/drive node-2 --lost', 'its disk is dead'],
       ),
     )
     .action((operand: string, name: string, options: { readonly lost: boolean }) =>
@@ -22,7 +23,8 @@ export const nodeRemoveCommand: CommandMaker = (context, act) =>
         // A path means the same to a server that runs elsewhere only when it is absolute; labels have no separators.
         const node = /[/\\]/.test(name) ? absolute(context, name) : name;
         await withDrive(context, absolute(context, operand), (drive) => drive.removeNode({ node, lost: options.lost }));
-        context.terminal.print(`Removed the node ${name}.`);
+        context.terminal.print(`Removed the node ${printable(name)}.`);
+        context.terminal.print('Nothing in its folder was deleted, and the volume does not need it any more.');
         return exitCodes.good;
       }),
     );

@@ -4,6 +4,7 @@ import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, directoryArgument, examples, wholeNumber } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { describeMounting } from '../mount-recipes.js';
+import { shellWord } from '../output/format.js';
 import { alreadyServed, defaultHost, defaultPort, requireLoopback, serveVolume } from '../serving.js';
 import { findServer, requireFolder } from '../with-drive.js';
 
@@ -60,7 +61,7 @@ export const serveCommand: CommandMaker = (context, act) =>
 function announce(context: CommandContext, url: string, operand: string): void {
   const { terminal, platform } = context;
   terminal.print(`Serving ${terminal.style('strong', url)}`);
-  for (const line of describeMounting({ platform, url, mountCommand: `holdfast mount ${operand}` }))
+  for (const line of describeMounting({ platform, url, mountCommand: `holdfast mount ${shellWord(operand)}` }))
     terminal.print(line);
   terminal.print('Ctrl-C stops it.');
 }

@@ -2,10 +2,13 @@
 import { access, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Command } from 'commander';
+import { DriveError } from '../../core/errors.js';
+import { translateSystemError } from '../../core/system-errors.js';
 import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, examples, wholeNumber } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { describeMounting } from '../mount-recipes.js';
+import { shellWord } from '../output/format.js';
 import { alreadyServed, defaultHost, defaultPort, serveVolume } from '../serving.js';
 import { findServer } from '../with-drive.js';
 
@@ -65,7 +68,11 @@ async function hasVolume(directory: string): Promise<boolean> {
 }
 
 async function makeVolume(context: CommandContext, data: string, directory: string): Promise<void> {
-  await mkdir(data, { recursive: true });
+  await mkdir(data, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
+    const { code, message, details } = translateSystemError(cause, data, context.platform);
+    const hint = 'name a folder that this account may make and write to: npm start -- --data PATH';
+    throw new DriveError(code, { message, details, cause, hint });
+  });
   const nodes = nodeNames.map((name) => join(data, name));
   await context.access.createVolume({ directory, nodes, replicas, name: volumeName });
   const { terminal } = context;
@@ -93,7 +100,7 @@ function announce(
     );
   }
   terminal.print(`Serving ${terminal.style('strong', url)}`);
-  const command = (verb: string) => `npx holdfast ${verb} ${directory}`;
+  const command = (verb: string) => `npx holdfast ${verb} ${shellWord(directory)}`;
   for (const line of describeMounting({ platform, url, mountCommand: command('mount') })) terminal.print(line);
   terminal.print('');
   terminal.print('Every file is kept on 2 of 3 folders. All three lie on one disk here: this protects against a');
