@@ -2,10 +2,14 @@
  * The committer: one batch is one index transaction, one journal record and one round of fsync. While one batch is
  * made durable the next gathers.
  *
- * A batch's life: prepare (validate and apply inside an open transaction) -> sync the data and append the journal on
- * the write set, in parallel -> commit -> answer every request of it, refusals included. The first journal byte that
- * leaves is the point of no return: before it a failure rolls back; after it the batch goes forward on the members
- * that stay (then a new epoch is durable before anything is acknowledged), or a new epoch ends it before it.
+ * A change that brings new chunks passes two stages. First its data is made durable on its nodes; then it joins a batch:
+ * prepare (validate and apply inside an open transaction) -> append the journal on the write set -> commit -> answer
+ * every request of it, refusals included. The first stage of one batch runs beside the second of the one before.
+ *
+ * So no journal ever names a chunk that is not durable, and every complete batch can be accepted at an opening. (Writing
+ * both at once would save one fsync's time, but a power cut with a disk away then leaves a batch that can neither be
+ * dropped nor be read: architecture.md.) The first journal byte that leaves is the point of no return: before it a
+ * failure rolls back, after it the batch goes forward on the members that stay, with a new epoch before the answer.
  */
 import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
@@ -15,15 +19,16 @@ import type { Random } from '../core/random.js';
 import type { BatchIdentity, MetaWriter, Prepared } from '../meta/meta-store.js';
 import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
 import type { Tip } from '../meta/rows.js';
+import type { ChunkPlace } from '../segment/chunk-place.js';
 import { encodeBatch } from '../segment/journal-batch.js';
 import type { AppendedChunk } from '../store/store-types.js';
-import type { DataCopies, DurableData } from './data-copies.js';
+import type { DataCopies } from './data-copies.js';
 import { writeEpoch } from './epoch-writer.js';
 import { chooseMembers, type WriteSet } from './write-set.js';
 
 /** Bounds of one batch: what a client waits for behind it. */
 const batchRequestLimit = 256;
-/** Bounds of the queue: past it requests wait for room. */
+/** Bounds of the queue: past it requests are refused. */
 const queueLimit = 4096;
 
 interface Job {
@@ -49,19 +54,18 @@ export interface CommitterOptions {
   readonly refusal?: DriveError | undefined;
 }
 
-type Data = readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
-
 export class Committer {
   private readonly options: CommitterOptions;
+  /** Changes whose data is not durable yet, and those that wait for a batch. */
+  private readonly staged: Job[] = [];
   private readonly queue: Job[] = [];
   private readonly writerMutex = new Mutex();
   private tip: Tip;
   private nextSequence: number;
+  private staging: Promise<void> | undefined;
   private running: Promise<void> | undefined;
   private broken: DriveError | undefined;
   private closed = false;
-  /** Segments named by a repaired batch only in the index; the next batch journals them. */
-  private unjournaledData: Data = [];
 
   constructor(options: CommitterOptions) {
     this.options = options;
@@ -81,12 +85,16 @@ export class Committer {
   submit(request: ChangeRequest, chunks: readonly AppendedChunk[] = []): Promise<ChangeResult> {
     if (this.closed) return Promise.reject(new DriveError('CLOSED'));
     if (this.broken) return Promise.reject(this.broken);
-    if (this.queue.length >= queueLimit) {
+    if (this.staged.length + this.queue.length >= queueLimit) {
       return Promise.reject(new DriveError('LIMIT_EXCEEDED', { message: 'too many changes are waiting' }));
     }
     return new Promise((resolve, reject) => {
-      this.queue.push({ request, chunks, resolve, reject });
-      this.running ??= this.run();
+      const job = { request, chunks, resolve, reject };
+      if (chunks.every((chunk) => chunk.isCommitted)) this.enqueue([job]);
+      else {
+        this.staged.push(job);
+        this.staging ??= this.stage();
+      }
     });
   }
 
@@ -117,8 +125,45 @@ export class Committer {
   /** Drains what was submitted, then refuses everything. */
   async close(): Promise<void> {
     this.closed = true;
-    while (this.running) await this.running;
+    while (this.staging ?? this.running) await (this.staging ?? this.running);
     await this.writerMutex.run(async () => undefined);
+  }
+
+  private enqueue(jobs: readonly Job[]): void {
+    if (this.broken) {
+      for (const job of jobs) job.reject(this.broken);
+      return;
+    }
+    this.queue.push(...jobs);
+    if (jobs.length > 0) this.running ??= this.run();
+  }
+
+  /** The first stage: what gathers while one round is synced is synced together in the next. */
+  private async stage(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    while (this.staged.length > 0) {
+      const jobs = this.staged.splice(0, batchRequestLimit);
+      try {
+        this.enqueue(await this.withDurableData(jobs));
+      } catch (error) {
+        for (const job of jobs) job.reject(error);
+      }
+    }
+    this.staging = undefined;
+  }
+
+  /** The jobs whose data is durable, with its final places; the others are rejected. */
+  private async withDurableData(jobs: readonly Job[]): Promise<Job[]> {
+    if (this.broken) throw this.broken;
+    const isNew = (chunk: AppendedChunk) => !chunk.isCommitted;
+    const { stored, error } = await this.options.data.makeDurable(jobs.flatMap((job) => job.chunks.filter(isNew)));
+    const durable: Job[] = [];
+    for (const job of jobs) {
+      const chunks = job.chunks.map((chunk) => (isNew(chunk) ? stored.get(chunk) : chunk));
+      if (chunks.includes(undefined)) job.reject(error);
+      else durable.push({ ...job, chunks: chunks as AppendedChunk[] });
+    }
+    return durable;
   }
 
   private async run(): Promise<void> {
@@ -140,25 +185,28 @@ export class Committer {
   }
 
   private async runBatch(jobs: readonly Job[]): Promise<void> {
-    const { writer, data, writeSet } = this.options;
+    const { writer, writeSet } = this.options;
     if (this.broken) throw this.broken;
     const chunks = jobs.flatMap((job) => job.chunks);
-    const segments = mergeData([...this.unjournaledData, ...dataOf(chunks)]);
-    const prepared = await this.prepare(jobs, segments);
+    const prepared = await writer.prepare({
+      sequence: this.nextSequence,
+      requests: jobs.map((job) => job.request),
+      data: mergeData(chunks.filter((chunk) => !chunk.isCommitted)),
+    });
     if (prepared.operations.length === 0) {
       await writer.commit({ batch: null, places: [], data: [] });
       answer(jobs, prepared);
       return;
     }
-    const batch = this.encode(prepared.operations);
-    const [durable, journaled] = await Promise.all([
-      data.makeDurable(chunks),
-      writeSet.append(writeSet.members, batch),
-    ]);
-    if (durable.lost.size > 0) {
-      await this.abandon(jobs, durable);
+    const places = placesFor(prepared, chunks);
+    if (!places) {
+      await writer.abort();
+      const error = new DriveError('INTERNAL', { message: 'a batch refers to a chunk that has no place' });
+      for (const job of jobs) job.reject(error);
       return;
     }
+    const batch = this.encode(prepared.operations);
+    const journaled = await writeSet.append(writeSet.members, batch);
     const holders = journaled.acknowledged.length > 0 ? journaled.acknowledged : await this.goForward(batch);
     if (holders.length === 0) {
       throw new DriveError('UNAVAILABLE', {
@@ -166,17 +214,11 @@ export class Committer {
         hint: 'plug in a disk of this volume',
       });
     }
-    await writer.commit({ batch, places: durable.places, data: durable.repairedData });
-    this.unjournaledData = durable.repairedData;
+    await writer.commit({ batch, places, data: [] });
     this.committed(batch);
     writeSet.follow(batch, [...holders, ...writeSet.members]);
     if (journaled.failed.length > 0) await this.startEpoch(this.tip);
     answer(jobs, prepared);
-  }
-
-  private async prepare(jobs: readonly Job[], data: Data): Promise<Prepared> {
-    const { writer } = this.options;
-    return writer.prepare({ sequence: this.nextSequence, requests: jobs.map((job) => job.request), data });
   }
 
   /** Takes the next number; it is never used again, whatever becomes of the batch. */
@@ -211,25 +253,6 @@ export class Committer {
     return report.acknowledged;
   }
 
-  /**
-   * Some chunks could not be made durable anywhere, but the batch's journal record may be out: a new epoch ends the
-   * history before it. The requests whose own chunks are safe go again; the others fail.
-   */
-  private async abandon(jobs: readonly Job[], durable: DurableData): Promise<void> {
-    await this.options.writer.abort();
-    for (const node of this.options.writeSet.members) {
-      // Their journals hold the abandoned batch: they stand at the tip again once the new epoch is written behind it.
-      this.options.writeSet.rewind(node, this.tip.sequence);
-    }
-    await this.startEpoch(this.tip);
-    const again: Job[] = [];
-    for (const job of jobs) {
-      if (job.chunks.some((chunk) => durable.lost.has(chunk.place.chunk))) job.reject(durable.error);
-      else again.push(job);
-    }
-    this.queue.unshift(...again);
-  }
-
   /** The new epoch is durable on all its members and in the index when this resolves. Throws when no node can take it. */
   private async startEpoch(last: Tip): Promise<void> {
     const { writer, writeSet, copies, clock, random } = this.options;
@@ -256,7 +279,7 @@ export class Committer {
       cause: error,
       hint: cause.hint,
     });
-    for (const job of [...jobs, ...this.queue.splice(0)]) job.reject(this.broken);
+    for (const job of [...jobs, ...this.queue.splice(0), ...this.staged.splice(0)]) job.reject(this.broken);
     this.options.onBroken(this.broken);
   }
 }
@@ -269,16 +292,26 @@ function answer(jobs: readonly Job[], prepared: Prepared): void {
   });
 }
 
-function dataOf(chunks: readonly AppendedChunk[]): Data {
-  return chunks.map((chunk) => ({ id: chunk.place.segment, nodes: chunk.nodes }));
+/**
+ * Places of the chunks that were written, and of those that were known when they were looked up and are not any more
+ * (the last reference to them ended meanwhile; their pinned segments still hold them). undefined when one has no place.
+ */
+function placesFor(prepared: Prepared, chunks: readonly AppendedChunk[]): ChunkPlace[] | undefined {
+  const missing = new Set(prepared.newChunks);
+  const places: ChunkPlace[] = [];
+  for (const { place, isCommitted } of chunks) {
+    if (missing.delete(place.chunk) || !isCommitted) places.push(place);
+  }
+  return missing.size === 0 ? places : undefined;
 }
 
-function mergeData(data: Data): Data {
+/** Each segment once, with all nodes that hold a chunk of it. */
+function mergeData(chunks: readonly AppendedChunk[]): { id: SegmentId; nodes: NodeId[] }[] {
   const nodesOf = new Map<SegmentId, Set<NodeId>>();
-  for (const { id, nodes } of data) {
-    const known = nodesOf.get(id) ?? new Set<NodeId>();
+  for (const { place, nodes } of chunks) {
+    const known = nodesOf.get(place.segment) ?? new Set<NodeId>();
     for (const node of nodes) known.add(node);
-    nodesOf.set(id, known);
+    nodesOf.set(place.segment, known);
   }
   return [...nodesOf].map(([id, nodes]) => ({ id, nodes: [...nodes] }));
 }

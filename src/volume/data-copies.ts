@@ -1,10 +1,10 @@
 /**
- * Makes the new chunks of a batch durable with the wanted number of copies before anything is acknowledged. A copy
- * whose fsync failed is never retried in place: the chunk is read from a copy that is durable (verified) and written
- * to a new segment on other nodes. One copy suffices only while a single node can be written to.
+ * Makes new chunks durable with the wanted number of copies before any journal names them. A copy whose fsync failed is
+ * never retried in place: the chunk is read from a copy that is durable (verified) and written to a new segment on other
+ * nodes. One copy suffices only while a single node can be written to.
  */
 import { asDriveError, DriveError } from '../core/errors.js';
-import type { ChunkId, NodeId, SegmentId } from '../core/ids.js';
+import type { NodeId, SegmentId } from '../core/ids.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import type { AppendedChunk, ChunkToStore, Lane, ReadTarget, SyncedSegment } from '../store/store-types.js';
 
@@ -20,12 +20,10 @@ export interface VerifiedReads {
 }
 
 export interface DurableData {
-  readonly places: readonly ChunkPlace[];
-  /** Segments and nodes of chunks that were written again, for the index and the next batch's journal. */
-  readonly repairedData: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
-  /** Chunks that no node holds durably. */
-  readonly lost: ReadonlySet<ChunkId>;
-  readonly error: DriveError | undefined;
+  /** For each chunk that is durable: where, and on which nodes. */
+  readonly stored: ReadonlyMap<AppendedChunk, AppendedChunk>;
+  /** Why the others are not. */
+  readonly error: DriveError;
 }
 
 /** Each round needs another node to fail, so this is more than the nodes that could fail in one batch. */
@@ -44,56 +42,38 @@ export class DataCopies {
   }
 
   async makeDurable(chunks: readonly AppendedChunk[]): Promise<DurableData> {
-    const places: ChunkPlace[] = [];
-    const repaired: AppendedChunk[] = [];
-    const lost = new Set<ChunkId>();
+    const stored = new Map<AppendedChunk, AppendedChunk>();
     let error: DriveError | undefined;
-    let pending = chunks.filter((chunk) => !chunk.isCommitted);
+    let pending = chunks.map((chunk) => ({ chunk, written: chunk }));
     for (let round = 0; pending.length > 0; round++) {
-      await this.store.sync([...new Set(pending.map((chunk) => chunk.place.segment))]);
-      const short: AppendedChunk[] = [];
-      for (const chunk of pending) {
-        const durable = this.store.durableNodes(chunk.place);
-        if (durable.length >= this.wantedCopies() || (durable.length > 0 && round >= roundLimit))
-          places.push(chunk.place);
-        else if (durable.length > 0) short.push(chunk);
-        else lost.add(chunk.place.chunk);
-      }
-      const again: AppendedChunk[] = [];
-      for (const chunk of short) {
+      await this.store.sync([...new Set(pending.map(({ written }) => written.place.segment))]);
+      const again: { chunk: AppendedChunk; written: AppendedChunk }[] = [];
+      for (const { chunk, written } of pending) {
+        const nodes = this.store.durableNodes(written.place);
+        if (nodes.length === 0) continue;
+        const durable = { place: written.place, nodes };
+        stored.set(chunk, durable);
+        if (nodes.length >= this.wantedCopies() || round >= roundLimit) continue;
         try {
-          again.push(await this.writeAgain(chunk));
+          again.push({ chunk, written: await this.writeAgain(durable) });
         } catch (cause) {
-          // It is durable on one node at least; without another node to write to, that is "one copy so far".
+          // Without another node to write to, that is "one copy so far".
           error = asDriveError(cause);
-          places.push(chunk.place);
         }
       }
-      repaired.push(...again);
       pending = again;
     }
-    if (lost.size > 0) {
-      error ??= new DriveError('UNAVAILABLE', {
-        message: 'no disk could store the data',
-        hint: 'check the disks with `holdfast status`',
-      });
-    }
-    const kept = new Set(places);
-    return {
-      places,
-      repairedData: repaired
-        .filter((chunk) => kept.has(chunk.place))
-        .map((chunk) => ({ id: chunk.place.segment, nodes: chunk.nodes })),
-      lost,
-      error,
-    };
+    error ??= new DriveError('UNAVAILABLE', {
+      message: 'no disk could store the data',
+      hint: 'check the disks with `holdfast status`',
+    });
+    return { stored, error };
   }
 
-  private async writeAgain(chunk: AppendedChunk): Promise<AppendedChunk> {
-    const nodes = this.store.durableNodes(chunk.place);
-    const plain = await this.reads.read({ place: chunk.place, nodes }, 0, chunk.place.plainBytes);
-    const lane = chunk.place.plainBytes > 256 * 1024 ? 'bulk' : 'small';
-    const [appended] = await this.store.append([{ id: chunk.place.chunk, plain }], { lane });
+  private async writeAgain({ place, nodes }: AppendedChunk): Promise<AppendedChunk> {
+    const plain = await this.reads.read({ place, nodes }, 0, place.plainBytes);
+    const lane = place.plainBytes > 256 * 1024 ? 'bulk' : 'small';
+    const [appended] = await this.store.append([{ id: place.chunk, plain }], { lane });
     return appended!;
   }
 }
