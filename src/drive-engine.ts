@@ -11,6 +11,7 @@ import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
 import { hostFor } from './drive-host.js';
 import type { DriveNodes } from './drive-nodes.js';
+import { JournalBacklog, savePositions } from './drive-positions.js';
 import { moveIndexAside, rebuildInto } from './drive-rebuild.js';
 import { Maintenance } from './maintenance/maintenance.js';
 import type { MetaStore } from './meta/meta-store.js';
@@ -35,6 +36,7 @@ export interface DriveEngineOptions {
 interface Running {
   readonly engine: VolumeEngine;
   readonly maintenance: Maintenance;
+  readonly backlog: JournalBacklog;
 }
 
 /** Positions of the nodes' journals are written down this often. */
@@ -52,6 +54,7 @@ export class DriveEngine {
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
   private closed = false;
+  private givingBack: Promise<boolean> | undefined;
 
   private constructor(options: DriveEngineOptions) {
     this.options = options;
@@ -140,7 +143,9 @@ export class DriveEngine {
   private async openEngine(refusal: DriveError | undefined): Promise<void> {
     const engine = await this.openOrRebuild(refusal);
     const maintenance = new Maintenance(hostFor(engine, this.options));
-    this.running = { engine, maintenance };
+    const backlog = new JournalBacklog(this.options.context.safety.journalRetainBytes);
+    backlog.count(this.meta.reader);
+    this.running = { engine, maintenance, backlog };
     if (refusal) return;
     const { history } = engine;
     for (const node of this.options.nodes.present) {
@@ -183,6 +188,10 @@ export class DriveEngine {
       random: context.random,
       genesis: this.meta.reader.tip() ? undefined : genesis,
       refusal,
+      attic: {
+        bytes: (node) => this.running?.maintenance.atticBytes(node) ?? 0,
+        giveBack: () => this.giveBackAttics(),
+      },
       events: {
         onBroken: (error) => this.onBroken(error),
         onBadCopy: ({ segment, node, problem }) => {
@@ -198,7 +207,10 @@ export class DriveEngine {
           const node = nodes.get(id);
           if (node) this.retryAdmission(node);
         },
-        onCommitted: (batch) => this.running?.maintenance.onBatch(batch),
+        onCommitted: (batch) => {
+          this.running?.maintenance.onBatch(batch);
+          this.running?.backlog.add(batch);
+        },
         onTrouble: (what, error) => events.report('warning', `${what}: ${asDriveError(error).message}`),
       },
     });
@@ -279,12 +291,12 @@ export class DriveEngine {
     await this.welcome(node, maintenance);
     await engine.committer.refreshMembers();
     this.damaged.clear();
-    maintenance.wantHealing();
+    maintenance.onArrival(node.id);
   }
 
   private async welcome(node: Node, maintenance: Maintenance): Promise<void> {
     node.noteSpace(await node.store.probe());
-    await maintenance.compareListing(node);
+    await maintenance.compareCopies(node);
     node.welcome();
   }
 
@@ -320,26 +332,56 @@ export class DriveEngine {
 
   private schedulePositions(): void {
     this.stopPositions = this.options.context.clock.schedule(positionsMs, () => {
-      void this.savePositions().finally(() => {
-        if (!this.closed) this.schedulePositions();
-      });
+      void this.turns
+        .run(() => this.savePositions())
+        .finally(() => {
+          this.admitStragglers();
+          if (!this.closed) this.schedulePositions();
+        });
     });
   }
 
-  /** How far the journals reach: what every node has need not be kept in the index. */
-  private async savePositions(): Promise<void> {
-    const engine = this.running?.engine;
-    if (!engine || this.failure) return;
-    const known = new Map(this.meta.reader.journaled().map((position) => [position.node, position.sequence]));
-    const changed = engine.history.writeSet.positions().filter(({ node, sequence }) => known.get(node) !== sequence);
-    if (changed.length === 0) return;
-    try {
-      await engine.committer.withWriter(async (writer) => {
-        for (const { node, sequence } of changed) await writer.setJournaled(node, sequence);
-      });
-    } catch (error) {
-      if (!this.closed)
-        this.options.events.report('warning', `journal positions not saved: ${asDriveError(error).message}`);
+  /** A node that is well and takes no batches: its journal failed without a word from its disk. */
+  private admitStragglers(): void {
+    const { running } = this;
+    if (!running || this.failure || this.closed) return;
+    const following = new Set(running.engine.history.writeSet.positions().map(({ node }) => node));
+    for (const node of this.options.nodes.all) {
+      if (isWritable(node.state) && !following.has(node.id)) void this.admit(node);
     }
+  }
+
+  private async savePositions(): Promise<void> {
+    if (!this.running || this.failure) return;
+    const { events, nodes } = this.options;
+    try {
+      for (const id of await savePositions(this.running.engine, this.running.backlog)) {
+        const label = nodes.get(id)?.label ?? id;
+        events.report('info', `${label} is far behind: it is given a checkpoint when it comes back`);
+      }
+    } catch (error) {
+      if (!this.closed) events.report('warning', `journal positions not saved: ${asDriveError(error).message}`);
+    }
+  }
+
+  private giveBackAttics(): Promise<boolean> {
+    this.givingBack ??= this.emptyAttics().finally(() => {
+      this.givingBack = undefined;
+    });
+    return this.givingBack;
+  }
+
+  private async emptyAttics(): Promise<boolean> {
+    const freedBytes = (await this.running?.maintenance.emptyAttics()) ?? 0;
+    if (freedBytes === 0) return false;
+    for (const node of this.options.nodes.all) {
+      if (node.state !== 'online') continue;
+      try {
+        node.noteSpace(await node.store.probe());
+      } catch {
+        // The node's own keeper has seen it; there is room on the others, or there is none.
+      }
+    }
+    return true;
   }
 }

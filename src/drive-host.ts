@@ -13,8 +13,13 @@ export interface HostOptions {
   readonly volume: { readonly replicas: number };
 }
 
+/** So long after a request its client may well send another one. */
+const servingMs = 1_000;
+
 export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }: HostOptions): MaintenanceHost {
-  const occupied = new Map<SegmentId, number>();
+  const occupied = new Set<SegmentId>();
+  const isWritten = (segment: SegmentId) =>
+    engine.segments.isPinned(segment) || engine.segments.openSegments().some((open) => open.segment === segment);
   return {
     reader: engine.reader,
     segments: engine.segments,
@@ -22,15 +27,14 @@ export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }
     safety: context.safety,
     clock: context.clock,
     nodes: () => nodes.all,
-    isInUse: (segment) => occupied.has(segment) || engine.isInUse(segment),
+    isWritten,
+    isInUse: (segment) => occupied.has(segment) || isWritten(segment),
     occupy: (segment) => {
-      occupied.set(segment, (occupied.get(segment) ?? 0) + 1);
-      return () => {
-        const count = occupied.get(segment)! - 1;
-        if (count === 0) occupied.delete(segment);
-        else occupied.set(segment, count);
-      };
+      if (occupied.has(segment)) return undefined;
+      occupied.add(segment);
+      return () => void occupied.delete(segment);
     },
+    isServing: () => context.clock.monotonic() - engine.lastRequestMs < servingMs,
     readChunk: (target, signal) => engine.segmentReader.read(target, 0, target.place.plainBytes, { signal }),
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),

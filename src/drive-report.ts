@@ -1,7 +1,7 @@
 /** Makes the status of a drive from what the engine, the nodes and the background work say. Pure. */
 import type { NodeId } from './core/ids.js';
 import type { DriveStatus, Health, NodeStatus } from './drive-status.js';
-import type { HealStatus } from './maintenance/healer.js';
+import type { HealStatus } from './maintenance/healing/healer.js';
 import type { MetaReader } from './meta/meta-store.js';
 import { isReadable } from './node/node-state.js';
 import type { ReadCounters } from './store/read/segment-reader.js';

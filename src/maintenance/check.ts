@@ -2,14 +2,18 @@
  * Tests the invariants that need no data read: the index against itself, and the nodes' listings against the index.
  * Changes nothing.
  */
+import { hasCode } from '../core/errors.js';
 import type { MetaStore } from '../meta/meta-store.js';
+import type { SegmentRow } from '../meta/rows.js';
 import { isReadable } from '../node/node-state.js';
 import { segmentFileName } from '../segment/segment-id.js';
 import type { StoreNode } from '../store/store-node.js';
 
+type CheckedNode = StoreNode & { readonly label: string };
+
 export interface CheckInput {
   readonly meta: MetaStore;
-  readonly nodes: readonly (StoreNode & { readonly label: string })[];
+  readonly nodes: readonly CheckedNode[];
   readonly replicas: number;
   /** Open segments have no fixed length yet. */
   readonly isOpen: (segment: string) => boolean;
@@ -27,34 +31,28 @@ export interface CheckResult {
 const sentenceLimit = 100;
 const pageSegments = 500;
 
+type Listings = ReadonlyMap<CheckedNode, ReadonlyMap<string, number>>;
+
 export async function checkVolume(input: CheckInput): Promise<CheckResult> {
-  const { meta, nodes, replicas } = input;
+  const { meta, replicas } = input;
   const findings = await meta.check();
   const degraded: string[] = [];
-  const listings = new Map<string, Map<string, number>>();
-  for (const node of nodes) {
-    if (!isReadable(node.state)) {
-      if (node.role !== 'retired') degraded.push(`node ${node.label} is ${node.state}`);
-      continue;
-    }
-    const files = await node.store.list('segments');
-    listings.set(node.id, new Map(files.map((file) => [file.name, file.sizeBytes])));
-  }
+  const listings = await listAll(input.nodes, degraded);
   let checkedSegments = 0;
   for (let after = ''; ; ) {
     if (input.signal?.aborted) break;
     const page = meta.reader.segments(after, pageSegments);
     for (const segment of page) {
       checkedSegments += 1;
-      if (segment.state === 'open' || input.isOpen(segment.id)) continue;
-      let good = 0;
-      for (const { node, state } of segment.replicas) {
-        const size = listings.get(node)?.get(segmentFileName(segment.id));
-        if (state === 'good' && size !== undefined && size >= segment.lengthBytes) good += 1;
-      }
-      if (good === 0 && segment.liveBytes > 0)
-        findings.push(`segment ${segment.id} has no good copy on a node that is here`);
-      else if (good < replicas) degraded.push(`segment ${segment.id} has ${good} of ${replicas} copies`);
+      // What nothing refers to is about to be retired.
+      if (segment.state === 'open' || segment.liveBytes === 0 || input.isOpen(segment.id)) continue;
+      const { good, away } = await countCopies(segment, listings);
+      if (good >= replicas) continue;
+      // It may have been moved or retired since the page was read.
+      const now = meta.reader.segment(segment.id);
+      if (!now || now.replicas.some(({ node }) => !segment.replicas.some((replica) => replica.node === node))) continue;
+      if (good + away > 0) degraded.push(`segment ${segment.id} has ${good} of ${replicas} copies`);
+      else findings.push(`segment ${segment.id} has no good copy left`);
     }
     if (page.length < pageSegments) break;
     after = page.at(-1)!.id;
@@ -65,6 +63,47 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
     checkedFiles: meta.reader.counts().files,
     checkedSegments,
   };
+}
+
+/** Nodes that are away, and those that leave meanwhile, are told as degraded. */
+async function listAll(nodes: readonly CheckedNode[], degraded: string[]): Promise<Listings> {
+  const listings = new Map<CheckedNode, Map<string, number>>();
+  for (const node of nodes) {
+    if (node.role === 'retired') continue;
+    try {
+      if (!isReadable(node.state)) throw new Error(node.state);
+      const files = await node.store.list('segments');
+      listings.set(node, new Map(files.map((file) => [file.name, file.sizeBytes])));
+    } catch (error) {
+      if (isReadable(node.state) && !hasCode(error, 'NODE_GONE', 'NODE_IO')) throw error;
+      degraded.push(`node ${node.label} is ${isReadable(node.state) ? 'not answering' : node.state}`);
+    }
+  }
+  return listings;
+}
+
+/** `away`: copies on nodes that could not be listed. */
+async function countCopies(segment: SegmentRow, listings: Listings): Promise<{ good: number; away: number }> {
+  let good = 0;
+  let away = 0;
+  for (const { node: id, state } of segment.replicas) {
+    const [node, files] = [...listings].find(([candidate]) => candidate.id === id) ?? [];
+    if (state !== 'good') continue;
+    if (!node || !files) away += 1;
+    else if ((files.get(segmentFileName(segment.id)) ?? 0) >= segment.lengthBytes) good += 1;
+    else if (await isWholeNow(node, segment)) good += 1;
+  }
+  return { good, away };
+}
+
+/** The listing may be older than the copy. */
+async function isWholeNow({ store }: CheckedNode, { id, lengthBytes }: SegmentRow): Promise<boolean> {
+  try {
+    return (await store.read('segments', segmentFileName(id), lengthBytes - 1, 1)).length === 1;
+  } catch (error) {
+    if (hasCode(error, 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) return false;
+    throw error;
+  }
 }
 
 function bounded(sentences: string[]): string[] {

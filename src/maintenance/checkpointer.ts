@@ -3,14 +3,14 @@
  * whole journal. Two checkpoints are kept on each node, and the journal since the older one: what is older goes through
  * the gate, and only once the newer checkpoint lies on the node and was read back there.
  */
-import { hasCode } from '../core/errors.js';
+import { asDriveError, hasCode } from '../core/errors.js';
 import { type CheckpointHeader, decodeCheckpoint, encodeCheckpoint } from '../meta/checkpoint-file.js';
 import type { Tip } from '../meta/rows.js';
 import type { NodeStore } from '../node/node-store.js';
 import { formatCheckpointName, parseCheckpointName } from '../segment/checkpoint-name.js';
 import { parseJournalFileName } from '../segment/journal-file-name.js';
 import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
-import type { DeletionGate } from './deletion-gate.js';
+import type { DeletionGate } from './deletion/deletion-gate.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import type { StepResult, Worker } from './worker.js';
 
@@ -22,6 +22,7 @@ export class Checkpointer implements Worker {
   private readonly gate: DeletionGate;
   private latest: CheckpointHeader | undefined;
   private journalBytes = 0;
+  private isFound = false;
 
   constructor(host: MaintenanceHost, gate: DeletionGate) {
     this.host = host;
@@ -38,35 +39,49 @@ export class Checkpointer implements Worker {
   }
 
   async step(): Promise<StepResult> {
-    this.latest ??= await this.findLatest();
+    if (!this.isFound) await this.findLatest();
     if (this.latest && this.journalBytes < this.host.safety.checkpointAfterBytes) return 'idle';
     const nodes = this.host.nodes().filter((node) => node.state === 'online');
     const [first, ...others] = nodes;
     if (!first) return 'idle';
-    this.journalBytes = 0;
-    const header = await this.write(first);
-    for (const node of others) await this.copy(header, first, node);
+    const bytesBefore = this.journalBytes;
+    const header = await this.write(first, false);
     this.latest = header;
-    for (const node of nodes) await this.removeSuperseded(node);
+    this.journalBytes -= bytesBefore;
+    await this.removeSuperseded(first);
+    for (const node of others) await this.bring(header, first, node);
     return 'worked';
   }
 
-  /** For a node too far behind for the journal that is kept: a checkpoint it can stand on. */
+  /**
+   * For a node too far behind for the journal that is kept: a checkpoint it can stand on. The batches behind it are
+   * kept for the node from here on.
+   */
   async giveTo(node: MaintenanceNode): Promise<Tip> {
-    const header = await this.write(node);
-    this.latest = header;
-    return header;
+    return this.write(node, true);
   }
 
-  private async write(node: MaintenanceNode): Promise<CheckpointHeader> {
+  private async write(node: MaintenanceNode, isItsPosition: boolean): Promise<CheckpointHeader> {
     const { reader, clock } = this.host;
     const { header, operations } = await this.host.withWriter(async (writer) => {
       const stream = writer.checkpoint();
-      return { header: { ...stream.tip!, volume: reader.volume()!.id, time: clock.now() }, operations: stream };
+      const tip = stream.tip!;
+      if (isItsPosition) await writer.setJournaled(node.id, tip.sequence);
+      return { header: { ...tip, volume: reader.volume()!.id, time: clock.now() }, operations: stream };
     });
     await node.store.put('checkpoints', formatCheckpointName(header), encodeCheckpoint(header, operations));
     await verify(node.store, header);
     return header;
+  }
+
+  /** A node that fails gets the next checkpoint; its journal is whole without this one. */
+  private async bring(header: CheckpointHeader, from: MaintenanceNode, to: MaintenanceNode): Promise<void> {
+    try {
+      await this.copy(header, from, to);
+      await this.removeSuperseded(to);
+    } catch (error) {
+      this.host.report('warning', `${to.label}: the checkpoint could not be written: ${asDriveError(error).message}`);
+    }
   }
 
   private async copy(header: CheckpointHeader, from: MaintenanceNode, to: MaintenanceNode): Promise<void> {
@@ -75,40 +90,49 @@ export class Checkpointer implements Worker {
     await verify(to.store, header);
   }
 
-  private async findLatest(): Promise<CheckpointHeader | undefined> {
-    let best: CheckpointHeader | undefined;
+  /** The newest checkpoint that is there, and how much journal there is since. */
+  private async findLatest(): Promise<void> {
     for (const node of this.host.nodes().filter((candidate) => candidate.state === 'online')) {
       const [newest] = await checkpointNames(node.store);
-      if (!newest || (best && (parseCheckpointName(newest)?.sequence ?? 0) <= best.sequence)) continue;
+      if (!newest || parseCheckpointName(newest)!.sequence <= (this.latest?.sequence ?? 0)) continue;
       try {
-        best = await decodeCheckpoint(checkpointPieces(node.store, newest), async () => undefined);
+        this.latest = await decodeCheckpoint(checkpointPieces(node.store, newest), async () => undefined);
+        this.journalBytes += await this.bytesSince(node, this.latest.sequence);
       } catch (error) {
         if (!hasCode(error, 'CORRUPT')) throw error;
         this.host.report('warning', `${node.label}: the newest checkpoint is damaged; a new one is made`);
       }
     }
-    return best;
+    this.isFound = true;
+  }
+
+  private async bytesSince(node: MaintenanceNode, sequence: number): Promise<number> {
+    const files = await node.store.list('journal');
+    const since = files.filter((file) => (parseJournalFileName(file.name)?.firstSequence ?? 0) > sequence);
+    return since.reduce((sum, file) => sum + file.sizeBytes, 0);
   }
 
   private async removeSuperseded(node: MaintenanceNode): Promise<void> {
     const names = await checkpointNames(node.store);
     const oldestKept = names[keptCheckpoints - 1];
     if (!oldestKept) return;
-    await this.gate.removeSuperseded(node, 'checkpoints', names.slice(keptCheckpoints));
+    const checkpoints = await node.store.list('checkpoints');
+    const ended = new Set(names.slice(keptCheckpoints));
+    await this.gate.removeSuperseded(
+      node,
+      'checkpoints',
+      checkpoints.filter((file) => ended.has(file.name)),
+    );
     const { sequence } = parseCheckpointName(oldestKept)!;
     const journals = (await node.store.list('journal'))
-      .map((file) => ({ name: file.name, first: parseJournalFileName(file.name)?.firstSequence }))
+      .map((file) => ({ ...file, first: parseJournalFileName(file.name)?.firstSequence }))
       .filter((file) => file.first !== undefined)
       .sort((a, b) => a.first! - b.first!);
     // A file ends where the next one begins; the last one may still grow.
     const superseded = journals.filter(
       (_, index) => (journals[index + 1]?.first ?? Number.POSITIVE_INFINITY) <= sequence + 1,
     );
-    await this.gate.removeSuperseded(
-      node,
-      'journal',
-      superseded.map((file) => file.name),
-    );
+    await this.gate.removeSuperseded(node, 'journal', superseded);
   }
 }
 

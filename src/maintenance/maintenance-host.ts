@@ -1,4 +1,4 @@
-/** What background work needs of the engine; volume/engine.ts gives it. Workers never hold on to more than this. */
+/** What background work needs of the engine; drive-host.ts gives it. Workers never hold on to more than this. */
 import type { Clock } from '../core/clock.js';
 import type { SegmentId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
@@ -22,10 +22,14 @@ export interface MaintenanceHost {
   readonly safety: SafetyParameters;
   readonly clock: Clock;
   nodes(): readonly MaintenanceNode[];
-  /** Open for writing, pinned by a reader or an upload, or being copied right now. */
+  /** Open for writing, or pinned by an upload: what the index says of it may be about to change. */
+  isWritten(segment: SegmentId): boolean;
+  /** Written, or occupied by a worker. */
   isInUse(segment: SegmentId): boolean;
-  /** Keeps other workers away from a segment until the function returned is called. */
-  occupy(segment: SegmentId): () => void;
+  /** Keeps all other workers away until the function returned is called; undefined when one has it already. */
+  occupy(segment: SegmentId): (() => void) | undefined;
+  /** Whether clients are being served right now: background work makes room for them. */
+  isServing(): boolean;
   /** Reads a chunk, verified, from any good copy. */
   readChunk(target: ReadTarget, signal: AbortSignal): Promise<Buffer>;
   /** Contents that a reader has open. */

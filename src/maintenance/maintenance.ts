@@ -5,37 +5,48 @@
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity } from '../meta/meta-store.js';
 import { Checkpointer } from './checkpointer.js';
-import { Cleaner } from './cleaner.js';
-import { DeletionGate } from './deletion-gate.js';
+import { Cleaner } from './cleaning/cleaner.js';
+import { Pruner } from './cleaning/pruner.js';
+import { AtticWorker } from './deletion/attic-worker.js';
+import { DeletionGate } from './deletion/deletion-gate.js';
+import { ListingCheck } from './deletion/listing-check.js';
+import { ListingWorker } from './deletion/listing-worker.js';
 import { HashList } from './hash-list.js';
-import { Healer } from './healer.js';
-import { checkListing } from './listing-check.js';
+import { Healer } from './healing/healer.js';
+import { LeftoverSealer } from './healing/leftover-sealer.js';
+import { PlaceFinder } from './healing/place-finder.js';
+import { SealHasher } from './healing/seal-hasher.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
-import { Pruner } from './pruner.js';
 import { Scheduler } from './scheduler.js';
-import type { StepResult, Worker } from './worker.js';
 
 const idleMs = 1_000;
 const backOffLimitMs = 30_000;
-/** A node's listing is compared this often without any hint. */
-const listingIntervalMs = 60_000;
-/** How often the attics are looked at. */
-const atticIntervalMs = 30_000;
 
 export class Maintenance {
   readonly healer: Healer;
   readonly checkpointer: Checkpointer;
   private readonly host: MaintenanceHost;
   private readonly gate: DeletionGate;
+  private readonly listings: ListingCheck;
+  private readonly listingWorker: ListingWorker;
+  private readonly attic: AtticWorker;
+  private readonly places: PlaceFinder;
+  private readonly leftovers: LeftoverSealer;
+  private readonly hasher: SealHasher;
   private readonly scheduler: Scheduler;
-  /** Nodes whose listing is to be compared: hints come in any number, the work is done once. */
-  private readonly listingWanted = new Set<NodeId>();
 
+  /** Before anything is written: what the index calls open then was left open by an earlier opening. */
   constructor(host: MaintenanceHost) {
     this.host = host;
     this.gate = new DeletionGate(host);
-    this.healer = new Healer(host, this.gate);
+    this.healer = new Healer(host);
     this.checkpointer = new Checkpointer(host, this.gate);
+    this.listings = new ListingCheck(host, this.gate);
+    this.listingWorker = new ListingWorker(host, (node, signal) => this.compareListing(node, signal));
+    this.attic = new AtticWorker(host, this.gate);
+    this.places = new PlaceFinder(host);
+    this.leftovers = new LeftoverSealer(host);
+    this.hasher = new SealHasher(host, () => this.wantHealing());
     this.scheduler = new Scheduler({
       clock: host.clock,
       idleMs,
@@ -48,15 +59,21 @@ export class Maintenance {
   }
 
   start(): void {
-    const cleaner = new Cleaner(this.host, () => this.wantAllListings());
-    const workers: Worker[] = [
+    const cleaner = new Cleaner(this.host, (segments) => {
+      this.listings.noteRetired(segments);
+      for (const node of this.host.nodes()) this.wantListing(node.id);
+    });
+    const workers = [
+      this.places,
+      this.leftovers,
+      this.hasher,
       this.healer,
       this.checkpointer,
       cleaner,
       new Pruner(this.host),
       new HashList(this.host),
-      this.listingWorker(),
-      this.atticWorker(),
+      this.listingWorker,
+      this.attic,
     ];
     for (const worker of workers) this.scheduler.start(worker);
   }
@@ -67,17 +84,26 @@ export class Maintenance {
 
   /** Something points to a copy that needs healing. */
   wantHealing(): void {
+    this.healer.lookAgain();
     this.scheduler.wake(this.healer.name);
   }
 
   wantListing(node: NodeId): void {
-    this.listingWanted.add(node);
-    this.scheduler.wake('listing');
+    this.listingWorker.want(node);
+    this.scheduler.wake(this.listingWorker.name);
   }
 
-  /** Compares the listing now; for a node that is about to be welcomed. */
-  async compareListing(node: MaintenanceNode): Promise<void> {
-    const { missing, short } = await checkListing(this.host, this.gate, node);
+  /** A node came and was made current. */
+  onArrival(node: NodeId): void {
+    this.places.lookAgain();
+    this.scheduler.wake(this.places.name);
+    this.wantHealing();
+    this.wantListing(node);
+  }
+
+  /** Lost and short copies on a node that is about to be welcomed; what lies there without need is left for later. */
+  async compareCopies(node: MaintenanceNode): Promise<void> {
+    const { missing, short } = await this.listings.findBadCopies(node);
     if (missing + short === 0) return;
     this.host.report(
       'warning',
@@ -86,46 +112,24 @@ export class Maintenance {
     this.wantHealing();
   }
 
+  /** Bytes that wait in a node's attic. */
+  atticBytes(node: NodeId): number {
+    return this.gate.atticBytes(node);
+  }
+
+  /** Empties all attics now, because there is no room; the bytes that were freed. */
+  emptyAttics(): Promise<number> {
+    return this.attic.emptyAll();
+  }
+
   async close(): Promise<void> {
     await this.scheduler.close();
+    await this.hasher.close();
   }
 
-  private wantAllListings(): void {
-    for (const node of this.host.nodes()) this.wantListing(node.id);
-  }
-
-  private listingWorker(): Worker {
-    let lastFullMs = this.host.clock.monotonic();
-    const step = async (): Promise<StepResult> => {
-      if (this.host.clock.monotonic() - lastFullMs >= listingIntervalMs) {
-        lastFullMs = this.host.clock.monotonic();
-        for (const node of this.host.nodes()) this.listingWanted.add(node.id);
-      }
-      const [id] = this.listingWanted;
-      if (id === undefined) return 'idle';
-      this.listingWanted.delete(id);
-      const node = this.host.nodes().find((candidate) => candidate.id === id && candidate.state === 'online');
-      if (node) await this.compareListing(node);
-      return 'worked';
-    };
-    return { name: 'listing', step };
-  }
-
-  private atticWorker(): Worker {
-    let lastMs = Number.NEGATIVE_INFINITY;
-    const step = async (): Promise<StepResult> => {
-      const now = this.host.clock.monotonic();
-      const { segmentBytes, reserveBytes } = this.host.segments.limits();
-      const isShort = (node: MaintenanceNode) =>
-        (node.space?.freeBytes ?? Number.POSITIVE_INFINITY) < reserveBytes + 4 * segmentBytes;
-      const nodes = this.host.nodes().filter((node) => node.state === 'online' || node.state === 'full');
-      const due = now - lastMs >= atticIntervalMs;
-      for (const node of nodes) {
-        if (due || isShort(node)) await this.gate.emptyAttic(node, isShort(node) ? reserveBytes + 4 * segmentBytes : 0);
-      }
-      if (due) lastMs = now;
-      return 'idle';
-    };
-    return { name: 'attic', step };
+  private async compareListing(node: MaintenanceNode, signal: AbortSignal): Promise<void> {
+    await this.compareCopies(node);
+    const { removed } = await this.listings.clearUnreferred(node, signal);
+    if (removed > 0) this.wantHealing();
   }
 }

@@ -1,6 +1,5 @@
 /** Runs background workers, each in a loop of its own: at once again after work, later when idle, later still after errors. */
 import type { Clock } from '../core/clock.js';
-import { hasCode } from '../core/errors.js';
 import type { Worker } from './worker.js';
 
 export interface SchedulerOptions {
@@ -48,7 +47,8 @@ export class Scheduler {
         pauseMs = (await worker.step(this.stop.signal)) === 'idle' ? idleMs : 0;
         errors = 0;
       } catch (error) {
-        if (this.stop.signal.aborted || hasCode(error, 'CLOSED', 'ABORTED')) break;
+        // Even CLOSED is no reason to stop for ever: it may be of a node that was removed.
+        if (this.stop.signal.aborted) break;
         onError(worker.name, error);
         pauseMs = Math.min(backOffLimitMs, idleMs * 2 ** errors);
         errors += 1;

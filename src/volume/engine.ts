@@ -5,7 +5,7 @@
  */
 import { ByteBudget } from '../core/byte-budget.js';
 import type { Clock } from '../core/clock.js';
-import { DriveError } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import type { NodeId, SegmentId } from '../core/ids.js';
 import type { Random } from '../core/random.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
@@ -17,7 +17,7 @@ import { isReadable } from '../node/node-state.js';
 import { SegmentReader } from '../store/read/segment-reader.js';
 import { takesNewData } from '../store/store-node.js';
 import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment } from '../store/store-types.js';
-import { SegmentStore } from '../store/write/segment-store.js';
+import { type AppendOptions, SegmentStore } from '../store/write/segment-store.js';
 import { Committer } from './committer.js';
 import { PinnedContentReader } from './content-reader.js';
 import { DataCopies } from './data-copies.js';
@@ -41,7 +41,15 @@ export interface EngineOptions {
   readonly genesis?: readonly Operation[] | undefined;
   /** Open for reading only, and why: every change is refused with it, and nothing is written to any node. */
   readonly refusal?: DriveError | undefined;
+  readonly attic?: AtticRoom | undefined;
   readonly events: EngineEvents;
+}
+
+/** Deleted files wait in the nodes' attics: their bytes count as free and are given back before anything is refused. */
+export interface AtticRoom {
+  bytes(node: NodeId): number;
+  /** Gives all of it back; false when there was nothing. */
+  giveBack(): Promise<boolean>;
 }
 
 export interface EngineEvents {
@@ -70,6 +78,8 @@ export class VolumeEngine {
   readonly segments: SegmentStore;
   readonly segmentReader: SegmentReader;
   readonly committer: Committer;
+  /** Monotonic milliseconds of the last work for a client: background work makes room for the next. */
+  lastRequestMs = Number.NEGATIVE_INFINITY;
   private readonly options: EngineOptions;
   private readonly uploads = new Set<UploadSession>();
   private readonly sealing = new Map<SegmentId, Promise<void>>();
@@ -133,7 +143,7 @@ export class VolumeEngine {
       onSealed: (sealed) => engine.journalSeal(sealed),
     });
     const engine = new VolumeEngine(options, history, segments);
-    if (!options.refusal) await engine.tidyAfterOpening();
+    if (!options.refusal) await engine.pruneUnfinished();
     return engine;
   }
 
@@ -148,6 +158,7 @@ export class VolumeEngine {
   }
 
   change(request: ChangeInput, chunks: readonly AppendedChunk[]): Promise<ChangeResult> {
+    this.noteRequest();
     return this.committer.submit(request, chunks);
   }
 
@@ -157,7 +168,10 @@ export class VolumeEngine {
     this.contentPins.add(content);
     const source = {
       reader: this.reader,
-      read: this.segmentReader.read.bind(this.segmentReader),
+      read: (...wanted: Parameters<SegmentReader['read']>) => {
+        this.noteRequest();
+        return this.segmentReader.read(...wanted);
+      },
       onDamage: this.options.events.onDamage,
     };
     return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
@@ -181,7 +195,7 @@ export class VolumeEngine {
       {
         budget: this.budget,
         findDuplicate: (chunk) => this.findDuplicate(chunk),
-        append: (chunks, where) => this.segments.append(chunks, where),
+        append: (chunks, where) => this.append(chunks, where),
         submit: (request, chunks) => this.committer.submit(request, chunks),
         pin: (segment) => this.segments.pin(segment),
         unpin: (segment) => this.segments.unpin(segment),
@@ -197,7 +211,13 @@ export class VolumeEngine {
 
   space(): SpaceReport {
     const { nodes, volume } = this.options;
-    return reportSpace({ reader: this.reader, segments: this.segments, nodes: nodes(), copies: volume.replicas });
+    return reportSpace({
+      reader: this.reader,
+      segments: this.segments,
+      nodes: nodes(),
+      copies: volume.replicas,
+      atticBytes: (node) => this.options.attic?.bytes(node) ?? 0,
+    });
   }
 
   /** A courtesy before a body is read; the writer judges again, and only that counts. */
@@ -233,22 +253,31 @@ export class VolumeEngine {
     return { place: known.place, nodes: known.replicas.map((replica) => replica.node), isCommitted: true };
   }
 
-  /** Segments left open and uploads left unfinished by the opening before this one. */
-  private async tidyAfterOpening(): Promise<void> {
-    const now = this.options.clock.now();
-    const operations: Operation[] = [];
-    for (let after = ''; ; ) {
-      const page = this.reader.segments(after, 500);
-      for (const segment of page) {
-        if (segment.state === 'open')
-          operations.push({ o: 'seal', segment: segment.id, length: segment.lengthBytes, hash: null });
-      }
-      if (page.length < 500) break;
-      after = page.at(-1)!.id;
+  private noteRequest(): void {
+    this.lastRequestMs = this.options.clock.monotonic();
+  }
+
+  private async append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]> {
+    this.noteRequest();
+    try {
+      return await this.segments.append(chunks, options);
+    } catch (error) {
+      if (!hasCode(error, 'OUT_OF_SPACE') || !(await this.options.attic?.giveBack())) throw error;
+      return this.segments.append(chunks, options);
     }
-    const unfinished = this.reader.unfinishedContents();
-    if (unfinished.length > 0) operations.push({ o: 'prune', entries: [], contents: unfinished });
-    if (operations.length > 0) await this.committer.submit({ kind: 'operations', principal: '', now, operations });
+  }
+
+  /** Uploads left unfinished by the opening before this one. */
+  private async pruneUnfinished(): Promise<void> {
+    const contents = this.reader.unfinishedContents();
+    if (contents.length === 0) return;
+    const operations = [{ o: 'prune', entries: [], contents }] as const;
+    await this.committer.submit({
+      kind: 'operations',
+      principal: '',
+      now: this.options.clock.now(),
+      operations,
+    });
   }
 
   /**

@@ -1,4 +1,5 @@
 /** What `quota-available-bytes` and `status` say: room that counts only once for each wanted copy, the reserve kept. */
+import type { NodeId } from '../core/ids.js';
 import type { MetaReader } from '../meta/meta-store.js';
 import { availableBytes } from '../store/capacity.js';
 import type { SegmentStore } from '../store/write/segment-store.js';
@@ -10,14 +11,16 @@ export interface SpaceInput {
   readonly segments: SegmentStore;
   readonly nodes: readonly EngineNode[];
   readonly copies: number;
+  /** Bytes that wait in a node's attic: free as soon as they are needed. */
+  readonly atticBytes: (node: NodeId) => number;
 }
 
-export function reportSpace({ reader, segments, nodes, copies }: SpaceInput): SpaceReport {
+export function reportSpace({ reader, segments, nodes, copies, atticBytes }: SpaceInput): SpaceReport {
   const available = availableBytes({
     copies,
     reserveBytes: segments.limits().reserveBytes,
     nodes: nodes.map((node) => ({
-      freeBytes: node.space?.freeBytes ?? 0,
+      freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : 0,
       writable: node.role === 'active' && (node.state === 'online' || node.state === 'full'),
       fileSystem: node.device ?? node.id,
     })),

@@ -1,6 +1,6 @@
 /** Walks what was ended and drops what nothing refers to, in small steps; open reads keep theirs. Retention is 0 for now. */
-import type { MaintenanceHost } from './maintenance-host.js';
-import type { StepResult, Worker } from './worker.js';
+import type { MaintenanceHost } from '../maintenance-host.js';
+import type { StepResult, Worker } from '../worker.js';
 
 /** Rows of one step: a few milliseconds of the writer. */
 const stepRows = 500;

@@ -1,0 +1,34 @@
+/**
+ * Which nodes count as lost. A node that is away may be back in a minute, so its copies are made elsewhere only after a
+ * grace, which is shorter the more nodes are away: then fewer copies remain.
+ */
+import type { NodeId } from '../../core/ids.js';
+import { isReadable } from '../../node/node-state.js';
+import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
+
+type GraceHost = Pick<MaintenanceHost, 'nodes' | 'clock' | 'safety' | 'reader'>;
+
+/** Nodes whose copies do not count any more: retired ones, and those away for longer than the grace. */
+export function lostNodes(host: GraceHost): NodeId[] {
+  const nodes = new Map(host.nodes().map((node) => [node.id, node]));
+  const known = host.reader.nodes().filter(({ id, role }) => role === 'retired' || !nodes.has(id));
+  const away = awayNodes(host).filter((node) => graceOf(host, node) <= 0);
+  return [...new Set([...known, ...away].map((node) => node.id))].sort();
+}
+
+/** Milliseconds until the first grace is over; null when none runs. */
+export function graceLeftMs(host: GraceHost): number | null {
+  const left = awayNodes(host)
+    .map((node) => graceOf(host, node))
+    .filter((leftMs) => leftMs > 0);
+  return left.length > 0 ? Math.min(...left) : null;
+}
+
+function awayNodes(host: GraceHost): MaintenanceNode[] {
+  return host.nodes().filter((node) => node.role !== 'retired' && !isReadable(node.state));
+}
+
+function graceOf(host: GraceHost, node: MaintenanceNode): number {
+  const graceMs = host.safety.healGraceMs / Math.max(1, awayNodes(host).length);
+  return graceMs - (host.clock.now() - node.since);
+}

@@ -1,0 +1,215 @@
+/**
+ * Makes segments whole again: a copy that is missing, short or damaged on a node that is there is written anew from
+ * verified records; a copy on a node that is lost is made on another node. Fewest good copies first. What fails is
+ * parked with its reason and tried again later; it never stops the others.
+ */
+import { asDriveError } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { SegmentRow } from '../../meta/rows.js';
+import { isReadable } from '../../node/node-state.js';
+import { place } from '../../store/placement.js';
+import { copySegment, verifyReplica } from '../../store/read/segment-copy.js';
+import { takesNewData } from '../../store/store-node.js';
+import type { BadCopy } from '../../store/store-types.js';
+import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
+import { Pacer } from '../pacer.js';
+import type { StepResult, Worker } from '../worker.js';
+import { graceLeftMs, lostNodes } from './grace.js';
+
+export interface HealStatus {
+  readonly active: boolean;
+  /** Segments found to lack good copies and not healed yet; some may wait for a node. */
+  readonly queuedSegments: number;
+  readonly healedSegments: number;
+  readonly copiedBytes: number;
+  /** Milliseconds until the grace of an absent node is over; null when nothing waits for that. */
+  readonly startsInMs: number | null;
+  readonly parked: readonly { readonly segment: SegmentId; readonly reason: string }[];
+}
+
+const parkMs = 30_000;
+/** Without any hint the index is asked this often. */
+const lookMs = 10_000;
+const queueLimit = 10_000;
+
+type Healed = 'whole' | 'healed' | 'waiting';
+
+export class Healer implements Worker {
+  readonly name = 'heal';
+  private readonly host: MaintenanceHost;
+  private readonly pacer: Pacer;
+  private readonly parked = new Map<SegmentId, { until: number; reason: string }>();
+  /** Most urgent first; `waiting` were tried and need a node that is not there. */
+  private queue: SegmentId[] = [];
+  private waiting = 0;
+  private lost: readonly NodeId[] = [];
+  private isStale = true;
+  private lookedMs = Number.NEGATIVE_INFINITY;
+  private current: SegmentId | undefined;
+  private healed = 0;
+  private copiedBytes = 0;
+
+  constructor(host: MaintenanceHost) {
+    this.host = host;
+    this.pacer = new Pacer(host);
+  }
+
+  status(): HealStatus {
+    return {
+      active: this.current !== undefined,
+      queuedSegments: this.queue.length + this.waiting + this.parked.size + (this.current === undefined ? 0 : 1),
+      healedSegments: this.healed,
+      copiedBytes: this.copiedBytes,
+      startsInMs: graceLeftMs(this.host),
+      parked: [...this.parked].map(([segment, { reason }]) => ({ segment, reason })),
+    };
+  }
+
+  /** Something changed: the next step asks the index anew. */
+  lookAgain(): void {
+    this.isStale = true;
+  }
+
+  async step(signal: AbortSignal): Promise<StepResult> {
+    this.look();
+    const segment = this.queue.shift();
+    if (segment === undefined) return 'idle';
+    const release = this.host.isWritten(segment) ? undefined : this.host.occupy(segment);
+    if (!release) {
+      this.waiting += 1;
+      return 'worked';
+    }
+    this.current = segment;
+    try {
+      const result = await this.heal(segment, signal);
+      if (result === 'healed') this.healed += 1;
+      if (result === 'waiting') this.waiting += 1;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      const { message } = asDriveError(error);
+      this.parked.set(segment, { until: this.host.clock.monotonic() + parkMs, reason: message });
+      this.host.report('warning', `segment ${segment} could not be healed now: ${message}`);
+    } finally {
+      this.current = undefined;
+      release();
+    }
+    return 'worked';
+  }
+
+  /** Fills the queue when something changed, or when it ran empty and a while has passed. */
+  private look(): void {
+    const now = this.host.clock.monotonic();
+    for (const [segment, { until }] of this.parked) {
+      if (until > now) continue;
+      this.parked.delete(segment);
+      this.isStale = true;
+    }
+    const lost = lostNodes(this.host);
+    const isSame = lost.length === this.lost.length && lost.every((id, index) => id === this.lost[index]);
+    const isDue = this.queue.length === 0 && now - this.lookedMs >= lookMs;
+    if (isSame && !this.isStale && !isDue) return;
+    this.lost = lost;
+    this.isStale = false;
+    this.lookedMs = now;
+    this.waiting = 0;
+    this.queue = this.host.reader
+      .degraded({ wanted: this.host.replicas, absent: lost, limit: queueLimit })
+      .filter((row) => row.state === 'sealed' && !this.parked.has(row.id))
+      .map((row) => row.id);
+  }
+
+  private async heal(segment: SegmentId, signal: AbortSignal): Promise<Healed> {
+    const row = this.host.reader.segment(segment);
+    if (row?.state !== 'sealed') return 'whole';
+    const bad = row.replicas.filter(({ node, state }) => state !== 'good' && !this.lost.includes(node));
+    const target = bad.map(({ node }) => this.nodeOf(node)).find((node) => node && takesNewData(node));
+    if (target) {
+      await this.repairInPlace(row, target, signal);
+      // There may be more to do for it.
+      this.queue.unshift(segment);
+      return 'healed';
+    }
+    const kept = row.replicas.filter(({ node, state }) => state === 'good' && !this.lost.includes(node));
+    if (kept.length >= this.host.replicas && bad.length === 0) return 'whole';
+    return this.copyElsewhere(
+      row,
+      kept.map(({ node }) => node),
+      signal,
+    );
+  }
+
+  /** Verified first, for it may have come back whole. Every other copy may give what verifies of it, bad ones too. */
+  private async repairInPlace(row: SegmentRow, node: MaintenanceNode, signal: AbortSignal): Promise<void> {
+    const { id: segment, lengthBytes, hash } = row;
+    const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace: this.pacer.pace });
+    if (state !== 'good') await this.copy(row, node, signal);
+    await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state: 'good' }]));
+  }
+
+  private async copyElsewhere(row: SegmentRow, kept: readonly NodeId[], signal: AbortSignal): Promise<Healed> {
+    // Enough good copies, and a bad one where nothing can be written: it is only forgotten.
+    const isEnough = kept.length >= this.host.replicas;
+    const target = isEnough ? undefined : this.chooseTarget(row, kept);
+    if (!isEnough && (!target || this.sources(row).length === 0)) return 'waiting';
+    if (target) await this.copy(row, target, signal);
+    const nodes = target ? [...kept, target.id] : kept;
+    const operations = [{ o: 'relocate', segment: row.id, nodes }] as const;
+    await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });
+    return 'healed';
+  }
+
+  private async copy(row: SegmentRow, to: MaintenanceNode, signal: AbortSignal): Promise<void> {
+    const { id: segment, lengthBytes, hash } = row;
+    const badCopies: BadCopy[] = [];
+    const onBadCopy = (copy: BadCopy) => badCopies.push(copy);
+    try {
+      const from = this.sources(row);
+      const { pace } = this.pacer;
+      this.copiedBytes += await copySegment({ segment, lengthBytes, hash, from, to, signal, onBadCopy, pace });
+    } finally {
+      await this.noteBadCopies(badCopies.filter(({ node }) => node !== to.id));
+    }
+  }
+
+  private async noteBadCopies(copies: readonly BadCopy[]): Promise<void> {
+    if (copies.length === 0) return;
+    const states = copies.map(({ segment, node, problem }) => {
+      const state = problem === 'io' ? ('damaged' as const) : problem;
+      return { segment, node, state };
+    });
+    await this.host.withWriter((writer) => writer.setReplicaStates(states));
+  }
+
+  /** Good copies first; each record is verified, so a damaged copy gives what is whole of it. */
+  private sources(row: SegmentRow): MaintenanceNode[] {
+    return [...row.replicas]
+      .sort((a, b) => Number(a.state !== 'good') - Number(b.state !== 'good'))
+      .map((replica) => this.nodeOf(replica.node))
+      .filter((node) => node !== undefined && isReadable(node.state)) as MaintenanceNode[];
+  }
+
+  private chooseTarget(row: SegmentRow, kept: readonly NodeId[]): MaintenanceNode | undefined {
+    const { reserveBytes } = this.host.segments.limits();
+    const used = new Map(this.host.reader.nodes().map((node) => [node.id, node.usedBytes]));
+    const groups = new Set(kept.map((id) => this.nodeOf(id)?.group));
+    const holders = new Set(row.replicas.map((replica) => replica.node));
+    const candidates = this.host.nodes().filter((node) => takesNewData(node) && !holders.has(node.id));
+    const nodes = candidates.map((node) => ({
+      id: node.id,
+      group: node.group,
+      weight: node.weight,
+      usedBytes: used.get(node.id) ?? 0,
+      openBytes: 0,
+      freeBytes: node.space?.freeBytes ?? 0,
+      writable: true,
+    }));
+    const request = { segment: row.id, copies: 1, segmentBytes: row.lengthBytes, reserveBytes };
+    const elsewhere = place({ ...request, nodes: nodes.filter((node) => !groups.has(node.group)) });
+    const [chosen] = elsewhere.length > 0 ? elsewhere : place({ ...request, nodes });
+    return candidates.find((node) => node.id === chosen);
+  }
+
+  private nodeOf(id: NodeId): MaintenanceNode | undefined {
+    return this.host.nodes().find((node) => node.id === id);
+  }
+}
