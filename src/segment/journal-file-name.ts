@@ -5,7 +5,7 @@ export interface JournalFileName {
   /** Sequence number of the first batch in the file. */
   readonly firstSequence: number;
   readonly epoch: EpochId;
-  /** 16 hex digits: the opening of the volume that wrote the file. */
+  /** 16 hex digits, drawn anew for each run of files that a node gets: it only keeps names apart. */
   readonly writer: string;
 }
 

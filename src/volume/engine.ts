@@ -37,6 +37,8 @@ export interface EngineOptions {
   readonly safety: SafetyParameters;
   readonly clock: Clock;
   readonly random: Random;
+  /** How far the journals were durable when the engine before this one ended. */
+  readonly durable?: ReadonlyMap<NodeId, number> | undefined;
   /** First operations of a new volume. */
   readonly genesis?: readonly Operation[] | undefined;
   /** Open for reading only, and why: every change is refused with it, and nothing is written to any node. */
@@ -117,13 +119,14 @@ export class VolumeEngine {
   static async open(options: EngineOptions): Promise<VolumeEngine> {
     const present = options.nodes().filter((node) => isReadable(node.state));
     const history = options.refusal
-      ? closedHistory(options.meta.reader)
+      ? closedHistory(options.meta.reader, options.random)
       : await openHistory({
           meta: options.meta,
           nodes: present,
           replicas: options.volume.replicas,
           clock: options.clock,
           random: options.random,
+          durable: options.durable,
           genesis: options.genesis,
           onFollowerLost: (node) => options.events.onFollowerLost(node),
         });

@@ -23,6 +23,8 @@ export interface EpochInput {
   readonly last: Tip;
   /** null for the first epoch of a volume. */
   readonly parent: EpochId | null;
+  /** Epochs that the history does not stand on and that nobody may take for its newest one again. */
+  readonly dead?: readonly EpochId[] | undefined;
   /** First sequence number that may be used; each attempt takes one. */
   readonly sequence: number;
   /** A new volume's first operations, in the same batch. */
@@ -37,7 +39,7 @@ export interface StartedEpoch {
 /** READ_ONLY when no node can take it. */
 export async function writeEpoch(input: EpochInput): Promise<StartedEpoch> {
   const { writer, writeSet, last } = input;
-  const attempted: EpochId[] = [];
+  const attempted: EpochId[] = [...(input.dead ?? [])];
   for (let sequence = input.sequence; ; sequence += 1) {
     const current = await writeSet.currentAt(last.sequence);
     const members = chooseMembers(current, input.replicas, writeSet.members);

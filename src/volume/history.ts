@@ -22,6 +22,8 @@ export interface NodeHistory {
   readonly node: NodeId;
   readonly heads: readonly BatchHead[];
   readonly epochs: readonly EpochRecord[];
+  /** Epochs of the files that are damaged before their end: later batches of them may be missing. */
+  readonly damagedEpochs?: readonly EpochId[];
 }
 
 export interface HistoryInput {
@@ -37,6 +39,8 @@ export type ChainLink = Pick<BatchHead, 'sequence' | 'previousSequence' | 'hash'
 
 export interface History {
   readonly epoch: EpochRow;
+  /** Epochs without a successor that the history does not stand on: the next epoch names them, so that they never compete again. */
+  readonly dead: readonly EpochId[];
   readonly tip: Tip;
   /** Every link known, from the oldest one reachable to the tip. */
   readonly chain: readonly ChainLink[];
@@ -57,7 +61,7 @@ export function decideHistory(input: HistoryInput): History | undefined {
   for (const node of input.nodes) for (const epoch of node.epochs) epochs.set(epoch.id, epoch);
   if (epochs.size === 0) return undefined;
 
-  const newest = newestEpoch(epochs, input);
+  const { newest, dead } = newestEpoch(epochs, input);
   const members = input.nodes.filter((node) => newest.members.includes(node.node));
   if (members.length === 0) throw noMemberPresent(newest);
 
@@ -66,49 +70,70 @@ export function decideHistory(input: HistoryInput): History | undefined {
   for (const node of input.nodes) for (const head of node.heads) links.set(head.hash, head);
 
   const tip = longestTip(newest, members, input);
+  demandWholeMember({ newest, tip, members, epochs }, input);
   const chain = walkBack(tip, links);
   const onChain = new Set(chain.map((link) => link.hash));
   onChain.add(chain[0]?.previousHash ?? genesisHash);
   const indexOnChain = input.tip !== undefined && (onChain.has(input.tip.hash) || input.tip.hash === tip.hash);
-  const positions = new Map(input.nodes.map((node) => [node.node, positionOf(node, chain, epochs)]));
-  return { epoch: newest, tip, chain, indexOnChain, positions };
+  const known = chain.length > 0 ? chain : [{ ...tip, previousSequence: tip.sequence, previousHash: tip.hash }];
+  const positions = new Map(input.nodes.map((node) => [node.node, positionOf(node, known, epochs)]));
+  return { epoch: newest, dead, tip, chain, indexOnChain, positions };
 }
 
-/** The leaf of the tree of epochs; among several the one that the index serves or that was completed. */
-function newestEpoch(epochs: ReadonlyMap<EpochId, EpochRow>, input: HistoryInput): EpochRow {
+/** The leaf of the tree of epochs: among those that descend from what the index serves, the one that may have served clients. */
+function newestEpoch(
+  epochs: ReadonlyMap<EpochId, EpochRow>,
+  input: HistoryInput,
+): { newest: EpochRow; dead: readonly EpochId[] } {
   const parents = new Set<EpochId | null>([...epochs.values()].map((epoch) => epoch.parent));
   for (const node of input.nodes) for (const epoch of node.epochs) for (const id of epoch.supersedes) parents.add(id);
-  let leaves = [...epochs.values()].filter((epoch) => !parents.has(epoch.id));
+  const all = [...epochs.values()].filter((epoch) => !parents.has(epoch.id));
   const served = input.tip?.epoch;
-  if (served !== undefined) leaves = leaves.filter((leaf) => descends(leaf, served, epochs));
-  if (leaves.length > 1) {
-    // An epoch that does not lie on all of its present members never acknowledged anything: its record comes first.
-    const complete = leaves.filter((leaf) => isComplete(leaf, input.nodes));
-    if (complete.length === 1) leaves = complete;
-  }
-  if (leaves.length !== 1) {
+  const leaves = served === undefined ? all : all.filter((leaf) => ancestorsOf(leaf.id, epochs).has(served));
+  const newest = leaves.length > 1 ? chooseLeaf(leaves, epochs, input) : leaves[0];
+  if (!newest) {
     throw new DriveError('UNAVAILABLE', {
       message: 'the nodes hold histories that went apart, and nothing here tells which of them was served last',
       details: { epochs: leaves.map((leaf) => leaf.id) },
       hint: 'plug in the other disks of this volume and open it again',
     });
   }
-  return leaves[0]!;
+  return { newest, dead: all.filter((leaf) => leaf !== newest).map((leaf) => leaf.id) };
 }
 
-function descends(epoch: EpochRow, ancestor: EpochId, epochs: ReadonlyMap<EpochId, EpochRow>): boolean {
-  let current: EpochRow | undefined = epoch;
-  while (current) {
-    if (current.id === ancestor) return true;
-    current = current.parent === null ? undefined : epochs.get(current.parent);
-  }
-  return false;
+/**
+ * Several leaves are left by openings that crashed before their epoch was complete; no batch leaves before the epoch's
+ * own record is on all its members and in the index. So where nothing was saved since the leaves went apart, nothing is
+ * lost by leaving it. (That a record lies on all its members that are here proves nothing: its only member may have
+ * crashed before the index knew.) undefined when two of them may have saved something.
+ */
+function chooseLeaf(
+  leaves: readonly EpochRow[],
+  epochs: ReadonlyMap<EpochId, EpochRow>,
+  input: HistoryInput,
+): EpochRow | undefined {
+  const lines = leaves.map((leaf) => ancestorsOf(leaf.id, epochs));
+  const used = leaves.filter((_, index) => {
+    const own = [...lines[index]!].filter((id) => !lines.every((line) => line.has(id)));
+    return own.some((id, at) => mayHaveSaved(epochs.get(id)!, epochs.get(own[at - 1] ?? ''), input));
+  });
+  if (used.length > 1) return undefined;
+  const present = new Set(input.nodes.map((node) => node.node));
+  const canServe = ({ members }: EpochRow) => Number(members.some((member) => present.has(member)));
+  const order = (a: EpochRow, b: EpochRow) =>
+    canServe(b) - canServe(a) || b.sequence - a.sequence || (a.id < b.id ? -1 : 1);
+  return used[0] ?? [...leaves].sort(order)[0];
 }
 
-function isComplete(epoch: EpochRow, nodes: readonly NodeHistory[]): boolean {
-  return nodes
-    .filter((node) => epoch.members.includes(node.node))
-    .every((node) => node.epochs.some((known) => known.id === epoch.id));
+/** Whether a change may have been acknowledged in the epoch; `next` is its successor on the way to the leaf. */
+function mayHaveSaved(epoch: EpochRow, next: EpochRow | undefined, { nodes, keptHeads }: HistoryInput): boolean {
+  if (next) return next.lastSequence > epoch.sequence;
+  const isSaved = (head: ChainLink) => head.epoch === epoch.id && head.sequence > epoch.sequence;
+  if (keptHeads.some(isSaved) || nodes.some((node) => node.heads.some(isSaved))) return true;
+  // What was acknowledged lies on every member: one that is here, with a whole journal, would have it.
+  return !nodes.some(
+    ({ node, damagedEpochs = [] }) => epoch.members.includes(node) && !damagedEpochs.includes(epoch.id),
+  );
 }
 
 function noMemberPresent(epoch: EpochRow): DriveError {
@@ -130,6 +155,27 @@ function longestTip(epoch: EpochRow, members: readonly NodeHistory[], input: His
   if (ofNodes && (best === undefined || ofNodes.sequence >= best.sequence)) best = ofNodes;
   if (best === undefined) throw noMemberPresent(epoch);
   return best;
+}
+
+/**
+ * Where every present member's journal is damaged in the newest epoch, what follows the damage may have been
+ * acknowledged. The index has it all (it commits before anything is acknowledged); without it a member that is away may.
+ */
+function demandWholeMember(
+  found: { newest: EpochRow; tip: Tip; members: readonly NodeHistory[]; epochs: ReadonlyMap<EpochId, EpochRow> },
+  input: HistoryInput,
+): void {
+  const { newest, tip, members, epochs } = found;
+  const isDamaged = ({ damagedEpochs = [] }: NodeHistory) =>
+    damagedEpochs.some((epoch) => epoch === newest.id || !epochs.has(epoch));
+  if (!members.every(isDamaged) || input.tip?.hash === tip.hash) return;
+  const away = newest.members.filter((id) => !input.nodes.some((node) => node.node === id));
+  if (away.length === 0) return; // Nothing better can be plugged in.
+  throw new DriveError('READ_ONLY', {
+    message: 'the journal of the newest changes is damaged on every disk that is present',
+    details: { members: away },
+    hint: `plug in one of the nodes ${away.join(', ')} and open the volume again`,
+  });
 }
 
 /** Follows previousHash from the epoch's own batch; files may hold later openings' batches in any order. */
@@ -161,33 +207,56 @@ export function positionOf(
   const hashes = new Map(chain.map((link) => [link.hash, link.sequence]));
   const base = chain[0];
   if (base) hashes.set(base.previousHash, base.previousSequence);
-  let sequence = 0;
-  let hash = genesisHash;
+  const held = new Set<string>();
   const beyond: BatchHead[] = [];
   for (const head of node.heads) {
-    const known = hashes.get(head.hash);
-    if (known === undefined) {
-      if (base === undefined || head.sequence > base.previousSequence) beyond.push(head);
-    } else if (known > sequence) {
-      sequence = known;
-      hash = head.hash;
-    }
+    if (hashes.has(head.hash)) held.add(head.hash);
+    else if (base === undefined || head.sequence > base.previousSequence) beyond.push(head);
   }
-  const foreign = beyond.filter((head) => mayBeAcknowledged(head, beyond, epochs));
+  const { sequence, hash } = endOfRun(held, chain, hashes);
+  const served = ancestorsOf(chain.at(-1)?.epoch, epochs);
+  const foreign = beyond.filter((head) => mayBeAcknowledged(head, beyond, served));
   if (foreign.length > 0) return { kind: 'forked', sequence, beyond: foreign.length };
   return { kind: 'on-chain', sequence, hash };
 }
 
 /**
- * At most one unacknowledged batch is ever in a journal, and an epoch's own batch acknowledges nothing by itself. So a
- * single last batch beyond the chain was left behind by a crash, unless its node was the epoch's only member.
+ * The end of the unbroken run that begins with the oldest link that the node holds. A link missing inside was never
+ * durable there (a crash took what an opening had only read back): what stands behind it does not count.
  */
-function mayBeAcknowledged(
-  head: BatchHead,
-  beyond: readonly BatchHead[],
-  epochs: ReadonlyMap<EpochId, EpochRow>,
-): boolean {
+function endOfRun(
+  held: ReadonlySet<string>,
+  chain: readonly ChainLink[],
+  hashes: ReadonlyMap<string, number>,
+): { sequence: number; hash: string } {
+  let end = { sequence: 0, hash: genesisHash };
+  const base = chain[0];
+  if (base && held.has(base.previousHash)) end = { sequence: hashes.get(base.previousHash)!, hash: base.previousHash };
+  let isRunning = end.sequence > 0;
+  for (const link of chain) {
+    if (held.has(link.hash)) {
+      end = { sequence: link.sequence, hash: link.hash };
+      isRunning = true;
+    } else if (isRunning) break;
+  }
+  return end;
+}
+
+/**
+ * An epoch's own batch acknowledges nothing by itself. A batch of an epoch that the history does not stand on may have
+ * been served by it. In an epoch of the history, whoever ended it knew what all its members had: at most one batch,
+ * which was not acknowledged, is ever left behind.
+ */
+function mayBeAcknowledged(head: BatchHead, beyond: readonly BatchHead[], served: ReadonlySet<EpochId>): boolean {
   if (head.epochOperations !== null) return false;
-  if (beyond.some((other) => other.previousHash === head.hash && other.epochOperations === null)) return true;
-  return epochs.get(head.epoch)?.members.length === 1;
+  if (!served.has(head.epoch)) return true;
+  return beyond.some((other) => other.previousHash === head.hash && other.epochOperations === null);
+}
+
+/** The epoch and those that it descends from. */
+function ancestorsOf(epoch: EpochId | undefined, epochs: ReadonlyMap<EpochId, EpochRow>): ReadonlySet<EpochId> {
+  const ancestors = new Set<EpochId>();
+  for (let id = epoch ?? null; id !== null && !ancestors.has(id); id = epochs.get(id)?.parent ?? null)
+    ancestors.add(id);
+  return ancestors;
 }

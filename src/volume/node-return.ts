@@ -4,7 +4,6 @@
  * (ignored for ever: the chain goes past it) or another history (refused).
  */
 import type { MetaReader } from '../meta/meta-store.js';
-import { JournalWriter } from '../store/journal/journal-writer.js';
 import type { Committer } from './committer.js';
 import type { EngineNode } from './engine-node.js';
 import { positionOf } from './history.js';
@@ -43,7 +42,7 @@ export async function makeJournalCurrent(
   const start = await findPosition(host, node);
   if (start === 'forked' || (start === 'far-behind' && checkpointed === undefined)) return start;
   let position = typeof start === 'number' ? start : checkpointed!;
-  const writer = new JournalWriter({ store: node.store, writerId: host.writeSet.writerId });
+  const writer = host.writeSet.newJournalWriter(node);
   try {
     for (
       let gap = host.reader.batches(position, stepBytes);
@@ -78,7 +77,9 @@ async function findPosition(host: ReturnHost, node: EngineNode): Promise<number 
   for (const epoch of sources.histories[0]!.epochs) if (!known.has(epoch.id)) known.set(epoch.id, epoch);
   const position = positionOf(sources.histories[0]!, links, known);
   if (position.kind === 'forked') return 'forked';
-  return position.sequence < floor ? 'far-behind' : position.sequence;
+  // After a failed fsync a file may show what its disk does not hold: that is written again.
+  const sequence = Math.min(position.sequence, host.writeSet.durablePositions().get(node.id) ?? position.sequence);
+  return sequence < floor ? 'far-behind' : sequence;
 }
 
 function sizeOf(batches: readonly { readonly bytes: Buffer }[]): number {

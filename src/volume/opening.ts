@@ -4,9 +4,9 @@
  * first write. architecture.md, "Opening", tells why each step stands where it does.
  */
 import type { Clock } from '../core/clock.js';
-import { DriveError } from '../core/errors.js';
-import type { ChunkId, NodeId } from '../core/ids.js';
-import { type Random, randomId } from '../core/random.js';
+import { DriveError, hasCode } from '../core/errors.js';
+import type { ChunkId, EpochId, NodeId } from '../core/ids.js';
+import type { Random } from '../core/random.js';
 import type { MetaReader, MetaStore } from '../meta/meta-store.js';
 import { decodeOperations } from '../meta/operation-codec.js';
 import type { Operation } from '../meta/operations.js';
@@ -29,6 +29,8 @@ export interface OpeningInput {
   readonly clock: Clock;
   readonly random: Random;
   readonly onFollowerLost: (node: NodeId, error: unknown) => void;
+  /** How far the journals were known to be durable when this process last had the history open. */
+  readonly durable?: ReadonlyMap<NodeId, number> | undefined;
   /** Operations of a new volume; without them an empty history is refused. */
   readonly genesis?: readonly Operation[] | undefined;
 }
@@ -53,24 +55,26 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   const { history, sources } = await readHistory(input);
   if (!history) return startGenesis(input);
   const { last, replayed, dropped } = await catchUpIndex(input, history, sources, 'as-replayed');
-  const writeSet = new WriteSet({ writerId: randomId(input.random), onFollowerLost: input.onFollowerLost });
+  const writeSet = new WriteSet(input);
   const forked: NodeId[] = [];
   const behind: NodeId[] = [...sources.unreadable.keys()];
   for (const node of nodes) {
     const position = history.positions.get(node.id);
     if (position?.kind === 'forked') forked.push(node.id);
-    else if (position && !(await level(node, position.sequence, last, history.chain, sources, writeSet)))
-      behind.push(node.id);
+    if (position?.kind !== 'on-chain') continue;
+    // After a failed fsync a file may show what its disk does not hold: that is written again.
+    const durable = Math.min(position.sequence, input.durable?.get(node.id) ?? position.sequence);
+    if (!(await level(node, durable, last, history.chain, sources, writeSet))) behind.push(node.id);
   }
-  const sealed = await sealWithEpoch(input, writeSet, { last, parent: history.epoch.id });
+  const sealed = await sealWithEpoch(input, writeSet, { last, parent: history.epoch.id, dead: history.dead });
   return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed, droppedSequence: dropped };
 }
 
 /** For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one. */
-export function closedHistory(reader: MetaReader): OpenedHistory {
+export function closedHistory(reader: MetaReader, random: Random): OpenedHistory {
   const tip = reader.tip();
   if (!tip) throw new DriveError('CORRUPT', { message: 'the index is empty', hint: 'rebuild it from the nodes' });
-  const writeSet = new WriteSet({ writerId: '0'.repeat(16), onFollowerLost: () => undefined });
+  const writeSet = new WriteSet({ random, onFollowerLost: () => undefined });
   return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
 }
 
@@ -202,13 +206,19 @@ async function level(
 ): Promise<boolean> {
   if (!node.store.canAppend) return false;
   const links = chain.filter((link) => link.sequence > position && link.sequence <= last.sequence);
-  const first = chain[0];
-  if (links.length > 0 && first && position < first.previousSequence) return false; // Too far behind: needs a checkpoint.
+  if (position < (chain[0]?.previousSequence ?? last.sequence)) return false; // Too far behind: needs a checkpoint.
   writeSet.admit(node, position);
-  for (const link of links) {
-    const batch = await sources.batch(link);
-    const report = await writeSet.append([node.id], batch);
-    if (report.failed.length > 0) return false;
+  try {
+    for (const link of links) {
+      const batch = await sources.batch(link);
+      const report = await writeSet.append([node.id], batch);
+      if (report.failed.length > 0) return false;
+    }
+  } catch (error) {
+    // Its gap cannot be filled from the journals that are here: one more node that is behind, no reason not to open.
+    if (!hasCode(error, 'DAMAGED')) throw error;
+    writeSet.drop(node.id);
+    return false;
   }
   writeSet.rewind(node.id, last.sequence);
   return true;
@@ -218,7 +228,7 @@ async function level(
 async function sealWithEpoch(
   { meta, replicas, clock, random, genesis }: OpeningInput,
   writeSet: WriteSet,
-  { last, parent }: { last: Tip; parent: string | null },
+  { last, parent, dead }: { last: Tip; parent: EpochId | null; dead: readonly EpochId[] },
 ): Promise<Tip> {
   const sequence = parent === null ? 1 : last.sequence + 2;
   const { batch } = await writeEpoch({
@@ -229,6 +239,7 @@ async function sealWithEpoch(
     random,
     last,
     parent,
+    dead,
     sequence,
     genesis,
   });
@@ -242,11 +253,12 @@ async function startGenesis(input: OpeningInput): Promise<OpenedHistory> {
       hint: 'give the paths of its nodes to `holdfast rebuild`',
     });
   }
-  const writeSet = new WriteSet({ writerId: randomId(input.random), onFollowerLost: input.onFollowerLost });
+  const writeSet = new WriteSet(input);
   for (const node of input.nodes) writeSet.admit(node, 0);
   const tip = await sealWithEpoch(input, writeSet, {
     last: { sequence: 0, hash: genesisHash, epoch: '' },
     parent: null,
+    dead: [],
   });
   return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
 }

@@ -3,6 +3,7 @@
  * the other nodes follow: they get committed batches in order, and no client waits for them.
  */
 import type { NodeId } from '../core/ids.js';
+import { type Random, randomId } from '../core/random.js';
 import { isWritable } from '../node/node-state.js';
 import { type EncodedBatch, JournalWriter } from '../store/journal/journal-writer.js';
 import type { StoreNode } from '../store/store-node.js';
@@ -12,9 +13,12 @@ interface Journal {
   readonly writer: JournalWriter;
   /** Sequence number of the last batch that is durable there. */
   position: number;
-  /** Tail of the follower's queue. */
+  /** Batches that a follower has not got yet, and their bytes. */
+  queue: EncodedBatch[];
+  queuedBytes: number;
+  /** Resolves when the queue has run dry. */
   following: Promise<void>;
-  queuedBatches: number;
+  isFollowing: boolean;
   failed: boolean;
 }
 
@@ -25,16 +29,20 @@ export interface AppendReport {
 }
 
 /** A follower further behind than this is dropped from following; it is caught up as a returning node. */
-const followerQueueLimit = 1024;
+const followerQueueBytes = 16 * 1024 * 1024;
 
 export class WriteSet {
   private readonly journals = new Map<NodeId, Journal>();
+  /** Of nodes that were dropped: what stands behind it in their files was never synced, whatever can be read there. */
+  private readonly durableBefore = new Map<NodeId, number>();
   private memberIds: readonly NodeId[] = [];
   readonly writerId: string;
+  private readonly random: Random;
   private readonly onFollowerLost: (node: NodeId, error: unknown) => void;
 
-  constructor(options: { writerId: string; onFollowerLost: (node: NodeId, error: unknown) => void }) {
-    this.writerId = options.writerId;
+  constructor(options: { random: Random; onFollowerLost: (node: NodeId, error: unknown) => void }) {
+    this.random = options.random;
+    this.writerId = randomId(options.random);
     this.onFollowerLost = options.onFollowerLost;
   }
 
@@ -47,6 +55,13 @@ export class WriteSet {
     return journal && !journal.failed ? journal.position : undefined;
   }
 
+  /** How far each journal is durable, those in doubt included. */
+  durablePositions(): ReadonlyMap<NodeId, number> {
+    const positions = new Map(this.durableBefore);
+    for (const journal of this.journals.values()) positions.set(journal.node.id, journal.position);
+    return positions;
+  }
+
   positions(): { node: NodeId; sequence: number }[] {
     return [...this.journals.values()]
       .filter((journal) => !journal.failed)
@@ -55,14 +70,22 @@ export class WriteSet {
 
   /** A node whose journal ends with batch `position`, ready for the next one. */
   admit(node: StoreNode, position: number): void {
+    this.durableBefore.delete(node.id);
     this.journals.set(node.id, {
       node,
-      writer: new JournalWriter({ store: node.store, writerId: this.writerId }),
+      writer: this.newJournalWriter(node),
       position,
+      queue: [],
+      queuedBytes: 0,
       following: Promise.resolve(),
-      queuedBatches: 0,
+      isFollowing: false,
       failed: false,
     });
+  }
+
+  /** Begins files of its own, whatever lies on the node already. */
+  newJournalWriter(node: StoreNode): JournalWriter {
+    return new JournalWriter({ store: node.store, fileId: randomId(this.random) });
   }
 
   drop(node: NodeId): void {
@@ -70,6 +93,7 @@ export class WriteSet {
     if (!journal) return;
     journal.failed = true;
     this.journals.delete(node);
+    this.durableBefore.set(node, journal.position);
     void journal.writer.close().catch(() => undefined); // It is in doubt anyway; nothing more is written to it.
   }
 
@@ -125,13 +149,14 @@ export class WriteSet {
   follow(batch: EncodedBatch, except: readonly NodeId[]): void {
     for (const journal of this.journals.values()) {
       if (except.includes(journal.node.id)) continue;
-      if (journal.queuedBatches >= followerQueueLimit) {
+      if (journal.queuedBytes + batch.bytes.length > followerQueueBytes && journal.queue.length > 0) {
         this.drop(journal.node.id);
         this.onFollowerLost(journal.node.id, undefined);
         continue;
       }
-      journal.queuedBatches++;
-      journal.following = journal.following.then(() => this.followOne(journal, batch));
+      journal.queue.push(batch);
+      journal.queuedBytes += batch.bytes.length;
+      if (!journal.isFollowing) journal.following = this.runFollower(journal);
     }
   }
 
@@ -142,16 +167,23 @@ export class WriteSet {
     await Promise.allSettled(journals.map((journal) => journal.writer.close()));
   }
 
-  private async followOne(journal: Journal, batch: EncodedBatch): Promise<void> {
-    journal.queuedBatches--;
-    if (journal.failed) return;
-    try {
-      await journal.writer.append([batch]);
-      journal.position = batch.sequence;
-    } catch (error) {
-      this.drop(journal.node.id);
-      this.onFollowerLost(journal.node.id, error);
+  /** All that waits goes out at once: a slow follower lags by two of its fsyncs, however many batches there are. */
+  private async runFollower(journal: Journal): Promise<void> {
+    journal.isFollowing = true;
+    while (journal.queue.length > 0 && !journal.failed) {
+      const batches = journal.queue;
+      journal.queue = [];
+      journal.queuedBytes = 0;
+      try {
+        await journal.writer.append(batches);
+        journal.position = batches.at(-1)!.sequence;
+      } catch (error) {
+        if (journal.failed) break; // It was dropped meanwhile, by somebody who knows.
+        this.drop(journal.node.id);
+        this.onFollowerLost(journal.node.id, error);
+      }
     }
+    journal.isFollowing = false;
   }
 }
 

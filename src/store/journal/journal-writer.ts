@@ -26,14 +26,15 @@ interface OpenJournalFile {
 export class JournalWriter {
   readonly node: NodeId;
   private readonly store: NodeStore;
-  private readonly writerId: string;
+  private readonly fileId: string;
   private file: OpenJournalFile | undefined;
   private failure: unknown;
 
-  constructor({ store, writerId }: { store: NodeStore; writerId: string }) {
+  /** `fileId`: 16 hex digits that no other writer on this node was given: the names of its files are new ones. */
+  constructor({ store, fileId }: { store: NodeStore; fileId: string }) {
     this.node = store.id;
     this.store = store;
-    this.writerId = writerId;
+    this.fileId = fileId;
   }
 
   /** Durable on this node when it resolves. After a failure every further call fails: make a new writer. */
@@ -81,7 +82,7 @@ export class JournalWriter {
   private async fileFor(batch: EncodedBatch): Promise<OpenJournalFile> {
     const current = this.file;
     if (current && current.epoch === batch.epoch && current.position < fileLimitBytes) return current;
-    const name = formatJournalFileName({ firstSequence: batch.sequence, epoch: batch.epoch, writer: this.writerId });
+    const name = formatJournalFileName({ firstSequence: batch.sequence, epoch: batch.epoch, writer: this.fileId });
     this.file = undefined;
     if (current) await this.store.finish('journal', current.name);
     await this.store.create('journal', name);
