@@ -21,9 +21,17 @@ is_mounted() {
   [ -n "$(mount_types "$1")" ]
 }
 
+# Only what these scripts mount may be taken away lightly: another mount may be the disk of a node.
+step_for_mounted() {
+  case $(mount_types "$1") in
+    fuse | fuse.rclone) printf "if it is the drive, use it there, or: %s unmount '%s'" "$0" "$1" ;;
+    *) printf 'name an empty or a new folder' ;;
+  esac
+}
+
 # A mount hides what its folder holds, so the folder must be new or empty and carry no other mount.
 require_free() {
-  ! is_mounted "$1" || fail "something is mounted at $1 already" "$0 unmount '$1'"
+  ! is_mounted "$1" || fail "something is mounted at $1 already" "$(step_for_mounted "$1")"
   [ ! -e "$1" ] || [ -d "$1" ] || fail "$1 is a file" 'name an empty or a new folder'
   [ -z "$(ls -A "$1" 2>/dev/null)" ] || fail "$1 is not empty, and a mount would hide what it holds" \
     'name an empty or a new folder'

@@ -1,5 +1,5 @@
 /** `status` for people: how things are in one word, what that means in one sentence, then the nodes and the rest. */
-import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
+import type { DriveStatus, Health, NodeStatus } from '../../drive/drive-status.js';
 import { formatBytes, formatCount, formatDuration, printable } from './format.js';
 import { renderTable } from './table.js';
 import type { Terminal, Tone } from './terminal.js';
@@ -60,7 +60,8 @@ export function renderNodes(
       { text: node.state, style: (text: string) => terminal.style(stateTones[node.state], text) },
       node.role,
       formatBytes(node.usedBytes),
-      formatBytes(node.freeBytes),
+      // What a disk said before it left is not what is free now.
+      formatBytes(isAway(node) ? null : node.freeBytes),
       printable(node.path),
     ]),
   );
@@ -71,6 +72,10 @@ export function renderNodes(
       return `${printable(node.label)}: ${node.state} for ${since}: ${printable(node.reason ?? '')}`;
     });
   return [...table, ...reasons];
+}
+
+function isAway({ state }: NodeStatus): boolean {
+  return state === 'offline' || state === 'foreign';
 }
 
 function renderFacts(status: DriveStatus): string[] {
@@ -90,7 +95,10 @@ function describeHealing({ healing, segments }: DriveStatus): string {
     const done = `${healing.healedSegments} done`;
     return `copying: ${formatCount(healing.queuedSegments, 'segment')} to go, ${done}`;
   }
-  if (segments.degraded === 0) return 'nothing to do';
+  if (segments.degraded === 0) {
+    const done = healing.healedSegments;
+    return done === 0 ? 'nothing to do' : `nothing to do; ${formatCount(done, 'segment')} healed since the start`;
+  }
   const start = healing.startsInMs === null ? '' : `; starts in ${formatDuration(healing.startsInMs)}`;
   return `${behind} with too few copies${start}`;
 }

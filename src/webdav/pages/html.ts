@@ -36,7 +36,8 @@ h2 { font-size: 1.05rem; margin: 2rem 0 .75rem }
 p { margin: .5rem 0 } a { color: var(--accent) } .soft { color: var(--soft) }
 code { font: .9em ui-monospace, monospace; background: var(--paper); border: 1px solid var(--line); border-radius: .35rem;
   padding: .1rem .35rem; overflow-wrap: anywhere }
-pre { background: var(--paper); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; overflow-x: auto; margin: .5rem 0 }
+pre { background: var(--paper); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; margin: .5rem 0;
+  white-space: pre-wrap; overflow-wrap: anywhere }
 pre code { border: 0; padding: 0 }
 details, .card { background: var(--card); border: 1px solid var(--line); border-radius: .75rem; padding: .9rem 1.1rem; margin: .6rem 0 }
 summary { cursor: pointer; font-weight: 600 } ol { padding-left: 1.3rem; margin: .5rem 0 }

@@ -49,15 +49,19 @@ const guides: Readonly<Record<System, (url: string) => { readonly title: string;
       '<ol><li>In Explorer open <strong>This PC</strong> and choose <strong>Map network drive</strong>.</li>' +
       `<li>Enter <code>${url}</code> as the folder and finish.</li></ol><p class="soft">Or in a command prompt:</p>` +
       `<pre><code>net use * ${url.replace(/\/$/, '')}</code></pre>` +
-      '<p class="soft">Windows itself takes no file above 50 MB over WebDAV unless its registry is changed; for large files use rclone.</p>',
+      '<p class="soft">Windows itself takes no file above 50 MB over WebDAV until <code>mount/windows.ps1 allow-large-files</code> ' +
+      'was run once as administrator, and none above 4 GiB; for these use rclone with WinFsp.</p>',
   }),
   linux: (url) => ({
     title: 'Linux',
     body:
       `<p>GNOME Files: <strong>Other Locations</strong>, then enter <code>${url.replace(/^http/, 'dav')}</code>. ` +
-      `KDE Dolphin: <code>${url.replace(/^http/, 'webdav')}</code>. As a folder for all programs:</p>` +
-      `<pre><code>sudo mount -t davfs ${url} /mnt</code></pre><p class="soft">or with rclone, best for large files:</p>` +
-      `<pre><code>rclone mount --vfs-cache-mode full --webdav-vendor owncloud --webdav-url ${url} :webdav: ~/holdfast</code></pre>`,
+      `KDE Dolphin: <code>${url.replace(/^http/, 'webdav')}</code>. As a folder for all programs, ` +
+      'in the folder where Holdfast is installed, by rclone:</p>' +
+      `<pre><code>mount/linux-rclone.sh mount ${url} ~/drive</code></pre><p class="soft">or, as root, by davfs2:</p>` +
+      `<pre><code>sudo mount/linux-davfs2.sh mount ${url} /mnt/drive</code></pre>` +
+      '<p class="soft">They set what these programs get wrong by default. Unmount before you shut down: <code>unmount</code> ' +
+      'in place of <code>mount URL</code> waits until everything has arrived.</p>',
   }),
 };
 
