@@ -2,15 +2,15 @@
 import { join, resolve } from 'node:path';
 import { readVolumeFile, type VolumeFile } from './config/volume-file.js';
 import { DriveError, hasCode } from './core/errors.js';
-import { type DriveContext, systemContext } from './drive-context.js';
+import { type DriveContext, systemContext } from './drive/drive-context.js';
+import { DriveEngine } from './drive/drive-engine.js';
+import { DriveEvents } from './drive/drive-events.js';
+import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
+import { addNodeTo, removeNodeFrom } from './drive/drive-membership.js';
+import { DriveNodes } from './drive/drive-nodes.js';
+import { indexName, moveIndexAside, rebuildInto } from './drive/drive-rebuild.js';
+import { reportStatus } from './drive/drive-report.js';
 import type { CheckReport, Drive, DriveEvent, OpenDriveOptions, Progress } from './drive-contract.js';
-import { DriveEngine } from './drive-engine.js';
-import { DriveEvents } from './drive-events.js';
-import { type HeldVolume, holdVolume } from './drive-lock.js';
-import { addNodeTo, removeNodeFrom } from './drive-membership.js';
-import { DriveNodes } from './drive-nodes.js';
-import { indexName, moveIndexAside, rebuildInto } from './drive-rebuild.js';
-import { reportStatus } from './drive-report.js';
 import type { DriveStatus } from './drive-status.js';
 import { checkVolume } from './maintenance/check.js';
 import type { MetaStore } from './meta/meta-store.js';
@@ -19,8 +19,8 @@ import { openMetaStore } from './meta/sqlite-meta-store.js';
 import { DriveVolume } from './volume/drive-volume.js';
 import type { Volume } from './volume/volume.js';
 
-export { createVolume } from './drive-create.js';
-export { rebuildVolume } from './drive-rebuild.js';
+export { createVolume } from './drive/drive-create.js';
+export { rebuildVolume } from './drive/drive-rebuild.js';
 
 /** IN_USE, NEWER_FORMAT, FILE_MISSING (no volume there), READ_ONLY (index gone and too many nodes away). */
 export function openDrive(options: OpenDriveOptions, context: DriveContext = systemContext): Promise<Drive> {

@@ -8,7 +8,7 @@ import type {
   OpenDriveOptions,
   RebuildOptions,
   RebuildReport,
-} from '../drive/drive-contract.js';
+} from '../drive-contract.js';
 import type { Terminal } from './output/terminal.js';
 
 /** The three ways to a volume (drive.ts). */

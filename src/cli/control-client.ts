@@ -1,7 +1,7 @@
 /** The commands' side of the control socket. */
 import { connect, type Socket } from 'node:net';
 import { asDriveError, DriveError, type ErrorData } from '../core/errors.js';
-import type { DriveEvent, Progress } from '../drive/drive-contract.js';
+import type { DriveEvent, Progress } from '../drive-contract.js';
 import {
   type ControlMessage,
   type ControlMethod,

@@ -4,8 +4,8 @@
  */
 
 import type { ErrorCode } from '../core/errors.js';
-import type { CheckReport } from '../drive/drive-contract.js';
-import type { Health } from '../drive/drive-status.js';
+import type { CheckReport } from '../drive-contract.js';
+import type { Health } from '../drive-status.js';
 
 export const exitCodes = {
   good: 0,

@@ -4,7 +4,7 @@
  */
 import { isIPv4 } from 'node:net';
 import { DriveError } from '../core/errors.js';
-import type { Drive, DriveEvent } from '../drive/drive-contract.js';
+import type { Drive, DriveEvent } from '../drive-contract.js';
 import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
 import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';

@@ -2,7 +2,7 @@
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriveError, hasCode } from '../core/errors.js';
-import type { Drive } from '../drive/drive-contract.js';
+import type { Drive } from '../drive-contract.js';
 import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
 

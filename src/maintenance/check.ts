@@ -5,9 +5,8 @@
 import { hasCode } from '../core/errors.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { SegmentRow } from '../meta/rows.js';
-import { isReadable } from '../node/node-state.js';
 import { segmentFileName } from '../segment/segment-id.js';
-import type { StoreNode } from '../store/store-node.js';
+import { isReadable, type StoreNode } from '../store/store-node.js';
 
 type CheckedNode = StoreNode & { readonly label: string };
 

@@ -6,10 +6,10 @@
 import { asDriveError, hasCode } from '../core/errors.js';
 import { type CheckpointHeader, decodeCheckpoint, encodeCheckpoint } from '../meta/checkpoint-file.js';
 import type { Tip } from '../meta/rows.js';
-import type { NodeStore } from '../node/node-store.js';
 import { formatCheckpointName, parseCheckpointName } from '../segment/checkpoint-name.js';
 import { parseJournalFileName } from '../segment/journal-file-name.js';
 import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
+import type { NodeStore } from '../store/store-node.js';
 import type { DeletionGate } from './deletion/deletion-gate.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import type { StepResult, Worker } from './worker.js';

@@ -20,6 +20,11 @@ export interface StoreNode {
   readonly latencyMs: number;
 }
 
+/** What the layers above need of a node, in the store's words: they know nodes only through the store. */
+export type { NodeState } from '../node/node-state.js';
+export { isReadable, isWritable } from '../node/node-state.js';
+export type { NodeStore, StoredFile } from '../node/node-store.js';
+
 /** Whether new data may go there: the node takes writes, and is not being emptied. */
 export const takesNewData = (node: StoreNode): boolean =>
   isWritable(node.state) && node.role === 'active' && node.store.canAppend;

@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { FileIo } from '../../src/core/file-io.js';
 import { type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
 import { type DriveContext, systemContext } from '../../src/drive/drive-context.js';
 import { createVolume, openDrive } from '../../src/drive.js';
@@ -39,16 +40,17 @@ export interface FixtureOptions {
   readonly nodes?: number;
   readonly replicas?: number;
   readonly safety?: Partial<SafetyParameters>;
+  readonly fileIo?: FileIo;
 }
 
 /** Nodes in one temporary folder each; after the test the drive is checked, must be sound, and is closed. */
 export async function openTestDrive(
   test: CleanUp,
-  { nodes = 3, replicas = 2, safety = {} }: FixtureOptions = {},
+  { nodes = 3, replicas = 2, safety = {}, fileIo = systemContext.fileIo }: FixtureOptions = {},
 ): Promise<DriveFixture> {
   const root = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-maintenance-')));
   const directory = join(root, 'volume');
-  const context: DriveContext = { ...systemContext, safety: { ...testSafety, ...safety } };
+  const context: DriveContext = { ...systemContext, fileIo, safety: { ...testSafety, ...safety } };
   const paths = Array.from({ length: nodes }, (_, index) => join(root, `disk-${index + 1}`));
   await createVolume({ directory, nodes: paths, replicas }, context);
   const fixture = { root, directory, context, nodes: paths, drive: await openDrive({ directory }, context) };

@@ -5,7 +5,7 @@
 import { DriveError } from '../../src/core/errors.js';
 import type { EpochRow } from '../../src/meta/rows.js';
 import type { BatchHead } from '../../src/store/journal/journal-reader.js';
-import { decideHistory, type EpochRecord, type NodeHistory } from '../../src/volume/history.js';
+import { decideHistory, type EpochRecord, type NodeHistory } from '../../src/volume/history/history.js';
 import { type Decide, dropTail, refused } from './protocol-opening.js';
 import { countNodes, type ProtocolWorld } from './protocol-world.js';
 

@@ -11,9 +11,9 @@ import type { Node } from '../../src/node/node.js';
 import { initializeNodeDirectory } from '../../src/node/node-directory.js';
 import { copySegment, verifyReplica } from '../../src/store/read/segment-copy.js';
 import { SegmentReader } from '../../src/store/read/segment-reader.js';
-import { SegmentStore } from '../../src/store/write/segment-store.js';
 import type { StoreNode } from '../../src/store/store-node.js';
 import type { BadCopy, SealedSegment } from '../../src/store/store-types.js';
+import { SegmentStore } from '../../src/store/write/segment-store.js';
 import { type CleanUp, temporaryFolder } from '../support/temporary-folder.js';
 import { chunkOf, firstEpoch, MiB, until } from './store-fixture.js';
 

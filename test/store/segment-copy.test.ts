@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { DriveError, hasCode } from '../../src/core/errors.js';
 import { segmentFileName } from '../../src/segment/segment-id.js';
 import { copySegment, verifyReplica } from '../../src/store/read/segment-copy.js';
-import { SegmentHasher } from '../../src/store/write/segment-hasher.js';
 import type { AppendedChunk, BadCopy, SealedSegment } from '../../src/store/store-types.js';
+import { SegmentHasher } from '../../src/store/write/segment-hasher.js';
 import { chunkOf, endFixture, type Fixture, fileBytes, MiB, openFixture, sha256, TestNode } from './store-fixture.js';
 
 interface Sealed extends Fixture {

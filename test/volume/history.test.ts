@@ -12,7 +12,7 @@ import {
   type History,
   type NodeHistory,
   type NodePosition,
-} from '../../src/volume/history.js';
+} from '../../src/volume/history/history.js';
 import { withCode } from '../suites/index-driver.js';
 import { SeededRandom } from '../support/seeded-random.js';
 

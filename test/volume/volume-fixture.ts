@@ -15,7 +15,7 @@ import { isReadable } from '../../src/node/node-state.js';
 import { decodeBatches } from '../../src/segment/batch-reader.js';
 import type { DecodedBatch } from '../../src/segment/journal-batch.js';
 import { VolumeEngine } from '../../src/volume/engine.js';
-import { makeJournalCurrent, type ReturnVerdict } from '../../src/volume/node-return.js';
+import { makeJournalCurrent, type ReturnVerdict } from '../../src/volume/history/node-return.js';
 import { names } from '../drive/drive-fixture.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { MemoryNodeStore } from '../support/memory-node-store.js';

@@ -1,6 +1,6 @@
 /** `holdfast check`: tests the invariants of the index against what the nodes hold. */
 import { Command } from 'commander';
-import type { CheckReport } from '../../drive/drive-contract.js';
+import type { CheckReport } from '../../drive-contract.js';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodeOfCheck } from '../exit-codes.js';
 import { formatCount, printable } from '../output/format.js';

@@ -3,7 +3,7 @@
  * callbacks it gets; it owns no timer.
  */
 import type { Clock } from '../../core/clock.js';
-import type { Progress } from '../../drive/drive-contract.js';
+import type { Progress } from '../../drive-contract.js';
 import { formatBytes, formatCount } from './format.js';
 import type { TextSink } from './terminal.js';
 

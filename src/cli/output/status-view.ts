@@ -1,5 +1,5 @@
 /** `status` for people: how things are in one word, what that means in one sentence, then the nodes and the rest. */
-import type { DriveStatus, Health, NodeStatus } from '../../drive/drive-status.js';
+import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
 import { formatBytes, formatCount, formatDuration, printable } from './format.js';
 import { renderTable } from './table.js';
 import type { Terminal, Tone } from './terminal.js';

@@ -10,10 +10,9 @@
 import { hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { isReadable } from '../../node/node-state.js';
-import type { StoredFile } from '../../node/node-store.js';
 import { parseSegmentId, segmentOfFileName } from '../../segment/segment-id.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
+import { isReadable, type StoredFile } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import { formatAtticName, parseAtticName } from './attic-name.js';

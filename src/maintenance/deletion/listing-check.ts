@@ -6,10 +6,9 @@
 import { hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { isWritable } from '../../node/node-state.js';
-import type { StoredFile } from '../../node/node-store.js';
 import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
+import { isWritable, type StoredFile } from '../../store/store-node.js';
 import { lostNodes } from '../healing/grace.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';

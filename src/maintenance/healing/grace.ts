@@ -3,7 +3,7 @@
  * grace, which is shorter the more nodes are away: then fewer copies remain.
  */
 import type { NodeId } from '../../core/ids.js';
-import { isReadable } from '../../node/node-state.js';
+import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 
 type GraceHost = Pick<MaintenanceHost, 'nodes' | 'clock' | 'safety' | 'reader'>;

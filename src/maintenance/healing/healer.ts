@@ -6,10 +6,9 @@
 import { asDriveError } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { isReadable } from '../../node/node-state.js';
 import { place } from '../../store/placement.js';
 import { copySegment, verifyReplica } from '../../store/read/segment-copy.js';
-import { takesNewData } from '../../store/store-node.js';
+import { isReadable, takesNewData } from '../../store/store-node.js';
 import type { BadCopy } from '../../store/store-types.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';

@@ -4,10 +4,10 @@
  */
 import { hasCode } from '../../core/errors.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { isReadable } from '../../node/node-state.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { segmentFileName } from '../../segment/segment-id.js';
 import { scanSegment } from '../../segment/segment-scan.js';
+import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import type { StepResult, Worker } from '../worker.js';
 

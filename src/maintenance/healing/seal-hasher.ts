@@ -6,8 +6,8 @@
 import { asDriveError, hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { isReadable } from '../../node/node-state.js';
 import { verifiedPieces } from '../../store/read/verified-pieces.js';
+import { isReadable } from '../../store/store-node.js';
 import type { BadCopy } from '../../store/store-types.js';
 import { SegmentHasher } from '../../store/write/segment-hasher.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';

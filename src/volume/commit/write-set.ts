@@ -2,11 +2,10 @@
  * The journals of all nodes as the committer sees them. Members of the write set take every batch before it counts;
  * the other nodes follow: they get committed batches in order, and no client waits for them.
  */
-import type { NodeId } from '../core/ids.js';
-import { type Random, randomId } from '../core/random.js';
-import { isWritable } from '../node/node-state.js';
-import { type EncodedBatch, JournalWriter } from '../store/journal/journal-writer.js';
-import type { StoreNode } from '../store/store-node.js';
+import type { NodeId } from '../../core/ids.js';
+import { type Random, randomId } from '../../core/random.js';
+import { type EncodedBatch, JournalWriter } from '../../store/journal/journal-writer.js';
+import { isWritable, type StoreNode } from '../../store/store-node.js';
 
 interface Journal {
   readonly node: StoreNode;

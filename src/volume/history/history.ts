@@ -6,11 +6,11 @@
  * there is accepted even if it was never acknowledged (harmless), and what lies beyond the chain elsewhere is not part
  * of it. When two epochs descend from the same one and nothing tells which of them was served, it refuses.
  */
-import { DriveError } from '../core/errors.js';
-import type { EpochId, NodeId } from '../core/ids.js';
-import type { EpochRow, Tip } from '../meta/rows.js';
-import { genesisHash } from '../segment/journal-batch.js';
-import type { BatchHead } from '../store/journal/journal-reader.js';
+import { DriveError } from '../../core/errors.js';
+import type { EpochId, NodeId } from '../../core/ids.js';
+import type { EpochRow, Tip } from '../../meta/rows.js';
+import { genesisHash } from '../../segment/journal-batch.js';
+import type { BatchHead } from '../../store/journal/journal-reader.js';
 
 /** An epoch with the hash of its own batch. */
 export interface EpochRecord extends EpochRow {

@@ -3,10 +3,10 @@
  * never retried in place: the chunk is read from a copy that is durable (verified) and written to a new segment on other
  * nodes. One copy suffices only while a single node can be written to.
  */
-import { asDriveError, DriveError } from '../core/errors.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import type { AppendedChunk, ChunkToStore, Lane, ReadTarget, SyncedSegment } from '../store/store-types.js';
+import { asDriveError, DriveError } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { AppendedChunk, ChunkToStore, Lane, ReadTarget, SyncedSegment } from '../../store/store-types.js';
 
 /** What it needs of the segment store and its reader. */
 export interface DataPath {

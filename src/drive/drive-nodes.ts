@@ -1,12 +1,12 @@
 /** The nodes of a drive: opened from what the index and volume.json say, watched over by one monitor. */
-import { hasCode } from './core/errors.js';
-import type { NodeId } from './core/ids.js';
+import { hasCode } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
+import type { NodeRow } from '../meta/rows.js';
+import { DirectoryNodeStore } from '../node/directory-node-store.js';
+import { Node } from '../node/node.js';
+import { NodeMonitor } from '../node/node-monitor.js';
+import { isReadable } from '../node/node-state.js';
 import type { DriveContext } from './drive-context.js';
-import type { NodeRow } from './meta/rows.js';
-import { DirectoryNodeStore } from './node/directory-node-store.js';
-import { Node } from './node/node.js';
-import { NodeMonitor } from './node/node-monitor.js';
-import { isReadable } from './node/node-state.js';
 
 export type NodeToOpen = Pick<NodeRow, 'id' | 'label' | 'group' | 'weight' | 'role' | 'path'>;
 

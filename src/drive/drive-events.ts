@@ -1,6 +1,6 @@
 /** The last events of a drive, for the log, the status and whoever listens. */
-import type { Clock } from './core/clock.js';
-import type { DriveEvent } from './drive-contract.js';
+import type { Clock } from '../core/clock.js';
+import type { DriveEvent } from '../drive-contract.js';
 
 const keptEvents = 500;
 

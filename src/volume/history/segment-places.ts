@@ -1,10 +1,10 @@
 /** Finds where chunks lie by reading the segments themselves: for replay after a crash and for rebuilding the index. */
-import { hasCode } from '../core/errors.js';
-import type { ChunkId, NodeId, SegmentId } from '../core/ids.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { segmentFileName } from '../segment/segment-id.js';
-import { type RecordCondition, scanSegment } from '../segment/segment-scan.js';
-import type { EngineNode } from './engine-node.js';
+import { hasCode } from '../../core/errors.js';
+import type { ChunkId, NodeId, SegmentId } from '../../core/ids.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { segmentFileName } from '../../segment/segment-id.js';
+import { type RecordCondition, scanSegment } from '../../segment/segment-scan.js';
+import type { EngineNode } from '../engine-node.js';
 
 export interface FoundRecord {
   readonly place: ChunkPlace;

@@ -2,9 +2,9 @@
  * How far the nodes' journals reach, written down now and then, so that the index keeps only batches that some node
  * lacks, and of those only up to a bound: past it an absent node is written off and gets a checkpoint when it returns.
  */
-import type { NodeId } from './core/ids.js';
-import type { BatchIdentity, MetaReader } from './meta/meta-store.js';
-import type { VolumeEngine } from './volume/engine.js';
+import type { NodeId } from '../core/ids.js';
+import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
+import type { VolumeEngine } from '../volume/engine.js';
 
 const markBytes = 1024 * 1024;
 /** Batches read at once when counting what is kept already. */

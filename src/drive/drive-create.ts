@@ -1,20 +1,20 @@
 /** Makes a new volume: its nodes, its index with the first epoch, and last volume.json, so that half a volume is none. */
 import { basename, dirname, join, resolve } from 'node:path';
-import { removeMade } from './config/remove-made.js';
-import { writeVolumeFile } from './config/volume-file.js';
-import { DriveError, hasCode } from './core/errors.js';
-import { randomId } from './core/random.js';
+import { removeMade } from '../config/remove-made.js';
+import { writeVolumeFile } from '../config/volume-file.js';
+import { DriveError, hasCode } from '../core/errors.js';
+import { randomId } from '../core/random.js';
+import type { CreateVolumeOptions } from '../drive-contract.js';
+import { checkName } from '../meta/name-key.js';
+import type { Operation } from '../meta/operations.js';
+import { openMetaStore } from '../meta/sqlite-meta-store.js';
+import { initializeNodeDirectory, inspectNodeDirectory } from '../node/node-directory.js';
 import { type DriveContext, systemContext } from './drive-context.js';
-import type { CreateVolumeOptions } from './drive-contract.js';
 import { DriveEngine } from './drive-engine.js';
 import { DriveEvents } from './drive-events.js';
 import { holdVolume } from './drive-lock.js';
 import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
 import { indexName } from './drive-rebuild.js';
-import { checkName } from './meta/name-key.js';
-import type { Operation } from './meta/operations.js';
-import { openMetaStore } from './meta/sqlite-meta-store.js';
-import { initializeNodeDirectory, inspectNodeDirectory } from './node/node-directory.js';
 
 const volumeFileName = 'volume.json';
 

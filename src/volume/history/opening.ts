@@ -3,23 +3,23 @@
  * (history.ts), brings the index up to it, levels the nodes' journals to it, and seals it with a new epoch before the
  * first write. architecture.md, "Opening", tells why each step stands where it does.
  */
-import type { Clock } from '../core/clock.js';
-import { DriveError, hasCode } from '../core/errors.js';
-import type { ChunkId, EpochId, NodeId } from '../core/ids.js';
-import type { Random } from '../core/random.js';
-import type { MetaReader, MetaStore } from '../meta/meta-store.js';
-import { decodeOperations } from '../meta/operation-codec.js';
-import type { Operation } from '../meta/operations.js';
-import type { Tip } from '../meta/rows.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { genesisHash } from '../segment/journal-batch.js';
-import type { EngineNode } from './engine-node.js';
-import { writeEpoch } from './epoch-writer.js';
+import type { Clock } from '../../core/clock.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { ChunkId, EpochId, NodeId } from '../../core/ids.js';
+import type { Random } from '../../core/random.js';
+import type { MetaReader, MetaStore } from '../../meta/meta-store.js';
+import { decodeOperations } from '../../meta/operation-codec.js';
+import type { Operation } from '../../meta/operations.js';
+import type { Tip } from '../../meta/rows.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { genesisHash } from '../../segment/journal-batch.js';
+import { writeEpoch } from '../commit/epoch-writer.js';
+import { WriteSet } from '../commit/write-set.js';
+import type { EngineNode } from '../engine-node.js';
 import { type ChainLink, decideHistory, type History } from './history.js';
 import { type FullBatch, JournalSources } from './journal-sources.js';
 import { keptChain } from './kept-batches.js';
 import { bestPlaces, type SegmentToScan, scanOnNodes } from './segment-places.js';
-import { WriteSet } from './write-set.js';
 
 export interface OpeningInput {
   readonly meta: MetaStore;

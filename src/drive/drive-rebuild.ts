@@ -1,17 +1,17 @@
 /** Rebuilding a volume's index from its nodes, into a new file that takes its name only when it is whole. */
 import { join, resolve } from 'node:path';
-import { readVolumeFile, writeVolumeFile } from './config/volume-file.js';
-import { asDriveError, DriveError, hasCode } from './core/errors.js';
-import type { FileIo } from './core/file-io.js';
-import type { Progress } from './core/progress.js';
+import { readVolumeFile, writeVolumeFile } from '../config/volume-file.js';
+import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import type { FileIo } from '../core/file-io.js';
+import type { Progress } from '../core/progress.js';
+import type { RebuildOptions, RebuildReport } from '../drive-contract.js';
+import { openMetaStore } from '../meta/sqlite-meta-store.js';
+import { type Passport, readPassport } from '../node/passport.js';
+import type { EngineNode } from '../volume/engine-node.js';
+import { rebuildIndex } from '../volume/history/rebuild.js';
 import { type DriveContext, systemContext } from './drive-context.js';
-import type { RebuildOptions, RebuildReport } from './drive-contract.js';
 import { holdVolume } from './drive-lock.js';
 import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
-import { openMetaStore } from './meta/sqlite-meta-store.js';
-import { type Passport, readPassport } from './node/passport.js';
-import type { EngineNode } from './volume/engine-node.js';
-import { rebuildIndex } from './volume/rebuild.js';
 
 export const indexName = 'index.db';
 const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`];

@@ -3,14 +3,14 @@
  * durable on all its members and in the index (synchronous FULL) before this resolves, so nothing is acknowledged
  * before. A member that fails while it is written is left out of the next attempt, which names the attempts before it.
  */
-import type { Clock } from '../core/clock.js';
-import { DriveError } from '../core/errors.js';
-import type { EpochId, NodeId } from '../core/ids.js';
-import { type Random, randomId } from '../core/random.js';
-import type { BatchIdentity, MetaWriter } from '../meta/meta-store.js';
-import type { Operation } from '../meta/operations.js';
-import type { Tip } from '../meta/rows.js';
-import { encodeBatch } from '../segment/journal-batch.js';
+import type { Clock } from '../../core/clock.js';
+import { DriveError } from '../../core/errors.js';
+import type { EpochId, NodeId } from '../../core/ids.js';
+import { type Random, randomId } from '../../core/random.js';
+import type { BatchIdentity, MetaWriter } from '../../meta/meta-store.js';
+import type { Operation } from '../../meta/operations.js';
+import type { Tip } from '../../meta/rows.js';
+import { encodeBatch } from '../../segment/journal-batch.js';
 import { chooseMembers, type WriteSet } from './write-set.js';
 
 export interface EpochInput {

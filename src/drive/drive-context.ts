@@ -1,11 +1,11 @@
 /** What the composition root works with: passed in whole, so that tests and simulations replace any of it. */
-import type { Clock } from './core/clock.js';
-import { systemClock } from './core/clock.js';
-import type { FileIo } from './core/file-io.js';
-import { type Platform, systemPlatform } from './core/platform.js';
-import { type Random, systemRandom } from './core/random.js';
-import { productionSafety, type SafetyParameters } from './core/safety-parameters.js';
-import { systemFileIo } from './core/system-file-io.js';
+import type { Clock } from '../core/clock.js';
+import { systemClock } from '../core/clock.js';
+import type { FileIo } from '../core/file-io.js';
+import { type Platform, systemPlatform } from '../core/platform.js';
+import { type Random, systemRandom } from '../core/random.js';
+import { productionSafety, type SafetyParameters } from '../core/safety-parameters.js';
+import { systemFileIo } from '../core/system-file-io.js';
 
 export interface DriveContext {
   readonly clock: Clock;

@@ -4,24 +4,24 @@
  * could only be read gets a disk back. Nodes that come and go are handed to the engine here.
  */
 import { join } from 'node:path';
-import { asDriveError, DriveError, hasCode } from './core/errors.js';
-import type { NodeId } from './core/ids.js';
-import { Mutex } from './core/mutex.js';
+import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
+import { Mutex } from '../core/mutex.js';
+import { Maintenance } from '../maintenance/maintenance.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import type { Operation } from '../meta/operations.js';
+import { openMetaStore } from '../meta/sqlite-meta-store.js';
+import type { Node, NodeChange } from '../node/node.js';
+import { isReadable, isWritable } from '../node/node-state.js';
+import { VolumeEngine } from '../volume/engine.js';
+import { makeJournalCurrent } from '../volume/history/node-return.js';
+import { indexOffChain } from '../volume/history/opening.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
 import { hostFor } from './drive-host.js';
 import type { DriveNodes } from './drive-nodes.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
 import { moveIndexAside, rebuildInto } from './drive-rebuild.js';
-import { Maintenance } from './maintenance/maintenance.js';
-import type { MetaStore } from './meta/meta-store.js';
-import type { Operation } from './meta/operations.js';
-import { openMetaStore } from './meta/sqlite-meta-store.js';
-import type { Node, NodeChange } from './node/node.js';
-import { isReadable, isWritable } from './node/node-state.js';
-import { VolumeEngine } from './volume/engine.js';
-import { makeJournalCurrent } from './volume/node-return.js';
-import { indexOffChain } from './volume/opening.js';
 
 export interface DriveEngineOptions {
   readonly directory: string;

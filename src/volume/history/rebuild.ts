@@ -3,17 +3,17 @@
  * for the places. Writes nothing to any node; the opening that follows does. It refuses with half of the nodes or more
  * away: what they know could be newer than everything that is here.
  */
-import { DriveError, hasCode } from '../core/errors.js';
-import type { Progress } from '../core/progress.js';
-import { decodeCheckpoint } from '../meta/checkpoint-file.js';
-import type { MetaStore } from '../meta/meta-store.js';
-import type { Tip } from '../meta/rows.js';
-import { parseCheckpointName } from '../segment/checkpoint-name.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
-import { scanSegment } from '../segment/segment-scan.js';
-import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
-import type { EngineNode } from './engine-node.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { Progress } from '../../core/progress.js';
+import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
+import type { MetaStore } from '../../meta/meta-store.js';
+import type { Tip } from '../../meta/rows.js';
+import { parseCheckpointName } from '../../segment/checkpoint-name.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
+import { scanSegment } from '../../segment/segment-scan.js';
+import { checkpointNames, checkpointPieces } from '../../store/journal/node-checkpoints.js';
+import type { EngineNode } from '../engine-node.js';
 import { catchUpIndex, readHistory } from './opening.js';
 
 export interface RebuildInput {

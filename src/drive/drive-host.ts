@@ -1,10 +1,10 @@
 /** What background work gets of an engine. */
-import type { SegmentId } from './core/ids.js';
+import type { SegmentId } from '../core/ids.js';
+import type { MaintenanceHost } from '../maintenance/maintenance-host.js';
+import type { VolumeEngine } from '../volume/engine.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
 import type { DriveNodes } from './drive-nodes.js';
-import type { MaintenanceHost } from './maintenance/maintenance-host.js';
-import type { VolumeEngine } from './volume/engine.js';
 
 export interface HostOptions {
   readonly context: DriveContext;

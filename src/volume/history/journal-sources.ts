@@ -1,11 +1,11 @@
 /** Journals of all present nodes, and their batches wherever a good copy of them lies. */
-import { DriveError, hasCode } from '../core/errors.js';
-import type { NodeId } from '../core/ids.js';
-import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
-import { decodeOperations } from '../meta/operation-codec.js';
-import { parseJournalFileName } from '../segment/journal-file-name.js';
-import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../store/journal/journal-reader.js';
-import type { EngineNode } from './engine-node.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
+import type { BatchIdentity, MetaReader } from '../../meta/meta-store.js';
+import { decodeOperations } from '../../meta/operation-codec.js';
+import { parseJournalFileName } from '../../segment/journal-file-name.js';
+import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../../store/journal/journal-reader.js';
+import type { EngineNode } from '../engine-node.js';
 import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
 import { keptBatch } from './kept-batches.js';
 

@@ -3,8 +3,8 @@
  * volume's id on this machine, because a copied or rebuilt directory would lead to the same nodes.
  */
 import { join } from 'node:path';
+import { acquireVolumeLock } from '../meta/volume-lock.js';
 import type { DriveContext } from './drive-context.js';
-import { acquireVolumeLock } from './meta/volume-lock.js';
 
 export interface HeldVolume {
   close(): Promise<void>;

@@ -1,6 +1,6 @@
 /** The batches that the index keeps for nodes that lack them: their links, and one of them at a time. */
-import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
-import { decodeBatch } from '../segment/journal-batch.js';
+import type { BatchIdentity, MetaReader } from '../../meta/meta-store.js';
+import { decodeBatch } from '../../segment/journal-batch.js';
 import type { ChainLink } from './history.js';
 
 /** Bytes of batches read at once: they are many, their links few. */

@@ -3,13 +3,13 @@
  * that it lacks go to new files. What it holds beyond the history is either a batch that was never acknowledged
  * (ignored for ever: the chain goes past it) or another history (refused).
  */
-import type { MetaReader } from '../meta/meta-store.js';
-import type { Committer } from './committer.js';
-import type { EngineNode } from './engine-node.js';
+import type { MetaReader } from '../../meta/meta-store.js';
+import type { Committer } from '../commit/committer.js';
+import type { WriteSet } from '../commit/write-set.js';
+import type { EngineNode } from '../engine-node.js';
 import { positionOf } from './history.js';
 import { JournalSources } from './journal-sources.js';
 import { keptChain } from './kept-batches.js';
-import type { WriteSet } from './write-set.js';
 
 export type ReturnVerdict =
   /** The journal is current and takes every batch from here on. */

@@ -11,17 +11,17 @@
  * dropped nor be read: architecture.md.) The first journal byte that leaves is the point of no return: before it a
  * failure rolls back, after it the batch goes forward on the members that stay, with a new epoch before the answer.
  */
-import type { Clock } from '../core/clock.js';
-import { asDriveError, DriveError } from '../core/errors.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
-import { Mutex } from '../core/mutex.js';
-import type { Random } from '../core/random.js';
-import type { BatchIdentity, MetaWriter, Prepared } from '../meta/meta-store.js';
-import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
-import type { Tip } from '../meta/rows.js';
-import type { ChunkPlace } from '../segment/chunk-place.js';
-import { encodeBatch } from '../segment/journal-batch.js';
-import type { AppendedChunk } from '../store/store-types.js';
+import type { Clock } from '../../core/clock.js';
+import { asDriveError, DriveError } from '../../core/errors.js';
+import type { NodeId, SegmentId } from '../../core/ids.js';
+import { Mutex } from '../../core/mutex.js';
+import type { Random } from '../../core/random.js';
+import type { BatchIdentity, MetaWriter, Prepared } from '../../meta/meta-store.js';
+import type { ChangeRequest, ChangeResult } from '../../meta/requests.js';
+import type { Tip } from '../../meta/rows.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { encodeBatch } from '../../segment/journal-batch.js';
+import type { AppendedChunk } from '../../store/store-types.js';
 import type { DataCopies } from './data-copies.js';
 import { writeEpoch } from './epoch-writer.js';
 import { chooseMembers, type WriteSet } from './write-set.js';
