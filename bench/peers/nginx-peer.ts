@@ -1,6 +1,7 @@
 /**
  * nginx with its two WebDAV modules, set up for speed: a worker per core, sendfile, no log, connections kept. One copy,
- * no fsync, nothing verified. Without tcp_nopush: with it, every short answer of a kept connection comes 40 ms late. Runs in the foreground as a child, with all its files in the folder of the run.
+ * no fsync, nothing verified. Without tcp_nopush: with it, short answers on a kept connection come 40 ms late.
+ * Runs in the foreground as a child, with all its files in the folder of the run.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
