@@ -1,6 +1,6 @@
 /** Replays or searches seeds of the engine's simulation: `node dist/test/simulation/run.js [--seed N | --seeds N --from N] [--verbose]`. */
 import { parseArgs } from 'node:util';
-import { Cleaner } from '../../src/maintenance/cleaner.js';
+import { Cleaner } from '../../src/maintenance/cleaning/cleaner.js';
 import { simulateEngine } from './engine-simulation.js';
 import { simulateThreads } from './sim-threads.js';
 

@@ -245,12 +245,12 @@ export class SimLife {
     }
     await this.#welcome(node);
     await engine.committer.refreshMembers();
-    maintenance.wantHealing();
+    maintenance.onArrival(node.id);
   }
 
   async #welcome(node: Node): Promise<void> {
     node.noteSpace(await node.store.probe());
-    await this.maintenance!.compareListing(node);
+    await this.maintenance!.compareCopies(node);
     node.welcome();
   }
 
