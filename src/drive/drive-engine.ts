@@ -12,7 +12,7 @@ import type { MetaStore } from '../meta/meta-store.js';
 import type { Operation } from '../meta/operations.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import type { Node, NodeChange } from '../node/node.js';
-import { isReadable, isWritable } from '../node/node-state.js';
+import { isReadable, isWritable, type NodeState } from '../node/node-state.js';
 import { VolumeEngine } from '../volume/engine.js';
 import { makeJournalCurrent } from '../volume/history/node-return.js';
 import { indexOffChain } from '../volume/history/opening.js';
@@ -255,7 +255,7 @@ export class DriveEngine {
     const { events } = this.options;
     const level = to === 'online' ? 'info' : 'warning';
     events.report(level, `${node.label} is ${to}${reason ? `: ${reason}` : ''}`);
-    if (isWritable(from) && !isWritable(to)) void this.onLeft(node);
+    if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
     const canJoin = to === 'returning' || (to === 'online' && from !== 'returning');
     if (canJoin) {
       if (this.failure) this.scheduleReopen(0);
@@ -263,10 +263,11 @@ export class DriveEngine {
     }
   }
 
-  private async onLeft(node: Node): Promise<void> {
+  private async onLeft(node: Node, to: NodeState): Promise<void> {
     const engine = this.running?.engine;
     if (!engine) return;
-    engine.segments.nodeLeft(node.id);
+    // What a full node holds is good: it only gets nothing new.
+    if (to !== 'full') engine.segments.nodeLeft(node.id);
     try {
       await engine.committer.refreshMembers();
     } catch (error) {
@@ -371,17 +372,24 @@ export class DriveEngine {
     return this.givingBack;
   }
 
+  /** Room counts once a probe has seen it; a node that was full is used again a moment later. */
   private async emptyAttics(): Promise<boolean> {
-    const freedBytes = (await this.running?.maintenance.emptyAttics()) ?? 0;
-    if (freedBytes === 0) return false;
-    for (const node of this.options.nodes.all) {
-      if (node.state !== 'online') continue;
+    const { running } = this;
+    if (!running) return false;
+    let hasRoom = (await running.maintenance.emptyAttics()) > 0;
+    const { nodes, context } = this.options;
+    for (const node of nodes.all.filter(({ state }) => state === 'online' || state === 'full')) {
       try {
         node.noteSpace(await node.store.probe());
+        const isUsable = node.space!.freeBytes > running.engine.segments.limits().reserveBytes;
+        if (node.state !== 'full' || !isUsable) continue;
+        nodes.monitor.probeSoon(node.id);
+        for (let waits = 0; node.state === 'full' && waits < 20; waits += 1) await context.clock.sleep(50);
+        hasRoom ||= node.state !== 'full';
       } catch {
         // The node's own keeper has seen it; there is room on the others, or there is none.
       }
     }
-    return true;
+    return hasRoom;
   }
 }

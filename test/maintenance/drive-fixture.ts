@@ -75,7 +75,7 @@ export async function reopen(fixture: DriveFixture, safety: Partial<SafetyParame
 export const bytesOf = (lengthBytes: number, seed: number): Buffer => new SeededRandom(seed).bytes(lengthBytes);
 
 export async function put({ drive }: DriveFixture, name: string, bytes: Buffer): Promise<void> {
-  const upload = await drive.volume.upload({ expectedBytes: bytes.length });
+  const upload = await drive.volume.upload({});
   try {
     await upload.write(bytes);
     await drive.volume.put([name], await upload.finish(), {});

@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  bytesOf,
+  eventsOf,
+  filesIn,
+  get,
+  isWhole,
+  MiB,
+  openTestDrive,
+  put,
+  remove,
+  untilStatus,
+  untilTrue,
+} from './drive-fixture.js';
+import { smallDisks } from './small-disks.js';
+
+test('a node that gets full is gone round, and with room again it is made current without leaving', async (t) => {
+  const { fileIo, sizes } = smallDisks();
+  const fixture = await openTestDrive(t, { fileIo });
+  for (let file = 0; file < 4; file += 1) await put(fixture, `file-${file}`, bytesOf(MiB, file));
+  sizes.set('disk-1', 1);
+  const stateOf = (label: string) => async () =>
+    (await fixture.drive.status()).nodes.find((node) => node.label === label)!.state;
+  await untilTrue(
+    async () => (await stateOf('node-1')()) === 'full',
+    () => eventsOf(fixture),
+  );
+  for (let file = 4; file < 10; file += 1) await put(fixture, `file-${file}`, bytesOf(MiB, file));
+  sizes.delete('disk-1');
+  await untilStatus(fixture, 'well', (status) => isWhole(status) && status.nodes.every(({ behind }) => behind === 0));
+  for (let file = 0; file < 10; file += 1)
+    assert.ok((await get(fixture, `file-${file}`)).equals(bytesOf(MiB, file)), `file-${file}`);
+  for (let file = 10; file < 14; file += 1) await put(fixture, `file-${file}`, bytesOf(MiB, file));
+  await untilStatus(fixture, 'all follow', (status) => status.nodes.every(({ behind }) => behind === 0));
+});
+
+test('what waits in the attics counts as free and is given back before anything is refused', async (t) => {
+  const { fileIo, sizes } = smallDisks();
+  for (const disk of ['disk-1', 'disk-2']) sizes.set(disk, 64 * MiB);
+  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { atticMs: 3_600_000 } });
+  const waiting = async () =>
+    (await Promise.all(fixture.nodes.map((path) => filesIn(path, 'attic'))))
+      .flat()
+      .filter((name) => name.includes('.seg'));
+  let seed = 0;
+  for (let round = 0; round < 4; round += 1) {
+    for (let file = 0; file < 5; file += 1) await put(fixture, `file-${file}`, bytesOf(6 * MiB, seed++));
+    for (let file = 0; file < 5; file += 1) {
+      assert.ok((await get(fixture, `file-${file}`)).equals(bytesOf(6 * MiB, seed - 5 + file)));
+      await remove(fixture, `file-${file}`);
+    }
+    await untilTrue(
+      async () => (await fixture.drive.status()).storedBytes < 6 * MiB && (await waiting()).length > 0,
+      () => eventsOf(fixture),
+    );
+    // Both lie on one file system, so half of it, without the reserve and what is not cleaned yet.
+    await untilTrue(
+      async () => (await fixture.drive.volume.space()).availableBytes > 14 * MiB,
+      () => eventsOf(fixture),
+    );
+  }
+});
+
+test('a disk that is truly full refuses, and deleting still works', async (t) => {
+  const { fileIo, sizes } = smallDisks();
+  for (const disk of ['disk-1', 'disk-2']) sizes.set(disk, 48 * MiB);
+  const fixture = await openTestDrive(t, { nodes: 2, fileIo });
+  let stored = 0;
+  await assert.rejects(
+    async () => {
+      for (; stored < 40; stored += 1) await put(fixture, `file-${stored}`, bytesOf(2 * MiB, stored));
+    },
+    { code: 'OUT_OF_SPACE' },
+  );
+  assert.ok(stored >= 4, `${stored} files`);
+  for (let file = 0; file < stored; file += 1) await remove(fixture, `file-${file}`);
+  await untilTrue(
+    async () => (await fixture.drive.volume.space()).availableBytes > 8 * MiB,
+    () => eventsOf(fixture),
+  );
+  await put(fixture, 'again', bytesOf(2 * MiB, 99));
+});
