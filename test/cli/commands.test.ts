@@ -77,7 +77,7 @@ test('status shows why a node is away, when healing begins, and the damaged file
   assert.equal(await shell.run('status', 'volume'), 3);
   assert.match(shell.out.text, /disk-2: offline for \d+ days: no passport at its path/);
   assert.match(shell.out.text, /Healing {2}4 segments with too few copies; starts in 25 s/);
-  assert.match(shell.out.text, /1 segment without a good copy/);
+  assert.match(shell.out.text, /1 segment without a whole good copy/);
   assert.match(shell.out.text, /\/films\/a\.mkv\n/);
   assert.match(shell.out.text, /\/evil\?\[2J/);
 });

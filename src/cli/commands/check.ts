@@ -41,7 +41,8 @@ function printReport(report: CheckReport, terminal: Terminal): void {
 }
 
 function concludeCheck({ findings, degraded }: CheckReport, terminal: Terminal): string {
-  if (findings.length > 0) return 'Next:  plug in missing nodes; "holdfast status DIR" names the damaged files.';
+  if (findings.length > 0)
+    return 'Next:  plug in every disk that is away and check again; "holdfast status DIR" names files found unreadable.';
   if (degraded.length > 0) return 'Sound. Missing copies are made again while the drive is served.';
   return terminal.style('good', 'Sound: every file has its copies.');
 }

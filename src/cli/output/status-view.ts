@@ -106,10 +106,12 @@ function describeHealing({ healing, segments }: DriveStatus): string {
 function renderDamage(status: DriveStatus): string[] {
   const { damagedFiles, segments } = status;
   if (damagedFiles.length === 0 && segments.lost === 0) return ['Damage   none known'];
+  const copies = segments.lost === 0 ? '' : `${formatCount(segments.lost, 'segment')} without a whole good copy here; `;
+  if (damagedFiles.length === 0) return [`Damage   ${copies}no file was found unreadable so far`];
   const shown = damagedFiles.slice(0, shownDamagedFiles).map((file) => `         ${printable(file)}`);
   const more = damagedFiles.length - shown.length;
   return [
-    `Damage   ${formatCount(segments.lost, 'segment')} without a good copy; these files cannot be read now:`,
+    `Damage   ${copies}files found unreadable since the start or since a disk came back:`,
     ...shown,
     ...(more > 0 ? [`         and ${more} more ("--json" lists them)`] : []),
   ];
