@@ -23,6 +23,8 @@ export interface VerifiedPiecesOptions {
 }
 
 const pieceBytes = 1024 * 1024;
+/** The file header and the head of one record: from there on as much as that record needs. */
+const leastBytes = segmentHeaderBytes + recordHeaderBytes;
 
 /** Buffers of some MiB at most, that the consumer may keep. DAMAGED, UNAVAILABLE (details.copies), ABORTED. */
 export async function* verifiedPieces(options: VerifiedPiecesOptions): AsyncGenerator<Buffer, void> {
@@ -37,6 +39,11 @@ export async function* verifiedPieces(options: VerifiedPiecesOptions): AsyncGene
     while (!piece) {
       if (signal?.aborted) throw new DriveError('ABORTED');
       const store = sources[source];
+      if (failed.length === sources.length && ahead > leastBytes && areDamaged(failed)) {
+        // Damaged in different places: record by record each may give what the others lack.
+        ahead = leastBytes;
+        failed.length = 0;
+      }
       if (!store || failed.length === sources.length) throw noGoodCopy(segment, failed);
       try {
         piece = await readPiece(store, { segment, position, lengthBytes, ahead });
@@ -53,6 +60,11 @@ export async function* verifiedPieces(options: VerifiedPiecesOptions): AsyncGene
     ahead = Math.max(pieceBytes, piece.length);
     yield piece;
   }
+}
+
+/** More than one: only then can one have what another lacks. */
+function areDamaged(copies: readonly FailedCopy[]): boolean {
+  return copies.filter(({ problem }) => problem === 'damaged').length > 1;
 }
 
 interface Piece {
