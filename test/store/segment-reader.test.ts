@@ -129,7 +129,8 @@ test('damage is found wherever a bit flips, and never served', async () => {
     }),
     { numRuns: 100 },
   );
-  assert.equal(reader.counters.checksumErrors, 100);
+  // Every eighth read asks the other copy first: no copy rots unseen because the order never chooses it.
+  assert.equal(reader.counters.checksumErrors, 100 - 12);
   await end(reading);
 });
 

@@ -48,6 +48,17 @@ export function orderCandidates(
   return { nodes, absent };
 }
 
+/**
+ * The same with the second replica first, where it is about as good: now and then a read takes this way, so that a copy
+ * that the order never chooses does not rot unseen.
+ */
+export function preferOther(candidates: Candidates): Candidates {
+  const [first, second, ...others] = candidates.nodes;
+  if (!first || !second || rank[first.state] !== rank[second.state]) return candidates;
+  if (Math.abs(latencyClass(first) - latencyClass(second)) > 1) return candidates;
+  return { ...candidates, nodes: [second, first, ...others] };
+}
+
 function absence(node: NodeId, known: StoreNode | undefined): FailedCopy {
   if (!known || known.state === 'retired') return { node, problem: 'retired', message: 'the node was given up' };
   return { node, problem: 'unreachable', message: `the node is ${known.state}` };

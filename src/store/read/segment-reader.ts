@@ -9,6 +9,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.js';
 import { withDeadline } from '../../core/deadline.js';
 import { DriveError } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
 import type { SafetyParameters } from '../../core/safety-parameters.js';
 import { blockBytes } from '../../segment/chunk-id.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
@@ -18,7 +19,7 @@ import type { StoreNode } from '../store-node.js';
 import type { BadCopy, ReadTarget } from '../store-types.js';
 import { shortCopy } from './bad-copy.js';
 import { HotBlocks } from './hot-blocks.js';
-import { orderCandidates } from './read-candidates.js';
+import { type Candidates, orderCandidates, preferOther } from './read-candidates.js';
 import { raceReplicas } from './replica-race.js';
 
 export interface SegmentReaderOptions {
@@ -40,6 +41,8 @@ export interface ReadCounters {
   readonly hedges: number;
 }
 
+/** One read in so many asks another replica first. */
+const otherReplicaEvery = 8;
 const defaultCacheBytes = 32 * 1024 * 1024;
 /** Heads of whole chunks take some 1.5 KiB each. */
 const mostHeads = 2048;
@@ -55,6 +58,7 @@ export class SegmentReader {
   readonly #options: SegmentReaderOptions;
   readonly #hotBlocks: HotBlocks;
   readonly #heads = new LRUCache<string, RecordHead>({ max: mostHeads });
+  #reads = 0;
   readonly #counters = { failovers: 0, checksumErrors: 0, hedges: 0 };
 
   constructor(options: SegmentReaderOptions) {
@@ -64,6 +68,12 @@ export class SegmentReader {
 
   get counters(): ReadCounters {
     return { ...this.#counters };
+  }
+
+  #candidates(place: ChunkPlace, nodes: readonly NodeId[]): Candidates {
+    const candidates = orderCandidates(nodes, this.#options.nodes(), `${place.segment}/${place.offset}`);
+    this.#reads += 1;
+    return this.#reads % otherReplicaEvery === 0 ? preferOther(candidates) : candidates;
   }
 
   /**
@@ -86,7 +96,7 @@ export class SegmentReader {
     if (hot) return hot;
     return raceReplicas({
       segment: place.segment,
-      candidates: orderCandidates(nodes, this.#options.nodes(), `${place.segment}/${place.offset}`),
+      candidates: this.#candidates(place, nodes),
       read: (node) => this.#readFrom(node, wanted),
       clock: this.#options.clock,
       readDeadlineMs: this.#options.safety.readDeadlineMs,
