@@ -153,12 +153,6 @@ export class DriveEngine {
       if (history.behind.includes(node.id)) void this.admit(node);
       else await this.welcomeOrRetry(node, maintenance);
     }
-    if (history.droppedSequence !== null) {
-      this.options.events.report(
-        'info',
-        'the last change before the crash was not whole and was never acknowledged: it is gone',
-      );
-    }
     maintenance.start();
   }
 

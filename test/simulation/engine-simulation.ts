@@ -104,7 +104,6 @@ class Simulation {
       return false;
     }
     this.machine.isCreated = true;
-    if (life.droppedSequence !== null) this.#trace(`dropped ${life.droppedSequence}`);
     return true;
   }
 

@@ -38,7 +38,6 @@ export class SimLife {
   readonly monitor: NodeMonitor;
   /** Why it could not be opened for writing; undefined while it serves. */
   refusal: DriveError | undefined;
-  droppedSequence: number | null = null;
   engine: VolumeEngine | undefined;
   volume: DriveVolume | undefined;
   maintenance: Maintenance | undefined;
@@ -130,7 +129,6 @@ export class SimLife {
       engine = await this.#newEngine(false);
     }
     this.engine = engine;
-    this.droppedSequence = engine.history.droppedSequence;
     const { id } = machine.volume;
     const { clock } = this;
     this.volume = new DriveVolume({ id, name: 'sim', engine: async () => engine, clock, random: machine.random });

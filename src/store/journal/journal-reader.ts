@@ -36,12 +36,16 @@ export async function readJournal(store: NodeStore, from: number): Promise<NodeJ
     .map((file) => ({ ...file, parsed: parseJournalFileName(file.name) }))
     .filter((file) => file.parsed !== undefined)
     .sort((a, b) => a.parsed!.firstSequence - b.parsed!.firstSequence || (a.name < b.name ? -1 : 1));
-  // The last file that starts at or before `from` may still hold later batches, and so may others with the same start.
-  const lastBefore = files.filter((file) => file.parsed!.firstSequence <= from).at(-1)?.parsed?.firstSequence ?? 0;
+  // A file ends where its writer's next one begins; another writer's may begin in the middle of it, and be torn.
+  const isBefore = (file: (typeof files)[number]) =>
+    files.some(({ parsed }) => {
+      const isNext = parsed!.writer === file.parsed!.writer && parsed!.firstSequence > file.parsed!.firstSequence;
+      return isNext && parsed!.firstSequence <= from + 1;
+    });
   const heads: BatchHead[] = [];
   const damagedFiles: string[] = [];
   for (const file of files) {
-    if (file.parsed!.firstSequence < lastBefore) continue;
+    if (isBefore(file)) continue;
     const whole = await readFileHeads(store, file.name, file.sizeBytes, heads);
     if (!whole) damagedFiles.push(file.name);
   }

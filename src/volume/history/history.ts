@@ -243,6 +243,27 @@ function endOfRun(
 }
 
 /**
+ * How far the node's journal is surely durable. A process that was killed can leave its last write in the system's
+ * memory: it reads well until the power goes. Files are synced before the next one begins, so only the file in which
+ * the run ends is in doubt. `known`: what this process itself saw synced, which decides (after a failed fsync a file
+ * shows what its disk does not hold); `floor`: what lies before it cannot be written again.
+ */
+export function durablePosition(
+  { heads }: NodeHistory,
+  { sequence, hash }: { readonly sequence: number; readonly hash: string },
+  { floor, known }: { readonly floor: number; readonly known?: number | undefined },
+): number {
+  if (sequence < floor) return sequence;
+  if (known !== undefined) return Math.max(floor, Math.min(sequence, known));
+  const files = new Set(heads.filter((head) => head.hash === hash).map(({ file }) => file));
+  const inDoubt = heads.filter((head) => files.has(head.file)).map((head) => head.previousSequence);
+  return Math.max(
+    floor,
+    inDoubt.reduce((least, before) => Math.min(least, before), sequence),
+  );
+}
+
+/**
  * An epoch's own batch acknowledges nothing by itself. A batch of an epoch that the history does not stand on may have
  * been served by it. In an epoch of the history, whoever ended it knew what all its members had: at most one batch,
  * which was not acknowledged, is ever left behind.

@@ -7,7 +7,7 @@ import type { MetaReader } from '../../meta/meta-store.js';
 import type { Committer } from '../commit/committer.js';
 import type { WriteSet } from '../commit/write-set.js';
 import type { EngineNode } from '../engine-node.js';
-import { positionOf } from './history.js';
+import { durablePosition, positionOf } from './history.js';
 import { JournalSources } from './journal-sources.js';
 import { keptChain } from './kept-batches.js';
 
@@ -25,7 +25,7 @@ export interface ReturnHost {
   readonly writeSet: WriteSet;
 }
 
-/** Batches up to this size are appended while the committer waits; longer gaps are closed beforehand. */
+/** The committer waits for the last batches, which are about as many as came while this much was written. */
 const quietBytes = 2 * 1024 * 1024;
 const stepBytes = 8 * 1024 * 1024;
 
@@ -43,25 +43,22 @@ export async function makeJournalCurrent(
   if (start === 'forked' || (start === 'far-behind' && checkpointed === undefined)) return start;
   let position = typeof start === 'number' ? start : checkpointed!;
   const writer = host.writeSet.newJournalWriter(node);
+  const writeGap = async (bytes: number): Promise<number> => {
+    const gap = host.reader.batches(position, bytes);
+    await writer.append(gap);
+    position = gap.at(-1)?.sequence ?? position;
+    return sizeOf(gap);
+  };
   try {
-    for (
-      let gap = host.reader.batches(position, stepBytes);
-      sizeOf(gap) > quietBytes;
-      gap = host.reader.batches(position, stepBytes)
-    ) {
-      await writer.append(gap);
-      position = gap.at(-1)!.sequence;
-    }
+    while ((await writeGap(stepBytes)) > quietBytes);
+    await host.committer.quiesced(async () => {
+      await writeGap(Number.MAX_SAFE_INTEGER);
+      await writer.close();
+      host.writeSet.admit(node, position);
+    });
   } finally {
     await writer.close();
   }
-  await host.committer.quiesced(async () => {
-    host.writeSet.admit(node, position);
-    for (const batch of host.reader.batches(position, Number.MAX_SAFE_INTEGER)) {
-      const report = await host.writeSet.append([node.id], batch);
-      if (report.failed.length > 0) throw report.errors.get(node.id);
-    }
-  });
   return 'current';
 }
 
@@ -73,12 +70,12 @@ async function findPosition(host: ReturnHost, node: EngineNode): Promise<number 
   const failure = sources.unreadable.get(node.id);
   if (failure !== undefined) throw failure;
   const links = chain.length > 0 ? chain : [{ ...tip, previousSequence: tip.sequence, previousHash: tip.hash }];
-  const known = new Map(host.reader.epochs().map((epoch) => [epoch.id, epoch]));
-  for (const epoch of sources.histories[0]!.epochs) if (!known.has(epoch.id)) known.set(epoch.id, epoch);
-  const position = positionOf(sources.histories[0]!, links, known);
+  const epochs = new Map(host.reader.epochs().map((epoch) => [epoch.id, epoch]));
+  for (const epoch of sources.histories[0]!.epochs) if (!epochs.has(epoch.id)) epochs.set(epoch.id, epoch);
+  const position = positionOf(sources.histories[0]!, links, epochs);
   if (position.kind === 'forked') return 'forked';
-  // After a failed fsync a file may show what its disk does not hold: that is written again.
-  const sequence = Math.min(position.sequence, host.writeSet.durablePositions().get(node.id) ?? position.sequence);
+  const known = host.writeSet.durablePositions().get(node.id);
+  const sequence = durablePosition(sources.histories[0]!, position, { floor, known });
   return sequence < floor ? 'far-behind' : sequence;
 }
 

@@ -4,22 +4,21 @@
  * first write. architecture.md, "Opening", tells why each step stands where it does.
  */
 import type { Clock } from '../../core/clock.js';
-import { DriveError, hasCode } from '../../core/errors.js';
-import type { ChunkId, EpochId, NodeId } from '../../core/ids.js';
+import { DriveError } from '../../core/errors.js';
+import type { EpochId, NodeId, SegmentId } from '../../core/ids.js';
 import type { Random } from '../../core/random.js';
 import type { MetaReader, MetaStore } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
 import type { Operation } from '../../meta/operations.js';
 import type { Tip } from '../../meta/rows.js';
-import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { genesisHash } from '../../segment/journal-batch.js';
 import { writeEpoch } from '../commit/epoch-writer.js';
 import { WriteSet } from '../commit/write-set.js';
 import type { EngineNode } from '../engine-node.js';
-import { type ChainLink, decideHistory, type History } from './history.js';
+import { decideHistory, durablePosition, type History } from './history.js';
 import { type FullBatch, JournalSources } from './journal-sources.js';
 import { keptChain } from './kept-batches.js';
-import { bestPlaces, type SegmentToScan, scanOnNodes } from './segment-places.js';
+import { findPlaces } from './segment-places.js';
 
 export interface OpeningInput {
   readonly meta: MetaStore;
@@ -43,18 +42,19 @@ export interface OpenedHistory {
   /** Present nodes whose journal could not be made current; they stay out until they return. */
   readonly behind: readonly NodeId[];
   readonly replayedBatches: number;
-  /** The last batch, when it was dropped because its data never became durable. */
-  readonly droppedSequence: number | null;
 }
 
 /** Thrown (CORRUPT, details.reason 'index-off-chain') when the index is not of this history: it must be rebuilt. */
 export const indexOffChain = 'index-off-chain';
 
 export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
-  const { nodes } = input;
+  const { meta, nodes } = input;
   const { history, sources } = await readHistory(input);
   if (!history) return startGenesis(input);
-  const { last, replayed, dropped } = await catchUpIndex(input, history, sources, 'as-replayed');
+  const { replayed, named } = await catchUpIndex(meta, history, sources);
+  await findPlaces({ meta, nodes, segments: named });
+  // The cleaner may have moved chunks since, which no journal tells.
+  await findPlaces({ meta, nodes });
   const writeSet = new WriteSet(input);
   const forked: NodeId[] = [];
   const behind: NodeId[] = [...sources.unreadable.keys()];
@@ -62,12 +62,19 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
     const position = history.positions.get(node.id);
     if (position?.kind === 'forked') forked.push(node.id);
     if (position?.kind !== 'on-chain') continue;
-    // After a failed fsync a file may show what its disk does not hold: that is written again.
-    const durable = Math.min(position.sequence, input.durable?.get(node.id) ?? position.sequence);
-    if (!(await level(node, durable, last, history.chain, sources, writeSet))) behind.push(node.id);
+    const journal = sources.histories.find((candidate) => candidate.node === node.id)!;
+    const durable = durablePosition(journal, position, {
+      floor: history.chain[0]?.previousSequence ?? history.tip.sequence,
+      known: input.durable?.get(node.id),
+    });
+    if (!(await level(node, durable, history, sources, writeSet))) behind.push(node.id);
   }
-  const sealed = await sealWithEpoch(input, writeSet, { last, parent: history.epoch.id, dead: history.dead });
-  return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed, droppedSequence: dropped };
+  const sealed = await sealWithEpoch(input, writeSet, {
+    last: history.tip,
+    parent: history.epoch.id,
+    dead: history.dead,
+  });
+  return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed };
 }
 
 /** For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one. */
@@ -75,7 +82,7 @@ export function closedHistory(reader: MetaReader, random: Random): OpenedHistory
   const tip = reader.tip();
   if (!tip) throw new DriveError('CORRUPT', { message: 'the index is empty', hint: 'rebuild it from the nodes' });
   const writeSet = new WriteSet({ random, onFollowerLost: () => undefined });
-  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
+  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0 };
 }
 
 /** What the index and the present nodes know, and what it amounts to; undefined when there is no history at all. */
@@ -96,17 +103,12 @@ export async function readHistory({
   return { history, sources };
 }
 
-/**
- * Replays what the index lacks; the last batch only if its data is there or may still come back. Places of new chunks
- * are read 'as-replayed' from the segments that each batch names, or 'later' (a rebuild scans every segment anyway).
- */
+/** Replays what the index lacks. The new chunks have no place after that; most lie in the segments that are `named`. */
 export async function catchUpIndex(
-  input: Pick<OpeningInput, 'meta' | 'nodes'>,
+  meta: MetaStore,
   history: History,
   sources: JournalSources,
-  placesAreRead: 'as-replayed' | 'later',
-): Promise<{ last: Tip; replayed: number; dropped: number | null }> {
-  const { meta } = input;
+): Promise<{ replayed: number; named: ReadonlySet<SegmentId> }> {
   const tip = meta.reader.tip();
   if (tip && !history.indexOnChain) {
     throw new DriveError('CORRUPT', {
@@ -123,106 +125,65 @@ export async function catchUpIndex(
     });
   }
   const missing = history.chain.filter((link) => link.sequence > (tip?.sequence ?? 0));
-  let last: Tip = history.tip;
-  let dropped: number | null = null;
-  const batches: FullBatch[] = [];
-  const places: ChunkPlace[] = [];
+  const named = new Set<SegmentId>();
+  let batches: FullBatch[] = [];
   let bytes = 0;
-  for (const [index, link] of missing.entries()) {
+  for (const link of missing) {
     const batch = await sources.batch(link);
-    const operations = [...decodeOperations(batch.operations)];
-    const isLast = index === missing.length - 1;
-    const found =
-      isLast || placesAreRead === 'as-replayed'
-        ? await placesOf(operations, input, isLast)
-        : { places: [], neverWritten: false };
-    if (isLast && found.neverWritten) {
-      dropped = link.sequence;
-      last = { sequence: link.previousSequence, hash: link.previousHash, epoch: previousEpoch(history, link) };
-      break;
-    }
+    for (const segment of segmentsNamed(batch)) named.add(segment);
     batches.push(batch);
-    places.push(...found.places);
     bytes += batch.bytes.length;
-    if (bytes > replayBytes) {
-      await meta.writer.replay({ batches: batches.splice(0), places: places.splice(0) });
-      bytes = 0;
-    }
+    if (bytes < replayBytes && link !== missing.at(-1)) continue;
+    await meta.writer.replay({ batches, places: [] });
+    batches = [];
+    bytes = 0;
   }
-  if (batches.length > 0) await meta.writer.replay({ batches, places });
-  return { last, replayed: missing.length - (dropped === null ? 0 : 1), dropped };
+  return { replayed: missing.length, named };
 }
 
 const replayBytes = 8 * 1024 * 1024;
 
-/**
- * Places of a batch's new chunks, read from the segments that it names. `neverWritten`: a chunk of it is missing or
- * cut short on every node of its segments, and all of these nodes are here: the data never became durable, so the batch
- * was never acknowledged. A damaged copy, or a node that is away, is no such proof.
- */
-async function placesOf(
-  operations: readonly Operation[],
-  { nodes, meta }: Pick<OpeningInput, 'meta' | 'nodes'>,
-  verifyPayload: boolean,
-): Promise<{ places: ChunkPlace[]; neverWritten: boolean }> {
-  const segments: SegmentToScan[] = operations.flatMap((operation) =>
-    operation.o === 'data' ? operation.segments : [],
+function segmentsNamed(batch: FullBatch): SegmentId[] {
+  const operations = [...decodeOperations(batch.operations)];
+  return operations.flatMap((operation) =>
+    operation.o === 'data' ? operation.segments.map((segment) => segment.id) : [],
   );
-  const wanted = new Set<ChunkId>();
-  for (const operation of operations) {
-    if (operation.o === 'chunks') for (const [id] of operation.chunks) if (!meta.reader.chunkPlace(id)) wanted.add(id);
-  }
-  if (wanted.size === 0) return { places: [], neverWritten: false };
-  let complete = true;
-  const records = [];
-  for (const segment of segments) {
-    const report = await scanOnNodes(withKnownNodes(segment, meta), nodes, { verifyPayload });
-    records.push(...report.records);
-    complete &&= report.complete;
-  }
-  const best = bestPlaces(records.filter((record) => wanted.has(record.place.chunk)));
-  const places = [...best.values()].filter((found) => found.condition !== 'cut').map((found) => found.place);
-  return { places, neverWritten: complete && places.length < wanted.size };
 }
 
-function withKnownNodes(segment: SegmentToScan, meta: MetaStore): SegmentToScan {
-  const known = meta.reader.segment(segment.id)?.replicas.map((replica) => replica.node) ?? [];
-  return { id: segment.id, nodes: [...new Set([...segment.nodes, ...known])] };
-}
-
-/** The epoch that wrote the batch before `link`. */
-function previousEpoch(history: History, link: ChainLink): string {
-  return history.chain.find((other) => other.hash === link.previousHash)?.epoch ?? history.epoch.id;
-}
-
-/** Appends what a node's journal lacks; false when it cannot (the monitor knows why). */
+/** Writes what a node's journal lacks behind `position`; false when it cannot (the monitor knows why). */
 async function level(
   node: EngineNode,
   position: number,
-  last: Tip,
-  chain: readonly ChainLink[],
+  { tip, chain }: History,
   sources: JournalSources,
   writeSet: WriteSet,
 ): Promise<boolean> {
   if (!node.store.canAppend) return false;
-  const links = chain.filter((link) => link.sequence > position && link.sequence <= last.sequence);
-  if (position < (chain[0]?.previousSequence ?? last.sequence)) return false; // Too far behind: needs a checkpoint.
-  writeSet.admit(node, position);
+  if (position < (chain[0]?.previousSequence ?? tip.sequence)) return false; // Too far behind: needs a checkpoint.
+  const writer = writeSet.newJournalWriter(node);
   try {
-    for (const link of links) {
-      const batch = await sources.batch(link);
-      const report = await writeSet.append([node.id], batch);
-      if (report.failed.length > 0) return false;
+    let step: FullBatch[] = [];
+    for (const link of chain.filter(({ sequence }) => sequence > position)) {
+      step.push(await sources.batch(link));
+      if (sizeOf(step) < levelBytes) continue;
+      await writer.append(step);
+      step = [];
     }
-  } catch (error) {
-    // Its gap cannot be filled from the journals that are here: one more node that is behind, no reason not to open.
-    if (!hasCode(error, 'DAMAGED')) throw error;
-    writeSet.drop(node.id);
+    await writer.append(step);
+    await writer.close();
+  } catch {
+    // Its disk fails, or the gap cannot be filled from the journals that are here: one more node that is behind, no
+    // reason not to open.
+    await writer.close().catch(() => undefined);
     return false;
   }
-  writeSet.rewind(node.id, last.sequence);
+  writeSet.admit(node, tip.sequence);
   return true;
 }
+
+const levelBytes = 8 * 1024 * 1024;
+
+const sizeOf = (batches: readonly FullBatch[]): number => batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
 
 /** The epoch that seals the history. Its number skips one: a batch that only an absent node holds keeps its number alone. */
 async function sealWithEpoch(
@@ -260,5 +221,5 @@ async function startGenesis(input: OpeningInput): Promise<OpenedHistory> {
     parent: null,
     dead: [],
   });
-  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0, droppedSequence: null };
+  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0 };
 }

@@ -9,12 +9,10 @@ import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { MetaStore } from '../../meta/meta-store.js';
 import type { Tip } from '../../meta/rows.js';
 import { parseCheckpointName } from '../../segment/checkpoint-name.js';
-import type { ChunkPlace } from '../../segment/chunk-place.js';
-import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
-import { scanSegment } from '../../segment/segment-scan.js';
 import { checkpointNames, checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import type { EngineNode } from '../engine-node.js';
 import { catchUpIndex, readHistory } from './opening.js';
+import { findPlaces } from './segment-places.js';
 
 export interface RebuildInput {
   /** Makes a new empty index; called again when a checkpoint turns out to be damaged. */
@@ -24,9 +22,6 @@ export interface RebuildInput {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Places handed to the index at once. */
-const placesAtOnce = 5_000;
 
 /** The index, replayed to the end of the history, with every place. The caller closes it. */
 export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
@@ -40,9 +35,9 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
       });
     }
     input.onProgress?.({ phase: 'replaying the journal', done: 0, total: history.chain.length, unit: 'batches' });
-    await catchUpIndex({ meta, nodes: input.nodes }, history, sources, 'later');
+    await catchUpIndex(meta, history, sources);
     demandMajority(meta, input.nodes);
-    await readAllPlaces(meta, input);
+    await findPlaces({ ...input, meta });
     return meta;
   } catch (error) {
     await meta.close();
@@ -90,56 +85,4 @@ function demandMajority(meta: MetaStore, present: readonly EngineNode[]): void {
     details: { missing: names },
     hint: `plug in ${names.join(', ')} and name them with --node`,
   });
-}
-
-async function readAllPlaces(meta: MetaStore, { nodes, onProgress, signal }: RebuildInput): Promise<void> {
-  const files = new Map<string, { node: EngineNode; sizeBytes: number }[]>();
-  for (const node of nodes) {
-    for (const { name, sizeBytes } of await node.store.list('segments')) {
-      const segment = segmentOfFileName(name);
-      if (segment) files.set(segment, [...(files.get(segment) ?? []), { node, sizeBytes }]);
-    }
-  }
-  let done = 0;
-  const places: ChunkPlace[] = [];
-  for (const [segment, copies] of files) {
-    if (signal?.aborted) throw new DriveError('ABORTED');
-    onProgress?.({ phase: 'reading segments', done: done++, total: files.size, unit: 'segments' });
-    const row = meta.reader.segment(segment);
-    if (!row) continue; // Retired, or nothing in it was ever committed.
-    for (const copy of copies) {
-      const { found, clean } = await scanCopy(segment, copy, row.state === 'sealed' ? row.lengthBytes : copy.sizeBytes);
-      places.push(...found);
-      // One clean copy tells everything; damage in one is made up for by the others.
-      if (clean) break;
-    }
-    if (places.length >= placesAtOnce) await meta.writer.addPlaces(places.splice(0));
-  }
-  await meta.writer.addPlaces(places);
-}
-
-async function scanCopy(
-  segment: string,
-  { node, sizeBytes }: { node: EngineNode; sizeBytes: number },
-  lengthBytes: number,
-): Promise<{ found: ChunkPlace[]; clean: boolean }> {
-  const found: ChunkPlace[] = [];
-  let clean = sizeBytes >= lengthBytes;
-  try {
-    const read = (position: number, length: number) =>
-      node.store.read('segments', segmentFileName(segment), position, length);
-    for await (const item of scanSegment({
-      segment,
-      sizeBytes: Math.min(sizeBytes, lengthBytes),
-      read,
-      verifyPayload: false,
-    })) {
-      if (item.kind === 'record' && item.condition === 'whole') found.push(item.place);
-      if (item.kind === 'end') clean &&= item.rest === 'clean';
-    }
-  } catch (error) {
-    if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) throw error;
-    clean = false;
-  }
-  return { found, clean };
 }

@@ -1,85 +1,99 @@
 /** Finds where chunks lie by reading the segments themselves: for replay after a crash and for rebuilding the index. */
-import { hasCode } from '../../core/errors.js';
-import type { ChunkId, NodeId, SegmentId } from '../../core/ids.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { SegmentId } from '../../core/ids.js';
+import type { Progress } from '../../core/progress.js';
+import type { MetaStore } from '../../meta/meta-store.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
-import { segmentFileName } from '../../segment/segment-id.js';
-import { type RecordCondition, scanSegment } from '../../segment/segment-scan.js';
+import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
+import { scanSegment } from '../../segment/segment-scan.js';
 import type { EngineNode } from '../engine-node.js';
 
-export interface FoundRecord {
-  readonly place: ChunkPlace;
-  readonly node: NodeId;
-  readonly condition: RecordCondition;
+export interface PlaceSearch {
+  readonly meta: MetaStore;
+  /** Present nodes. */
+  readonly nodes: readonly EngineNode[];
+  /** Only these are read; all that the index knows when absent. */
+  readonly segments?: ReadonlySet<SegmentId> | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
-export interface SegmentToScan {
-  readonly id: SegmentId;
-  readonly nodes: readonly NodeId[];
+interface Copy {
+  readonly node: EngineNode;
+  readonly sizeBytes: number;
 }
 
-export interface ScanReport {
-  readonly records: readonly FoundRecord[];
-  /** False when a node that should hold the segment is absent or could not be read: then nothing follows from what is missing. */
-  readonly complete: boolean;
-}
+/** Places handed to the index at once. */
+const placesAtOnce = 5_000;
 
 /**
- * Records of one segment on all of its present nodes. `lengthBytes`: the sealed length, when known. Payloads are read
- * only with `verifyPayload`.
+ * Gives the index the places of the chunks that have none, from the records' heads in the segment files that are here;
+ * reads nothing when none is sought. Chunks on nodes that are away stay without a place. ABORTED.
  */
-export async function scanOnNodes(
-  segment: SegmentToScan,
-  nodes: readonly EngineNode[],
-  options: { readonly verifyPayload: boolean; readonly lengthBytes?: number | undefined },
-): Promise<ScanReport> {
-  const records: FoundRecord[] = [];
-  let complete = true;
-  for (const id of segment.nodes) {
-    const node = nodes.find((candidate) => candidate.id === id);
-    if (!node) {
-      complete = false;
-      continue;
+export async function findPlaces({ meta, nodes, segments, onProgress, signal }: PlaceSearch): Promise<void> {
+  const isDone = () => meta.reader.chunksWithoutPlace(1).length === 0;
+  if (segments?.size === 0 || isDone()) return;
+  const files = await copiesOnNodes(nodes);
+  let done = 0;
+  let places: ChunkPlace[] = [];
+  for (const [segment, copies] of files) {
+    if (signal?.aborted) throw new DriveError('ABORTED');
+    onProgress?.({ phase: 'reading segments', done: done++, total: files.size, unit: 'segments' });
+    if (segments && !segments.has(segment)) continue;
+    const row = meta.reader.segment(segment);
+    if (!row) continue; // Retired, or nothing in it was ever committed.
+    for (const copy of copies) {
+      const { found, clean } = await scanCopy(segment, copy, row.state === 'sealed' ? row.lengthBytes : copy.sizeBytes);
+      places.push(...found);
+      // One clean copy tells everything; damage in one is made up for by the others.
+      if (clean) break;
     }
+    if (places.length < placesAtOnce) continue;
+    await meta.writer.addPlaces(places);
+    places = [];
+    if (isDone()) return;
+  }
+  if (places.length > 0) await meta.writer.addPlaces(places);
+}
+
+/** A node that cannot be listed is as good as away. */
+async function copiesOnNodes(nodes: readonly EngineNode[]): Promise<Map<SegmentId, Copy[]>> {
+  const files = new Map<SegmentId, Copy[]>();
+  for (const node of nodes) {
     try {
-      for await (const place of scanOne(segment.id, node, options)) records.push({ ...place, node: id });
+      for (const { name, sizeBytes } of await node.store.list('segments')) {
+        const segment = segmentOfFileName(name);
+        if (segment) files.set(segment, [...(files.get(segment) ?? []), { node, sizeBytes }]);
+      }
     } catch (error) {
-      if (hasCode(error, 'FILE_MISSING')) continue;
       if (!hasCode(error, 'NODE_GONE', 'NODE_IO')) throw error;
-      complete = false;
     }
   }
-  return { records, complete };
+  return files;
 }
 
-async function* scanOne(
+async function scanCopy(
   segment: SegmentId,
-  node: EngineNode,
-  options: { readonly verifyPayload: boolean; readonly lengthBytes?: number | undefined },
-): AsyncGenerator<{ place: ChunkPlace; condition: RecordCondition }> {
-  const name = segmentFileName(segment);
-  const sizeBytes = options.lengthBytes ?? (await sizeOf(node, name));
-  const items = scanSegment({
-    segment,
-    sizeBytes,
-    verifyPayload: options.verifyPayload,
-    read: (position, length) => node.store.read('segments', name, position, length),
-  });
-  for await (const item of items) if (item.kind === 'record') yield item;
-}
-
-/** A read far past the end of a file is short: sizes come from the listing. 0 when the file is not there. */
-async function sizeOf(node: EngineNode, name: string): Promise<number> {
-  const file = (await node.store.list('segments')).find((candidate) => candidate.name === name);
-  return file?.sizeBytes ?? 0;
-}
-
-/** One place for each chunk, from the copies in the best condition. */
-export function bestPlaces(records: readonly FoundRecord[]): Map<ChunkId, FoundRecord> {
-  const best = new Map<ChunkId, FoundRecord>();
-  const rank = { whole: 0, damaged: 1, cut: 2 } as const;
-  for (const record of records) {
-    const known = best.get(record.place.chunk);
-    if (!known || rank[record.condition] < rank[known.condition]) best.set(record.place.chunk, record);
+  { node, sizeBytes }: Copy,
+  lengthBytes: number,
+): Promise<{ found: ChunkPlace[]; clean: boolean }> {
+  const found: ChunkPlace[] = [];
+  let clean = sizeBytes >= lengthBytes;
+  try {
+    const read = (position: number, length: number) =>
+      node.store.read('segments', segmentFileName(segment), position, length);
+    for await (const item of scanSegment({
+      segment,
+      sizeBytes: Math.min(sizeBytes, lengthBytes),
+      read,
+      verifyPayload: false,
+    })) {
+      if (item.kind === 'record' && item.condition === 'whole') found.push(item.place);
+      if (item.kind === 'end') clean &&= item.rest === 'clean';
+    }
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) throw error;
+    clean = false;
   }
-  return best;
+  return { found, clean };
 }
