@@ -13,6 +13,8 @@ export interface NodeObserver {
   /** NODE_GONE when the node may not be used in its state. */
   requireUsable(): void;
   onOperation(kind: 'read' | 'write' | 'sync', durationMs: number): void;
+  /** Bytes that are about to be written: they take room before the next probe measures it. */
+  onWritten(bytes: number): void;
   /** A failure of the node: NODE_GONE, NODE_IO, NODE_FULL, NODE_READ_ONLY. */
   onFailure(error: DriveError, kind: 'read' | 'write' | 'sync'): void;
 }
@@ -45,6 +47,7 @@ export class GuardedNodeStore implements NodeStore {
   }
 
   write(folder: NodeFolder, name: string, position: number, buffers: readonly Buffer[]): Promise<void> {
+    this.#observer.onWritten(buffers.reduce((sum, { length }) => sum + length, 0));
     return this.#guard('write', () => this.#inner.write(folder, name, position, buffers));
   }
 

@@ -48,6 +48,8 @@ export class Node {
   #isWelcome = false;
   #isRefused = false;
   #space: SpaceInfo | undefined;
+  /** Bytes written since the space was measured. */
+  #writtenSince = 0;
   #latencyMs = 0;
   #lastUse = Number.NEGATIVE_INFINITY;
   #lastSync = Number.NEGATIVE_INFINITY;
@@ -66,6 +68,9 @@ export class Node {
       monotonic: () => clock.monotonic(),
       requireUsable: () => this.#requireUsable(),
       onOperation: (kind, durationMs) => this.#onOperation(kind, durationMs),
+      onWritten: (bytes) => {
+        this.#writtenSince += bytes;
+      },
       onFailure: (error, kind) => this.#onFailure(error, kind),
     });
     this.store = this.#guarded;
@@ -105,9 +110,10 @@ export class Node {
     return this.#since;
   }
 
-  /** As of the last probe; undefined before the first. */
+  /** As of the last probe, less what was written since; undefined before the first. */
   get space(): SpaceInfo | undefined {
-    return this.#space;
+    if (!this.#space) return undefined;
+    return { ...this.#space, freeBytes: Math.max(0, this.#space.freeBytes - this.#writtenSince) };
   }
 
   /** Of reads, smoothed; 0 while unknown. */
@@ -183,6 +189,7 @@ export class Node {
   /** For the keeper. */
   noteSpace(space: SpaceInfo): void {
     this.#space = space;
+    this.#writtenSince = 0;
   }
 
   #requireUsable(): void {

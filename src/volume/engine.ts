@@ -19,7 +19,7 @@ import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment } from '../sto
 import { type AppendOptions, SegmentStore } from '../store/write/segment-store.js';
 import { Committer } from './commit/committer.js';
 import { DataCopies } from './commit/data-copies.js';
-import { PinnedContentReader } from './content-reader.js';
+import { type ContentSource, PinnedContentReader } from './content-reader.js';
 import { requireFile } from './drive-volume.js';
 import type { EngineNode } from './engine-node.js';
 import { closedHistory, type OpenedHistory, openHistory } from './history/opening.js';
@@ -36,6 +36,10 @@ export interface EngineOptions {
   readonly safety: SafetyParameters;
   readonly clock: Clock;
   readonly random: Random;
+  /** Contents that readers have open; they outlive an engine, as the readers do. */
+  readonly contentPins?: Pins<ContentId> | undefined;
+  /** The engine that serves now, for readers that outlive theirs; default: this one. */
+  readonly current?: (() => Promise<VolumeEngine>) | undefined;
   /** How far the journals were durable when the engine before this one ended. */
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
   /** First operations of a new volume. */
@@ -75,7 +79,7 @@ const readCacheBytes = 32 * 1024 * 1024;
 export class VolumeEngine {
   readonly meta: MetaStore;
   readonly history: OpenedHistory;
-  readonly contentPins = new Pins<ContentId>();
+  readonly contentPins: Pins<ContentId>;
   readonly segments: SegmentStore;
   readonly segmentReader: SegmentReader;
   readonly committer: Committer;
@@ -89,6 +93,7 @@ export class VolumeEngine {
 
   private constructor(options: EngineOptions, history: OpenedHistory, segments: SegmentStore) {
     this.options = options;
+    this.contentPins = options.contentPins ?? new Pins();
     this.meta = options.meta;
     this.history = history;
     this.segments = segments;
@@ -145,7 +150,12 @@ export class VolumeEngine {
       onSealed: (sealed) => engine.journalSeal(sealed),
     });
     const engine = new VolumeEngine(options, history, segments);
-    if (!options.refusal) await engine.pruneUnfinished();
+    try {
+      if (!options.refusal) await engine.pruneUnfinished();
+    } catch (error) {
+      await engine.close();
+      throw error;
+    }
     return engine;
   }
 
@@ -168,14 +178,8 @@ export class VolumeEngine {
     const entry = requireFile(this.reader.lookup(path));
     const content = entry.content!;
     this.contentPins.add(content);
-    const source = {
-      reader: this.reader,
-      read: (...wanted: Parameters<SegmentReader['read']>) => {
-        this.noteRequest();
-        return this.segmentReader.read(...wanted);
-      },
-      onDamage: this.options.events.onDamage,
-    };
+    const { clock, safety, current = async () => this, events } = this.options;
+    const source: ContentSource = { current, clock, retryMs: safety.retryMs, onDamage: events.onDamage };
     return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
   }
 
@@ -192,7 +196,13 @@ export class VolumeEngine {
     if (this.closed) throw new DriveError('CLOSED');
     const { expectedBytes } = options;
     if (expectedBytes !== undefined && expectedBytes > this.space().availableBytes)
-      throw new DriveError('OUT_OF_SPACE');
+      if (!this.options.nodes().some((node) => node.state === 'online' || node.state === 'full')) {
+        throw new DriveError('UNAVAILABLE', {
+          message: 'no disk can be written to',
+          hint: 'plug in a disk of this volume',
+        });
+      }
+    throw new DriveError('OUT_OF_SPACE');
     const session = new UploadSession(
       {
         budget: this.budget,
@@ -233,7 +243,8 @@ export class VolumeEngine {
     this.closed = true;
     await Promise.allSettled([...this.uploads].map((upload) => upload.abort()));
     try {
-      await this.segments.sealAll();
+      // Seals that cannot be journaled any more are left to the next opening, which waits for this.
+      if (!this.committer.isBroken) await this.segments.sealAll();
       await Promise.all(this.sealing.values());
     } finally {
       await this.committer.close();
@@ -250,9 +261,7 @@ export class VolumeEngine {
     const nodes = known.replicas
       .filter((replica) => replica.state === 'good' && isReadable(states.get(replica.node) ?? 'offline'))
       .map((replica) => replica.node);
-    if (nodes.length < this.options.volume.replicas) return undefined;
-    // All its nodes are named in the journal: a replica that is merely away must not count as short.
-    return { place: known.place, nodes: known.replicas.map((replica) => replica.node), isCommitted: true };
+    return nodes.length >= this.options.volume.replicas ? { place: known.place, nodes, isCommitted: true } : undefined;
   }
 
   private noteRequest(): void {

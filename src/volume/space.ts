@@ -16,9 +16,11 @@ export interface SpaceInput {
 }
 
 export function reportSpace({ reader, segments, nodes, copies, atticBytes }: SpaceInput): SpaceReport {
+  const { reserveBytes, segmentBytes } = segments.limits();
   const available = availableBytes({
     copies,
-    reserveBytes: segments.limits().reserveBytes,
+    // A new segment is begun only where a whole one fits beside the reserve.
+    reserveBytes: reserveBytes + segmentBytes,
     nodes: nodes.map((node) => ({
       freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : 0,
       writable: node.role === 'active' && (node.state === 'online' || node.state === 'full'),
