@@ -194,15 +194,8 @@ export class VolumeEngine {
 
   upload(options: { expectedBytes?: number | undefined; signal?: AbortSignal | undefined }): UploadSession {
     if (this.closed) throw new DriveError('CLOSED');
-    const { expectedBytes } = options;
-    if (expectedBytes !== undefined && expectedBytes > this.space().availableBytes)
-      if (!this.options.nodes().some((node) => node.state === 'online' || node.state === 'full')) {
-        throw new DriveError('UNAVAILABLE', {
-          message: 'no disk can be written to',
-          hint: 'plug in a disk of this volume',
-        });
-      }
-    throw new DriveError('OUT_OF_SPACE');
+    const { expectedBytes = 0 } = options;
+    if (expectedBytes > this.space().availableBytes) throw this.noRoom();
     const session = new UploadSession(
       {
         budget: this.budget,
@@ -219,6 +212,16 @@ export class VolumeEngine {
     );
     this.uploads.add(session);
     return session;
+  }
+
+  /** Disks that are away are no lack of room: retrying helps. */
+  private noRoom(): DriveError {
+    const hasDisk = this.options.nodes().some((node) => node.state === 'online' || node.state === 'full');
+    if (hasDisk) return new DriveError('OUT_OF_SPACE', { hint: 'delete something, or add a node' });
+    return new DriveError('UNAVAILABLE', {
+      message: 'no disk can be written to',
+      hint: 'plug in a disk of this volume',
+    });
   }
 
   space(): SpaceReport {
