@@ -120,4 +120,4 @@ const isText = (value: unknown): value is string =>
   typeof value === 'string' && value.length > 0 && !value.includes('\0');
 
 const isNode = (value: unknown): value is VolumeFileNode =>
-  isRecord(value) && isId(value.id) && isText(value.label) && isText(value.path);
+  isRecord(value) && isId(value.id) && typeof value.label === 'string' && isText(value.path);

@@ -8,7 +8,15 @@ import type { CreateVolumeOptions } from '../drive-contract.js';
 import { checkName } from '../meta/name-key.js';
 import type { Operation } from '../meta/operations.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
-import { initializeNodeDirectory, inspectNodeDirectory } from '../node/node-directory.js';
+import {
+  initializeNodeDirectory,
+  inspectNodeDirectory,
+  nodeAt,
+  nodeFolderName,
+  unfinishedPassportName,
+  volumeAt,
+} from '../node/node-directory.js';
+import { passportFileName } from '../node/passport.js';
 import { type DriveContext, systemContext } from './drive-context.js';
 import { DriveEngine } from './drive-engine.js';
 import { DriveEvents } from './drive-events.js';
@@ -99,7 +107,8 @@ async function build({ directory, paths, name, replicas, context, made }: Build)
   const { clock, random, fileIo } = context;
   const id = randomId(random);
   for (const [index, path] of paths.entries()) {
-    const found = await inspectNodeDirectory(fileIo, path, { otherPaths: [...paths.slice(0, index), directory] });
+    const otherPaths = [...paths.slice(0, index).map(nodeAt), volumeAt(directory)];
+    const found = await inspectNodeDirectory(fileIo, path, { otherPaths });
     if (found.kind === 'node') {
       throw new DriveError('NODE_REFUSED', {
         message: `${path} belongs to another volume`,
@@ -113,9 +122,9 @@ async function build({ directory, paths, name, replicas, context, made }: Build)
     const label = `node-${index + 1}`;
     const isNew = !(await fileIo.stat(path));
     if (isNew) made.push(path);
-    else made.push(join(path, `holdfast-${node}`), join(path, 'holdfast-node.json'));
+    else made.push(...[nodeFolderName(node), passportFileName, unfinishedPassportName].map((name) => join(path, name)));
     const passport = { volume: id, node, label, created: clock.now() };
-    await initializeNodeDirectory(fileIo, path, { passport, otherPaths: paths.slice(0, index) });
+    await initializeNodeDirectory(fileIo, path, { passport, otherPaths: paths.slice(0, index).map(nodeAt) });
     rows.push({ id: node, label, group: await groupAt(context, path, rows), weight: 1, role: 'active', path });
   }
   const lock = await holdVolume(context, directory, id);
@@ -177,9 +186,9 @@ async function writeFirstEpoch(input: {
   const meta = await openMetaStore({ file: join(directory, indexName) });
   try {
     const engine = await DriveEngine.open({ directory, context, nodes, events, volume, meta, genesis });
-    const refused = engine.readOnlyReason;
+    const refused = engine.trouble;
     await engine.close();
-    if (refused !== null) throw new DriveError('UNAVAILABLE', { message: refused });
+    if (refused) throw new DriveError('UNAVAILABLE', { message: refused.message, hint: refused.hint, cause: refused });
   } finally {
     await meta.close();
     await nodes.close();

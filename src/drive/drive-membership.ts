@@ -1,12 +1,13 @@
 /** Nodes join and leave a volume for good. Both are journaled; volume.json only follows. */
 import { resolve } from 'node:path';
 import { type VolumeFile, writeVolumeFile } from '../config/volume-file.js';
-import { DriveError } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import { randomId } from '../core/random.js';
 import type { Drive } from '../drive-contract.js';
 import type { Operation } from '../meta/operations.js';
 import type { NodeRow, SegmentRow } from '../meta/rows.js';
-import { initializeNodeDirectory } from '../node/node-directory.js';
+import { initializeNodeDirectory, nodeAt, volumeAt } from '../node/node-directory.js';
+import { longestLabel, readPassport } from '../node/passport.js';
 import type { DriveContext } from './drive-context.js';
 import { groupAt } from './drive-create.js';
 import type { DriveEngine } from './drive-engine.js';
@@ -34,11 +35,10 @@ export async function addNodeTo(
   const id = randomId(context.random);
   const known = engine.index.reader.nodes().filter((node) => node.role !== 'retired');
   const label = options.label ?? freeLabel(known);
-  if (known.some((node) => node.label === label)) {
-    throw new DriveError('EXISTS', { message: `a node is called ${label} already`, hint: 'choose another --label' });
-  }
+  requireLabel(label, known);
+  await requireNeverMember(parts, path);
   const passport = { volume: file.id, node: id, label, created: context.clock.now() };
-  const otherPaths = [...nodes.all.map((node) => node.path), parts.directory];
+  const otherPaths = [...nodes.all.map((node) => nodeAt(node.path)), volumeAt(parts.directory)];
   await initializeNodeDirectory(context.fileIo, path, { passport, otherPaths });
   const group = options.group ?? (await groupAt(context, path, nodes.all));
   const row = { id, label, group, weight: options.weight ?? 1, role: 'active' as const, path };
@@ -49,6 +49,36 @@ export async function addNodeTo(
   await engine.admit(node);
   parts.events.report('info', `node ${label} was added at ${path}`);
   return { id };
+}
+
+/** USAGE when it cannot stand in lists and passports; EXISTS when another node bears it. */
+function requireLabel(label: string, known: readonly NodeRow[]): void {
+  if (label === '' || label.length > longestLabel || /\p{Cc}/u.test(label)) {
+    throw new DriveError('USAGE', {
+      message: `a label is 1 to ${longestLabel} characters, without control characters`,
+      hint: 'choose another --label',
+    });
+  }
+  if (known.some((node) => node.label === label)) {
+    throw new DriveError('EXISTS', { message: `a node is called ${label} already`, hint: 'choose another --label' });
+  }
+}
+
+/** A removed node's id is never used again, and nothing in its folder is needed. */
+async function requireNeverMember({ context, engine, file }: MembershipParts, path: string): Promise<void> {
+  try {
+    const { passport } = await readPassport(context.fileIo, path);
+    const row = engine.index.reader.nodes().find((node) => node.id === passport.node);
+    if (passport.volume !== file.id || row?.role !== 'retired') return;
+    throw new DriveError('NODE_REFUSED', {
+      message: `${path} still holds the node ${row.label}, which was removed from this volume`,
+      details: { path, node: row.id },
+      hint: 'empty it first: the volume needs nothing that lies in it; then add it again',
+    });
+  } catch (error) {
+    // What else may lie there is judged when the node is made.
+    if (hasCode(error, 'NODE_REFUSED')) throw error;
+  }
 }
 
 /** USAGE when it is not clear which node is meant, WOULD_LOSE_COPIES. */
@@ -65,7 +95,10 @@ export async function removeNodeFrom(
       hint: 'add another node first',
     });
   const held = segmentsOn(parts, row);
-  if (!options.lost) demandCopies(parts, row, held);
+  if (!options.lost) {
+    demandEnoughNodes(parts, row);
+    demandCopies(parts, row, held);
+  }
   await submit(parts, [
     { o: 'node', id: row.id, label: row.label, group: row.group, weight: row.weight, role: 'retired', path: row.path },
   ]);
@@ -96,7 +129,10 @@ function findNode({ engine }: MembershipParts, wanted: string): NodeRow {
   if (matches.length === 1) return matches[0]!;
   throw new DriveError('USAGE', {
     message: matches.length === 0 ? `no node is called ${wanted}` : `${wanted} means more than one node`,
-    hint: `use one of: ${candidates.map((node) => node.label).join(', ')}`,
+    hint:
+      matches.length === 0
+        ? `use one of: ${candidates.map((node) => node.label).join(', ')}`
+        : `use its id: ${matches.map((node) => `${node.id} (at ${node.path})`).join(', ')}`,
   });
 }
 
@@ -108,6 +144,18 @@ function segmentsOn({ engine }: MembershipParts, row: NodeRow): SegmentRow[] {
     if (page.length < pageSegments) return held;
     after = page.at(-1)!.id;
   }
+}
+
+/** With fewer nodes than copies, everything that is saved from now on would have too few. */
+function demandEnoughNodes({ replicas, nodes }: MembershipParts, row: NodeRow): void {
+  const others = nodes.all.filter((node) => node.id !== row.id && node.role === 'active');
+  if (others.length >= replicas) return;
+  const left = others.length === 1 ? '1 node would be left' : `${others.length} nodes would be left`;
+  throw new DriveError('WOULD_LOSE_COPIES', {
+    message: `${left} for ${replicas} copies of every file`,
+    details: { nodes: others.length, replicas },
+    hint: 'add another node first (holdfast node add); or use --lost if the disk is dead',
+  });
 }
 
 function demandCopies({ replicas, nodes }: MembershipParts, row: NodeRow, held: readonly SegmentRow[]): void {

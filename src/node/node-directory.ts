@@ -29,7 +29,7 @@ const ownOfSystems: ReadonlySet<string> = new Set([
 ]);
 const trashPattern = /^\.Trash-\d+$/;
 const nodeFolderPattern = /^holdfast-[0-9a-f]{16}$/;
-const unfinishedPassport = `${passportFileName}.tmp`;
+export const unfinishedPassportName = `${passportFileName}.tmp`;
 
 export type NodeDirectory =
   /** Its last element is absent, its parent is a folder. */
@@ -38,15 +38,24 @@ export type NodeDirectory =
   /** A node of the volume already. */
   | { readonly kind: 'node'; readonly passport: Passport };
 
+/** What a node must lie apart from, and what messages call it: `the node at /disk1/hold`. */
+export interface OtherPath {
+  readonly path: string;
+  readonly name: string;
+}
+
+export const nodeAt = (path: string): OtherPath => ({ path, name: `the node at ${path}` });
+export const volumeAt = (path: string): OtherPath => ({ path, name: `the volume's directory ${path}` });
+
 /**
  * NODE_REFUSED with the safe next step as hint when the directory can be no node: a file, not empty, no parent, of
- * another volume (when `volume` is given), or the same as, inside or around one of `otherPaths` (symbolic links and
- * mounts resolved; those that are absent are compared as text). NEWER_FORMAT; I/O errors as they come.
+ * another volume (when `volume` is given), inside any node, or the same as, inside or around one of `otherPaths`
+ * (symbolic links and mounts resolved; those that are absent are compared as text). NEWER_FORMAT; I/O errors as they come.
  */
 export async function inspectNodeDirectory(
   fileIo: FileIo,
   path: string,
-  { volume, otherPaths }: { readonly volume?: string | undefined; readonly otherPaths: readonly string[] },
+  { volume, otherPaths }: { readonly volume?: string | undefined; readonly otherPaths: readonly OtherPath[] },
 ): Promise<NodeDirectory> {
   const stat = await fileIo.stat(path);
   if (stat && stat.kind !== 'folder') {
@@ -54,6 +63,7 @@ export async function inspectNodeDirectory(
   }
   if (!stat) await requireParent(fileIo, path);
   await requireApart(fileIo, path, otherPaths);
+  await requireOutsideNodes(fileIo, path);
   if (!stat) return { kind: 'absent' };
   const passport = await passportIn(fileIo, path);
   if (passport) {
@@ -69,7 +79,7 @@ export async function inspectNodeDirectory(
 export async function initializeNodeDirectory(
   fileIo: FileIo,
   path: string,
-  { passport, otherPaths }: { readonly passport: Passport; readonly otherPaths: readonly string[] },
+  { passport, otherPaths }: { readonly passport: Passport; readonly otherPaths: readonly OtherPath[] },
 ): Promise<void> {
   const found = await inspectNodeDirectory(fileIo, path, { volume: passport.volume, otherPaths });
   if (found.kind === 'node') {
@@ -88,7 +98,7 @@ export async function initializeNodeDirectory(
 }
 
 async function writePassport(fileIo: FileIo, path: string, passport: Passport): Promise<void> {
-  const temporary = join(path, unfinishedPassport);
+  const temporary = join(path, unfinishedPassportName);
   if (await fileIo.stat(temporary)) await fileIo.unlink(temporary);
   const file = await fileIo.open(temporary, 'create');
   try {
@@ -109,22 +119,39 @@ async function requireParent(fileIo: FileIo, path: string): Promise<void> {
   throw refused(path, `its parent ${parent} is not a folder`, hint);
 }
 
-async function requireApart(fileIo: FileIo, path: string, otherPaths: readonly string[]): Promise<void> {
+async function requireApart(fileIo: FileIo, path: string, otherPaths: readonly OtherPath[]): Promise<void> {
   const own = await foldersUpward(fileIo, path);
   const ownKey = systemPlatform.pathKey(resolve(path));
-  for (const other of otherPaths) {
+  for (const { path: other, name } of otherPaths) {
     const others = await foldersUpward(fileIo, other);
     const otherKey = systemPlatform.pathKey(resolve(other));
     const hint = 'choose a folder outside of all other nodes, best on another disk';
     if (ownKey === otherKey || (own[0] !== undefined && own[0] === others[0])) {
-      throw refused(path, `is the same folder as the node at ${other}`, hint);
+      throw refused(path, `is the same folder as ${name}`, hint);
     }
     const isInside = others[0] !== undefined && own.includes(others[0]);
-    if (isInside || systemPlatform.isWithin(otherKey, ownKey))
-      throw refused(path, `lies inside the node at ${other}`, hint);
+    if (isInside || systemPlatform.isWithin(otherKey, ownKey)) throw refused(path, `lies inside ${name}`, hint);
     const isAround = own[0] !== undefined && others.includes(own[0]);
-    if (isAround || systemPlatform.isWithin(ownKey, otherKey))
-      throw refused(path, `contains the node at ${other}`, hint);
+    if (isAround || systemPlatform.isWithin(ownKey, otherKey)) throw refused(path, `contains ${name}`, hint);
+  }
+}
+
+/** Nodes of other volumes included: what looks after their folders would meet strange files, and both lie on one disk. */
+async function requireOutsideNodes(fileIo: FileIo, path: string): Promise<void> {
+  const start = (await fileIo.stat(path)) ? path : dirname(resolve(path));
+  let folder = start === path ? `${path}/..` : start;
+  let below: string | undefined;
+  for (;;) {
+    const stat = await fileIo.stat(folder);
+    const identity = stat && `${stat.device}:${stat.inode}`;
+    // The root is its own parent; without device numbers one step must do.
+    if (identity === undefined || identity === below) return;
+    if (await fileIo.stat(`${folder}/${passportFileName}`)) {
+      throw refused(path, 'lies inside a node', 'choose a folder outside of all nodes, best on another disk');
+    }
+    if (!systemPlatform.hasDeviceNumbers) return;
+    below = identity;
+    folder += '/..';
   }
 }
 
@@ -161,7 +188,7 @@ async function passportIn(fileIo: FileIo, path: string): Promise<Passport | unde
 
 async function requireEmpty(fileIo: FileIo, path: string): Promise<void> {
   for (const { name, kind } of await fileIo.list(path)) {
-    if (ownOfSystems.has(name) || trashPattern.test(name) || name === unfinishedPassport) continue;
+    if (ownOfSystems.has(name) || trashPattern.test(name) || name === unfinishedPassportName) continue;
     if (nodeFolderPattern.test(name)) {
       if (kind === 'folder' && (await isUnfinished(fileIo, join(path, name)))) continue;
       const hint = `this was a node: put its ${passportFileName} back from a copy, or choose another folder`;

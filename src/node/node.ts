@@ -179,7 +179,12 @@ export class Node {
     const from = this.#state;
     const to = nextState(from, signal, this.#isWelcome);
     if (!isReadable(to)) this.#isWelcome = false;
-    if (to === from) return;
+    if (to === from) {
+      // Still away, perhaps for another reason than before.
+      const isAway = from === 'offline' || (from === 'foreign' && !this.#isRefused);
+      if (isAway && (signal === 'gone' || signal === 'stranger')) this.#reason = reason;
+      return;
+    }
     this.#state = to;
     this.#reason = to === 'online' ? null : reason;
     this.#since = this.#clock.now();

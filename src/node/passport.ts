@@ -5,7 +5,7 @@
  */
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
-import { DriveError } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import type { FileIo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
 
@@ -40,7 +40,12 @@ export function decodePassport(bytes: Buffer): Passport {
   const own = (key: string): unknown => (Object.hasOwn(content, key) ? content[key] : undefined);
   const format = own('format');
   if (!Number.isSafeInteger(format)) throw corruptPassport('format is missing');
-  if ((format as number) > passportFormat) throw new DriveError('NEWER_FORMAT', { details: { format } });
+  if ((format as number) > passportFormat) {
+    throw new DriveError('NEWER_FORMAT', {
+      message: `${passportFileName} was written by a newer version of holdfast`,
+      details: { format },
+    });
+  }
   const [volume, node, label, created] = [own('volume'), own('node'), own('label'), own('created')];
   if (typeof volume !== 'string' || !idPattern.test(volume)) throw corruptPassport('volume is not an id');
   if (typeof node !== 'string' || !idPattern.test(node)) throw corruptPassport('node is not an id');
@@ -51,7 +56,10 @@ export function decodePassport(bytes: Buffer): Passport {
   return passport;
 }
 
-/** The passport in the directory `path` and the device it lies on. FILE_MISSING, CORRUPT, NEWER_FORMAT, I/O errors. */
+/**
+ * The passport in the directory `path` and the device it lies on. FILE_MISSING, I/O errors; CORRUPT and NEWER_FORMAT
+ * with the path in the message.
+ */
 export async function readPassport(
   fileIo: FileIo,
   path: string,
@@ -63,6 +71,14 @@ export async function readPassport(
     const buffer = Buffer.alloc(sizeBytes);
     const length = await file.read(buffer, 0);
     return { passport: decodePassport(buffer.subarray(0, length)), device };
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT', 'NEWER_FORMAT')) throw error;
+    throw new DriveError(error.code, {
+      message: `${path}: ${error.message}`,
+      details: { ...error.details, path },
+      hint: error.hint,
+      cause: error,
+    });
   } finally {
     await file.close();
   }
@@ -86,5 +102,10 @@ function checksumOf({ volume, node, label, created }: Passport): string {
 }
 
 function corruptPassport(problem: string, cause?: unknown): DriveError {
-  return new DriveError('CORRUPT', { message: `${passportFileName}: ${problem}`, details: { problem }, cause });
+  return new DriveError('CORRUPT', {
+    message: `${passportFileName} is damaged: ${problem}`,
+    details: { problem },
+    cause,
+    hint: `put ${passportFileName} back from a copy; what lies beside it is not touched`,
+  });
 }

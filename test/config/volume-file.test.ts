@@ -25,6 +25,13 @@ test('what is written is read back, and replaces what was there', async (t) => {
   assert.deepEqual(await readdir(folder), ['volume.json']);
 });
 
+test('an empty label, which nodes could bear once, is read', async (t) => {
+  const folder = await temporaryFolder(t);
+  const file = { ...sample, nodes: [{ ...sample.nodes[0]!, label: '' }] };
+  await writeVolumeFile(io, folder, file);
+  assert.deepEqual(await readVolumeFile(io, folder), file);
+});
+
 test('a write that was cut off before does not stand in the way', async (t) => {
   const folder = await temporaryFolder(t);
   await writeFile(join(folder, 'volume.json.new'), '{"format":1,"i');

@@ -5,15 +5,21 @@ import { type TestContext, test } from 'node:test';
 import { type DriveError, hasCode } from '../../src/core/errors.js';
 import type { FileIo } from '../../src/core/file-io.js';
 import { systemFileIo } from '../../src/core/system-file-io.js';
-import { initializeNodeDirectory, inspectNodeDirectory, nodeFolderName } from '../../src/node/node-directory.js';
+import {
+  initializeNodeDirectory,
+  inspectNodeDirectory,
+  nodeAt,
+  nodeFolderName,
+  volumeAt,
+} from '../../src/node/node-directory.js';
 import { passportFileName } from '../../src/node/passport.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const passport = { volume: '00000000000000aa', node: '00000000000000bb', label: 'blue', created: 1 };
 const inspect = (path: string, otherPaths: string[] = [], volume: string | undefined = passport.volume) =>
-  inspectNodeDirectory(systemFileIo, path, { volume, otherPaths });
+  inspectNodeDirectory(systemFileIo, path, { volume, otherPaths: otherPaths.map(nodeAt) });
 const initialize = (path: string, otherPaths: string[] = [], of = passport) =>
-  initializeNodeDirectory(systemFileIo, path, { passport: of, otherPaths });
+  initializeNodeDirectory(systemFileIo, path, { passport: of, otherPaths: otherPaths.map(nodeAt) });
 
 async function refuses(work: Promise<unknown>, message: RegExp, hint: RegExp): Promise<void> {
   await assert.rejects(work, (error: DriveError) => {
@@ -104,6 +110,23 @@ test('the same folder, one inside and one around another node are refused, also 
   const beside = `${path}-2`;
   await mkdir(beside);
   assert.equal((await inspect(beside, [path])).kind, 'empty');
+});
+
+test('what a folder must lie apart from is called by its name', async (context) => {
+  const path = await emptyFolder(context);
+  const inside = inspectNodeDirectory(systemFileIo, join(path, 'inside'), { otherPaths: [volumeAt(path)] });
+  await refuses(inside, /lies inside the volume's directory/, /outside/);
+});
+
+test('a folder inside of any node is refused, at any depth and by links', async (context) => {
+  const path = await emptyFolder(context);
+  await initialize(path);
+  const link = join(path, '..', 'link');
+  await symlink(path, link);
+  const deeper = join(path, nodeFolderName(passport.node), 'segments');
+  for (const inside of [join(path, 'inside'), deeper, join(deeper, 'absent'), join(link, 'inside')]) {
+    await refuses(inspect(inside, [], '00000000000000cc'), /lies inside a node/, /outside of all nodes/);
+  }
 });
 
 test('a node whose passport is gone or damaged is never made anew', async (context) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DriveError } from '../../src/core/errors.js';
 import { error, failing, GiB, online, watchOver } from './monitor-fixture.js';
 
 test('a node that is there is returning with its space known, and online once welcomed', async (context) => {
@@ -304,6 +305,19 @@ test('a node with an operation on its way is not idle', async (context) => {
   assert.equal(store.count('idle'), 0);
   finish();
   await reading;
+});
+
+test('why a node is away is what was found last', async (context) => {
+  const { node, store, clock } = await watchOver(context, (scripted) => {
+    scripted.looking = new DriveError('NODE_GONE', { message: 'its passport is not there' });
+  });
+  assert.equal(node.reason, 'its passport is not there');
+  store.looking = new DriveError('NODE_GONE', { message: 'its passport is damaged' });
+  await clock.advance(10_000);
+  assert.deepEqual([node.state, node.reason], ['offline', 'its passport is damaged']);
+  node.refuse('another history');
+  node.signal('stranger', 'another node lies there');
+  assert.deepEqual([node.state, node.reason], ['foreign', 'another history']);
 });
 
 test('latency follows the reads', async (context) => {

@@ -146,7 +146,9 @@ export class NodeAttachment {
       throw this.gone('foreign', `node ${passport.node} of volume ${passport.volume} lies there`);
     } catch (error) {
       if (hasCode(error, 'FILE_MISSING')) throw this.gone('absent', 'its passport is not there', error);
-      if (hasCode(error, 'CORRUPT', 'NEWER_FORMAT')) throw this.gone('corrupt', 'its passport is not valid', error);
+      if (hasCode(error, 'CORRUPT')) throw this.gone('corrupt', 'its passport is damaged', error);
+      if (hasCode(error, 'NEWER_FORMAT'))
+        throw this.gone('corrupt', 'its passport was written by a newer version of holdfast', error);
       // Nothing was to be written: not even reading is allowed here.
       if (hasCode(error, 'NODE_READ_ONLY')) throw this.gone('absent', 'its passport may not be read', error);
       throw error;
