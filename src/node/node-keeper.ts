@@ -117,9 +117,9 @@ export class NodeKeeper {
       }
     } catch (error) {
       this.#onProbeError(error);
-      return;
     }
-    await this.#restWhenIdle();
+    // A sick disk rests too, so that it can be unmounted.
+    if (isReadable(this.node.state)) await this.#restWhenIdle();
   }
 
   async #lookForReturn(): Promise<void> {

@@ -59,12 +59,14 @@ export class WrittenFile {
     const { node, attachment, syncFolder } = this.#options;
     return this.#attempt(async (handle) => {
       const covered = this.#writes;
-      await handle.sync();
-      if (!this.#isNameDurable) {
+      const makeDurable = async () => {
+        await handle.sync();
+        if (this.#isNameDurable) return;
         await syncFolder();
         this.#isNameDurable = true;
-      }
-      await node.verify(attachment);
+      };
+      // The handle stays on the disk that it was opened on; whether that is still the node is asked beside the fsync.
+      await Promise.all([makeDurable(), node.verify(attachment)]);
       this.#syncedWrites = Math.max(this.#syncedWrites, covered);
     });
   }
@@ -74,10 +76,10 @@ export class WrittenFile {
     return (await this.#handle)?.read(buffer, position);
   }
 
-  /** Closes the handle unless something is not synced or in use. */
+  /** Closes the handle unless something is in use, or not synced and still to be: a failed file keeps no disk busy. */
   async rest(): Promise<void> {
-    const isDirty = this.#syncedWrites !== this.#writes;
-    if (isDirty || this.#active > 0 || this.#failure) return;
+    const isDirty = this.#syncedWrites !== this.#writes && !this.#failure;
+    if (isDirty || this.#active > 0) return;
     await this.close();
   }
 
