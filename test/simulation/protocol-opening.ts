@@ -82,29 +82,27 @@ function newestEpoch(world: ProtocolWorld, rules: ProtocolRules, known: readonly
     prefer((epoch) => (world.members[epoch]! & world.present & ~world.held[epoch]!) === 0);
   }
   const leaves = newest;
-  const written = (epoch: number) => wasWritten(world, epoch, leaves, ended);
-  if (rules.writtenEpochFirst) prefer(written);
-  if (newest.length > 1 && rules.refuseWhenApart && newest.some(written)) return -1;
+  const written = (leaf: number, other: number) => wasWritten(world, leaf, other, ended);
+  if (rules.writtenEpochFirst) {
+    prefer((leaf) => !leaves.some((other) => written(other, leaf) && !written(leaf, other)));
+  }
+  if (rules.refuseWhenApart && newest.some((leaf) => newest.some((other) => written(leaf, other)))) return -1;
   // None of these was ever served, so each will do.
   prefer((epoch) => (world.members[epoch]! & world.present) !== 0);
   const order = (epoch: number) => Math.imul(epoch, 0x9e3779b1) >>> 0;
   return newest.reduce((best, epoch) => (order(epoch) < order(best) ? epoch : best));
 }
 
-/** Whether a batch was written where the epoch's line stands apart from the other leaves: then it was effective. */
-function wasWritten(
-  world: ProtocolWorld,
-  epoch: number,
-  leaves: readonly number[],
-  ended: ReadonlySet<number>,
-): boolean {
+/** Whether a batch was written where the epoch's line stands apart from another leaf's: then it was effective. */
+function wasWritten(world: ProtocolWorld, epoch: number, other: number, ended: ReadonlySet<number>): boolean {
+  if (epoch === other) return false;
   for (let record = 0; record < world.recordCount; record++) {
     if (world.isEpoch(record) || (world.held[record]! & world.present) === 0) continue;
     // Who superseded the epoch had a member of it that lacked this batch.
     if (ended.has(world.epochOf[record]!)) continue;
     if (world.epochOf[record] !== epoch && !world.leadsTo(record, epoch)) continue;
     // A batch of an epoch that both lines share was left behind by the other line: it was never acknowledged.
-    if (!leaves.some((other) => other !== epoch && world.leadsTo(world.epochOf[record]!, other))) return true;
+    if (!world.leadsTo(world.epochOf[record]!, other)) return true;
   }
   return false;
 }

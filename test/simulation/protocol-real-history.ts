@@ -48,7 +48,7 @@ export const decideLikeTheEngine: Decide = (world, rules) => {
       open: true,
       epoch: recordOf(history.epoch.id),
       tip,
-      others: [],
+      others: history.dead.map((id) => Number(id.slice(1))),
       largestSequence: world.sequence[tip]!,
       refusedNodes,
       wronglyCurrent,

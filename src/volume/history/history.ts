@@ -112,17 +112,28 @@ function chooseLeaf(
   epochs: ReadonlyMap<EpochId, EpochRow>,
   input: HistoryInput,
 ): EpochRow | undefined {
-  const lines = leaves.map((leaf) => ancestorsOf(leaf.id, epochs));
-  const used = leaves.filter((_, index) => {
-    const own = [...lines[index]!].filter((id) => !lines.every((line) => line.has(id)));
+  const lines = new Map(leaves.map((leaf) => [leaf, [...ancestorsOf(leaf.id, epochs)]]));
+  const savedApartFrom = (other: EpochRow, leaf: EpochRow): boolean => {
+    const own = lines.get(leaf)!.filter((id) => !lines.get(other)!.includes(id));
     return own.some((id, at) => mayHaveSaved(epochs.get(id)!, epochs.get(own[at - 1] ?? ''), input));
-  });
-  if (used.length > 1) return undefined;
+  };
+  const left = leaves.filter(
+    (leaf) => !leaves.some((other) => savedApartFrom(leaf, other) && !savedApartFrom(other, leaf)),
+  );
+  if (left.some((leaf) => left.some((other) => savedApartFrom(other, leaf)))) return undefined;
   const present = new Set(input.nodes.map((node) => node.node));
   const canServe = ({ members }: EpochRow) => Number(members.some((member) => present.has(member)));
+  const isWhole = (leaf: EpochRow) => Number(isComplete(leaf, input.nodes));
   const order = (a: EpochRow, b: EpochRow) =>
-    canServe(b) - canServe(a) || b.sequence - a.sequence || (a.id < b.id ? -1 : 1);
-  return used[0] ?? [...leaves].sort(order)[0];
+    canServe(b) - canServe(a) || isWhole(b) - isWhole(a) || b.sequence - a.sequence || (a.id < b.id ? -1 : 1);
+  return left.sort(order)[0];
+}
+
+/** Whether its record lies on all of its members that are here; one that does not was never completed. */
+function isComplete(epoch: EpochRow, nodes: readonly NodeHistory[]): boolean {
+  return nodes
+    .filter((node) => epoch.members.includes(node.node))
+    .every((node) => node.epochs.some((known) => known.id === epoch.id));
 }
 
 /** Whether a change may have been acknowledged in the epoch; `next` is its successor on the way to the leaf. */
@@ -153,13 +164,23 @@ function longestTip(epoch: EpochRow, members: readonly NodeHistory[], input: His
     if (tip && (ofNodes === undefined || tip.sequence > ofNodes.sequence)) ofNodes = tip;
   }
   if (ofNodes && (best === undefined || ofNodes.sequence >= best.sequence)) best = ofNodes;
+  best ??= tipOfUnserved(epoch, input.nodes);
   if (best === undefined) throw noMemberPresent(epoch);
   return best;
 }
 
+/** An epoch whose own record did not reach its members was never served: another node's copy of that record will do. */
+function tipOfUnserved(epoch: EpochRow, nodes: readonly NodeHistory[]): Tip | undefined {
+  const heads = nodes.flatMap((node) => node.heads.filter((head) => head.epoch === epoch.id));
+  const [own] = heads;
+  if (!own || heads.some((head) => head.epochOperations === null)) return undefined;
+  return { sequence: own.sequence, hash: own.hash, epoch: epoch.id };
+}
+
 /**
  * Where every present member's journal is damaged in the newest epoch, what follows the damage may have been
- * acknowledged. The index has it all (it commits before anything is acknowledged); without it a member that is away may.
+ * acknowledged. An index that goes on past the damage has it (it commits before anything is acknowledged); without it a
+ * member that is away may.
  */
 function demandWholeMember(
   found: { newest: EpochRow; tip: Tip; members: readonly NodeHistory[]; epochs: ReadonlyMap<EpochId, EpochRow> },
@@ -168,7 +189,10 @@ function demandWholeMember(
   const { newest, tip, members, epochs } = found;
   const isDamaged = ({ damagedEpochs = [] }: NodeHistory) =>
     damagedEpochs.some((epoch) => epoch === newest.id || !epochs.has(epoch));
-  if (!members.every(isDamaged) || input.tip?.hash === tip.hash) return;
+  if (!members.every(isDamaged)) return;
+  // An index that ends where the damage begins is behind: what is damaged was written after it.
+  const readable = members.map(({ heads }) => tipInEpoch(newest, heads)?.sequence ?? 0);
+  if (input.tip?.hash === tip.hash && tip.sequence > Math.max(...readable)) return;
   const away = newest.members.filter((id) => !input.nodes.some((node) => node.node === id));
   if (away.length === 0) return; // Nothing better can be plugged in.
   throw new DriveError('READ_ONLY', {
