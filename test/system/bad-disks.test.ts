@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { mustRun, runCommand } from './tools/commands.js';
 import { DavClient } from './tools/dav-client.js';
-import { driveStatus, mustBeSound, waitUntilWhole } from './tools/drive-server.js';
+import { mustBeSound, nodeState, waitUntilWhole } from './tools/drive-server.js';
 import { GiB, loopDiskTools, MiB, missing } from './tools/requirements.js';
 import { contentOf } from './tools/seeded.js';
 import { TestVolume } from './tools/test-volume.js';
@@ -74,7 +74,7 @@ test('a node that is read-only at the start is read, and the others take the wri
   const dav = new DavClient(server.url);
   for (let index = 0; index < 8; index++) assert.equal((await save(dav, `file ${index}`)).status, 201);
   await mustHold(dav, ['before', 'file 0', 'file 7']);
-  assert.equal((await driveStatus(volume.directory)).nodes[0]!.state, 'read-only');
+  assert.equal(await nodeState(volume.directory, nodes[0]!.path), 'read-only');
   await nodes[0]!.remount('rw');
   await waitUntilWhole(volume.directory);
   await mustHold(dav, ['before', 'file 0', 'file 7']);

@@ -30,6 +30,12 @@ export async function driveStatus(directory: string): Promise<DriveStatus> {
   }
 }
 
+/** State of the node at a path; the order of nodes in a status says nothing. */
+export async function nodeState(directory: string, path: string): Promise<string | undefined> {
+  const { nodes } = await driveStatus(directory);
+  return nodes.find((node) => node.path === path)?.state;
+}
+
 /** Waits until nothing is degraded and every node is online. */
 export function waitUntilWhole(directory: string, timeoutMs = 120_000): Promise<DriveStatus> {
   let last = '';

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AwayChanges, applyLocally, planAwayChanges } from './away-changes.js';
 import { mustRun } from './commands.js';
-import { driveStatus, mustBeSound, waitUntilWhole } from './drive-server.js';
+import { driveStatus, mustBeSound, nodeState, waitUntilWhole } from './drive-server.js';
 import { MemoryMeter } from './memory-meter.js';
 import { planTree, writeTree } from './real-tree.js';
 import { GiB, MiB } from './requirements.js';
@@ -76,7 +76,7 @@ async function pullWhileReading(loops: LoopVolume, read: () => Promise<void>, re
   assert.equal(done, false, 'the reading ended before the disk was pulled: nothing is shown');
   await loops.nodes[1]!.unmountLazily();
   await reading;
-  assert.equal((await driveStatus(loops.volume.directory)).nodes[1]!.state, 'offline');
+  assert.equal(await nodeState(loops.volume.directory, loops.nodes[1]!.path), 'offline');
 }
 
 async function giveBack({ volume, nodes }: LoopVolume): Promise<void> {
