@@ -258,3 +258,16 @@ test('replicas are asked by state, then latency, and equal ones are spread by ch
   });
   for (const { id } of equal) assert.ok(firsts.filter((first) => first === id).length > 50, id);
 });
+
+test('a read whose first replica is on a node that is away counts as a failover', () => {
+  const nodes = [...'ab'].map((letter) => new TestNode(letter));
+  const ids = nodes.map(({ id }) => id);
+  const first = orderCandidates(ids, nodes, 'key').nodes[0]!;
+  const second = nodes.find((node) => node !== first)!;
+  assert.equal(orderCandidates(ids, nodes, 'key').isFirstAway, false);
+  second.state = 'offline';
+  assert.equal(orderCandidates(ids, nodes, 'key').isFirstAway, false);
+  second.state = 'online';
+  first.state = 'offline';
+  assert.equal(orderCandidates(ids, nodes, 'key').isFirstAway, true);
+});

@@ -8,6 +8,8 @@ export interface Candidates {
   readonly nodes: readonly StoreNode[];
   /** Replicas that cannot be asked now, or never again. */
   readonly absent: readonly FailedCopy[];
+  /** Whether the replica that would be asked first, were all nodes here, is on a node that is away. */
+  readonly isFirstAway: boolean;
 }
 
 const rank: Record<NodeState, number> = {
@@ -37,7 +39,7 @@ export function orderCandidates(
     if (node && isReadable(node.state)) nodes.push(node);
     else absent.push(absence(id, node));
   }
-  const spread = new Map(nodes.map(({ id }) => [id, spreadHash(`${spreadKey}/${id}`)]));
+  const spread = new Map([...new Set(replicas)].map((id) => [id, spreadHash(`${spreadKey}/${id}`)]));
   nodes.sort(
     (a, b) =>
       rank[a.state] - rank[b.state] ||
@@ -45,7 +47,9 @@ export function orderCandidates(
       spread.get(a.id)! - spread.get(b.id)! ||
       (a.id < b.id ? -1 : 1),
   );
-  return { nodes, absent };
+  const away = absent.filter(({ problem }) => problem === 'unreachable').map(({ node }) => spread.get(node)!);
+  const isFirstAway = nodes.length > 0 && away.some((hash) => nodes.every(({ id }) => hash < spread.get(id)!));
+  return { nodes, absent, isFirstAway };
 }
 
 /**

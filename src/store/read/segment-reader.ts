@@ -33,7 +33,7 @@ export interface SegmentReaderOptions {
 }
 
 export interface ReadCounters {
-  /** Reads that went on to the next replica after an error or a mismatch. */
+  /** Reads that went on to another replica after an error or a mismatch, or because the first one's node is away. */
   readonly failovers: number;
   /** Copies that did not verify. */
   readonly checksumErrors: number;
@@ -73,6 +73,7 @@ export class SegmentReader {
   #candidates(place: ChunkPlace, nodes: readonly NodeId[]): Candidates {
     const candidates = orderCandidates(nodes, this.#options.nodes(), `${place.segment}/${place.offset}`);
     this.#reads += 1;
+    if (candidates.isFirstAway) this.#counters.failovers += 1;
     return this.#reads % otherReplicaEvery === 0 ? preferOther(candidates) : candidates;
   }
 
