@@ -262,8 +262,9 @@ test('replicas are asked by state, then latency, and equal ones are spread by ch
 test('a read whose first replica is on a node that is away counts as a failover', () => {
   const nodes = [...'ab'].map((letter) => new TestNode(letter));
   const ids = nodes.map(({ id }) => id);
-  const first = orderCandidates(ids, nodes, 'key').nodes[0]!;
-  const second = nodes.find((node) => node !== first)!;
+  const firstId = orderCandidates(ids, nodes, 'key').nodes[0]!.id;
+  const first = nodes.find(({ id }) => id === firstId)!;
+  const second = nodes.find(({ id }) => id !== firstId)!;
   assert.equal(orderCandidates(ids, nodes, 'key').isFirstAway, false);
   second.state = 'offline';
   assert.equal(orderCandidates(ids, nodes, 'key').isFirstAway, false);
