@@ -66,6 +66,8 @@ export interface RebuildOptions {
   readonly directory: string;
   /** Node directories; default: those in volume.json. */
   readonly nodes?: readonly string[] | undefined;
+  /** Nodes that are lost for good (label, beginning of the id, or last path): not waited for, and not counted. */
+  readonly without?: readonly string[] | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -75,6 +77,8 @@ export interface RebuildReport {
   readonly folders: number;
   readonly sequence: number;
   readonly missingNodes: readonly string[];
+  /** Nodes of `without`: changes that only they held are not in the index. */
+  readonly leftOut: readonly string[];
   /** Where the index before was moved to, null when there was none. */
   readonly movedAside: string | null;
 }

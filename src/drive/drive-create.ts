@@ -22,7 +22,7 @@ import { DriveEngine } from './drive-engine.js';
 import { DriveEvents } from './drive-events.js';
 import { holdVolume } from './drive-lock.js';
 import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
-import { indexName } from './drive-rebuild.js';
+import { indexName, makeIndexFile } from './drive-rebuild.js';
 
 const volumeFileName = 'volume.json';
 
@@ -183,6 +183,7 @@ async function writeFirstEpoch(input: {
       ({ id, label, group, weight, role, path }): Operation => ({ o: 'node', id, label, group, weight, role, path }),
     ),
   ];
+  await makeIndexFile(context.fileIo, join(directory, indexName));
   const meta = await openMetaStore({ file: join(directory, indexName) });
   try {
     const engine = await DriveEngine.open({ directory, context, nodes, events, volume, meta, genesis });

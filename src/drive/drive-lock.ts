@@ -6,13 +6,15 @@ import { join } from 'node:path';
 import { acquireVolumeLock } from '../meta/volume-lock.js';
 import type { DriveContext } from './drive-context.js';
 
+export const lockName = 'volume.lock';
+
 export interface HeldVolume {
   close(): Promise<void>;
 }
 
 /** IN_USE when another process has it. */
 export async function holdVolume({ platform }: DriveContext, directory: string, volume: string): Promise<HeldVolume> {
-  const own = acquireVolumeLock(join(directory, 'volume.lock'));
+  const own = acquireVolumeLock(join(directory, lockName));
   try {
     const machine = acquireVolumeLock(join(platform.machineLockFolder, `holdfast-${volume}.lock`));
     return {

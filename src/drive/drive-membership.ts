@@ -13,6 +13,7 @@ import { groupAt } from './drive-create.js';
 import type { DriveEngine } from './drive-engine.js';
 import type { DriveEvents } from './drive-events.js';
 import type { DriveNodes } from './drive-nodes.js';
+import { nodeCalled } from './node-called.js';
 
 export interface MembershipParts {
   readonly directory: string;
@@ -87,7 +88,8 @@ export async function removeNodeFrom(
   options: { readonly node: string; readonly lost: boolean },
 ): Promise<void> {
   const { nodes, engine, events } = parts;
-  const row = findNode(parts, options.node);
+  const members = engine.index.reader.nodes().filter((node) => node.role !== 'retired');
+  const row = nodeCalled(options.node, members);
   const others = nodes.all.filter((node) => node.id !== row.id && node.role !== 'retired');
   if (others.length === 0)
     throw new DriveError('WOULD_LOSE_COPIES', {
@@ -118,22 +120,6 @@ export async function removeNodeFrom(
   await saveVolumeFile(parts);
   engine.maintenance?.wantHealing();
   events.report('info', `node ${row.label} was removed; what lies in ${row.path} may be deleted by hand`);
-}
-
-function findNode({ engine }: MembershipParts, wanted: string): NodeRow {
-  const candidates = engine.index.reader.nodes().filter((node) => node.role !== 'retired');
-  const matches = candidates.filter(
-    (node) =>
-      node.label === wanted || node.path === resolve(wanted) || (wanted.length >= 4 && node.id.startsWith(wanted)),
-  );
-  if (matches.length === 1) return matches[0]!;
-  throw new DriveError('USAGE', {
-    message: matches.length === 0 ? `no node is called ${wanted}` : `${wanted} means more than one node`,
-    hint:
-      matches.length === 0
-        ? `use one of: ${candidates.map((node) => node.label).join(', ')}`
-        : `use its id: ${matches.map((node) => `${node.id} (at ${node.path})`).join(', ')}`,
-  });
 }
 
 function segmentsOn({ engine }: MembershipParts, row: NodeRow): SegmentRow[] {

@@ -1,17 +1,20 @@
 /** Rebuilding a volume's index from its nodes, into a new file that takes its name only when it is whole. */
 import { join, resolve } from 'node:path';
+import { removeMade } from '../config/remove-made.js';
 import { readVolumeFile, writeVolumeFile } from '../config/volume-file.js';
-import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import type { FileIo } from '../core/file-io.js';
 import type { Progress } from '../core/progress.js';
 import type { RebuildOptions, RebuildReport } from '../drive-contract.js';
+import type { NodeRow } from '../meta/rows.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import { type Passport, readPassport } from '../node/passport.js';
 import type { EngineNode } from '../volume/engine-node.js';
 import { rebuildIndex } from '../volume/history/rebuild.js';
 import { type DriveContext, systemContext } from './drive-context.js';
-import { holdVolume } from './drive-lock.js';
+import { holdVolume, lockName } from './drive-lock.js';
 import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
+import { nodeCalled } from './node-called.js';
 
 export const indexName = 'index.db';
 const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`];
@@ -30,38 +33,55 @@ export async function moveIndexAside({ fileIo, clock }: DriveContext, directory:
   return moved;
 }
 
-/** A whole index at DIR/index.db, where none is. Writes nothing to the nodes. */
+/** A whole index at DIR/index.db; one that is there is moved aside when the new one is whole. Writes nothing to the nodes. */
 export async function rebuildInto(input: {
   readonly directory: string;
   readonly context: DriveContext;
   readonly nodes: readonly EngineNode[];
+  /** Nodes that are lost for good, as a person calls them. */
+  readonly without?: readonly string[] | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }): Promise<{
   files: number;
   folders: number;
   sequence: number;
-  nodes: readonly NodeToOpen[];
+  nodes: readonly NodeRow[];
   id: string;
   name: string;
+  movedAside: string | null;
 }> {
-  const { directory, nodes, onProgress, signal } = input;
+  const { directory, nodes, without = [], onProgress, signal } = input;
   const { fileIo } = input.context;
   const file = join(directory, rebuildingName);
   const newIndex = async () => {
     await removeIndex(fileIo, directory, rebuildingName);
+    await makeIndexFile(fileIo, file);
     return openMetaStore({ file });
   };
-  const meta = await rebuildIndex({ newIndex, nodes, onProgress, signal });
-  const { files, folders } = meta.reader.counts();
-  const { id, name } = meta.reader.volume()!;
-  const report = { files, folders, id, name, sequence: meta.reader.tip()!.sequence, nodes: meta.reader.nodes() };
-  await meta.close();
-  const handle = await fileIo.open(file, 'write');
-  await handle.sync().finally(() => handle.close());
-  await fileIo.rename(file, join(directory, indexName));
-  await fileIo.syncFolder(directory);
-  return report;
+  const leaveOut = (known: readonly NodeRow[]) => without.map((wanted) => nodeCalled(wanted, known).id);
+  try {
+    const meta = await rebuildIndex({ newIndex, nodes, leaveOut, onProgress, signal });
+    const { files, folders } = meta.reader.counts();
+    const { id, name } = meta.reader.volume()!;
+    const report = { files, folders, id, name, sequence: meta.reader.tip()!.sequence, nodes: meta.reader.nodes() };
+    await meta.close();
+    const handle = await fileIo.open(file, 'write');
+    await handle.sync().finally(() => handle.close());
+    const movedAside = await moveIndexAside(input.context, directory);
+    await fileIo.rename(file, join(directory, indexName));
+    await fileIo.syncFolder(directory);
+    return { ...report, movedAside };
+  } catch (error) {
+    await removeIndex(fileIo, directory, rebuildingName);
+    throw error;
+  }
+}
+
+/** Empty, for its owner alone: SQLite itself would let everybody read the names of all files. */
+export async function makeIndexFile(fileIo: FileIo, path: string): Promise<void> {
+  const file = await fileIo.open(path, 'create');
+  await file.close();
 }
 
 export async function rebuildVolume(
@@ -78,15 +98,44 @@ export async function rebuildVolume(
       hint: 'name the node directories: holdfast rebuild DIR --node PATH --node PATH',
     });
   }
-  const { volume, rows } = await identify(fileIo, paths, options.nodes !== undefined);
+  const found = await identify(fileIo, paths, options.nodes !== undefined);
+  const made = await whatIsMissing(fileIo, [directory, join(directory, lockName)]);
+  try {
+    return await rebuildFrom(found, { options, context, directory, hints });
+  } catch (error) {
+    await removeMade(made);
+    throw error;
+  }
+}
+
+async function whatIsMissing(fileIo: FileIo, paths: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (const path of paths) if (!(await fileIo.stat(path))) missing.push(path);
+  return missing;
+}
+
+async function rebuildFrom(
+  { volume, rows, refused }: Identified,
+  {
+    options,
+    context,
+    directory,
+    hints,
+  }: {
+    readonly options: RebuildOptions;
+    readonly context: DriveContext;
+    readonly directory: string;
+    readonly hints: readonly { readonly id: string; readonly path: string }[];
+  },
+): Promise<RebuildReport> {
+  const { fileIo } = context;
   if (!(await fileIo.stat(directory))) await fileIo.makeFolder(directory);
   const lock = await holdVolume(context, directory, volume);
   const nodes = new DriveNodes(context, { volume, report: () => undefined });
   try {
     await nodes.open(rows);
-    const movedAside = await moveIndexAside(context, directory);
-    const { onProgress, signal } = options;
-    const report = await rebuildInto({ directory, context, nodes: nodes.present, onProgress, signal });
+    const { without = [], onProgress, signal } = options;
+    const report = await rebuildInto({ directory, context, nodes: nodes.present, without, onProgress, signal });
     const pathOf = new Map([...hints, ...rows].map((node) => [node.id, node.path]));
     const kept = report.nodes.filter((node) => node.role !== 'retired');
     await writeVolumeFile(fileIo, directory, {
@@ -94,13 +143,19 @@ export async function rebuildVolume(
       name: report.name,
       nodes: kept.map(({ id, label, path }) => ({ id, label, path: pathOf.get(id) ?? path })),
     });
-    const missing = kept.filter((node) => !rows.some((row) => row.id === node.id));
+    const absent = kept.filter((node) => !rows.some((row) => row.id === node.id));
+    const leftOut = new Set(without.map((wanted) => nodeCalled(wanted, kept).id));
+    const describe = ({ id, label, path }: NodeRow) => {
+      const reason = refused.get(pathOf.get(id) ?? path);
+      return `${label} (last at ${path}${reason === undefined ? '' : `; ${reason}`})`;
+    };
     return {
       files: report.files,
       folders: report.folders,
       sequence: report.sequence,
-      missingNodes: missing.map((node) => `${node.label} (last at ${node.path})`),
-      movedAside,
+      missingNodes: absent.filter(({ id }) => !leftOut.has(id)).map(describe),
+      leftOut: absent.filter(({ id }) => leftOut.has(id)).map(describe),
+      movedAside: report.movedAside,
     };
   } finally {
     await nodes.close();
@@ -108,13 +163,17 @@ export async function rebuildVolume(
   }
 }
 
+interface Identified {
+  readonly volume: string;
+  readonly rows: readonly NodeToOpen[];
+  /** Why a directory cannot be used, by path. */
+  readonly refused: ReadonlyMap<string, string>;
+}
+
 /** Passports of the directories. All must be of one volume; one that cannot be read is an error when it was named. */
-async function identify(
-  fileIo: FileIo,
-  paths: readonly string[],
-  named: boolean,
-): Promise<{ volume: string; rows: NodeToOpen[] }> {
+async function identify(fileIo: FileIo, paths: readonly string[], named: boolean): Promise<Identified> {
   const rows: NodeToOpen[] = [];
+  const refused = new Map<string, string>();
   let volume: string | undefined;
   for (const path of paths) {
     try {
@@ -126,17 +185,26 @@ async function identify(
           hint: 'name only the nodes of one volume',
         });
       }
+      const same = rows.find((row) => row.id === passport.node);
+      if (same) {
+        throw new DriveError('NODE_REFUSED', {
+          message: `${same.path} and ${path} are the same node`,
+          hint: 'name each node once; of two copies of a node, only the newer one',
+        });
+      }
       rows.push({ id: passport.node, label: passport.label, group: passport.node, weight: 1, role: 'active', path });
     } catch (error) {
-      if (named || !hasCode(asDriveError(error), 'NODE_GONE', 'NODE_IO', 'FILE_MISSING')) throw error;
+      const isOfNode = hasCode(error, 'NODE_GONE', 'NODE_IO', 'FILE_MISSING', 'CORRUPT', 'NEWER_FORMAT');
+      if (named || !isOfNode) throw error;
+      refused.set(path, error.message);
     }
   }
   if (volume === undefined)
     throw new DriveError('NODE_GONE', {
-      message: 'none of the nodes is there',
+      message: `none of the nodes can be used: ${[...refused.values()].join('; ')}`,
       hint: 'plug in the disks of this volume',
     });
-  return { volume, rows };
+  return { volume, rows, refused };
 }
 
 async function passportAt(fileIo: FileIo, path: string): Promise<Passport> {

@@ -153,6 +153,20 @@ test('rebuild passes absolute nodes on, and a node that is away makes it degrade
   assert.deepEqual(JSON.parse(shell.out.text), report);
 });
 
+test('rebuild says what is missing when nodes are left out', async (t) => {
+  const shell = new FakeShell(await temporaryFolder(t));
+  const report = { ...rebuildReport, leftOut: ['node-2 (last at /b)'] };
+  shell.access = {
+    ...shell.access,
+    rebuildVolume: async (options) => {
+      assert.deepEqual(options.without, ['node-2', join(shell.workingDirectory, 'b')]);
+      return report;
+    },
+  };
+  assert.equal(await shell.run('rebuild', 'volume', '--node', 'a', '--without', 'node-2', '--without', './b'), 4);
+  assert.match(shell.out.text, /Left out: node-2 \(last at \/b\)\n.*is missing.*\n.*cannot be read/);
+});
+
 test('node list, add and remove reach the drive', async (t) => {
   const shell = await shellWithVolume(t);
   assert.equal(await shell.run('node', 'list', 'volume'), 0);

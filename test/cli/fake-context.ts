@@ -120,7 +120,14 @@ class Recorder implements TextSink {
   }
 }
 
-export const rebuildReport: RebuildReport = { files: 4, folders: 2, sequence: 9, missingNodes: [], movedAside: null };
+export const rebuildReport: RebuildReport = {
+  files: 4,
+  folders: 2,
+  sequence: 9,
+  missingNodes: [],
+  leftOut: [],
+  movedAside: null,
+};
 
 /** One person's terminal with a fake drive behind it. */
 export class FakeShell {

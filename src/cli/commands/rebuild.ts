@@ -4,11 +4,13 @@ import { absolute, type CommandMaker, collect, directoryArgument, examples, json
 import { exitCodes } from '../exit-codes.js';
 import { formatCount, printable } from '../output/format.js';
 import { ProgressLine } from '../output/progress-line.js';
+import type { Terminal } from '../output/terminal.js';
 import { alreadyServed } from '../serving.js';
 import { findServer } from '../with-drive.js';
 
 interface RebuildCommandOptions {
   readonly node?: readonly string[];
+  readonly without?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -17,12 +19,18 @@ export const rebuildCommand: CommandMaker = (context, act) =>
     .description('make the index anew from the nodes; the old one is moved aside, never deleted')
     .argument(...directoryArgument)
     .option('--node <PATH>', "a node's directory (repeat it; default: those that the volume knows)", collect)
+    .option(
+      '--without <NODE>',
+      'a node that is lost for good: label, beginning of its id, or last path (repeat it)',
+      collect,
+    )
     .option(...jsonOption)
     .addHelpText(
       'after',
       examples(
         ['holdfast rebuild ~/drive', 'the index is lost or damaged'],
         ['holdfast rebuild ~/new --node /disk1/hold --node /disk2/hold', 'the whole DIR is lost'],
+        ['holdfast rebuild ~/new --node /disk1/hold --without node-2', 'and half of the disks are'],
       ),
     )
     .action((operand: string, options: RebuildCommandOptions) =>
@@ -33,10 +41,13 @@ export const rebuildCommand: CommandMaker = (context, act) =>
         if (running) throw alreadyServed(running.facts);
         const progress = new ProgressLine({ sink: terminal.err, clock });
         const nodes = options.node?.map((node) => absolute(context, node));
+        // A path is where the node lay last, on whatever machine; labels have no separators.
+        const without = options.without?.map((name) => (/[/\\]/.test(name) ? absolute(context, name) : name));
         try {
           const report = await context.access.rebuildVolume({
             directory,
             nodes,
+            without,
             onProgress: progress.show,
             signal: stop,
           });
@@ -48,10 +59,18 @@ export const rebuildCommand: CommandMaker = (context, act) =>
             if (report.movedAside) terminal.print(`The index before lies at ${report.movedAside}`);
             for (const node of report.missingNodes)
               terminal.print(`Missing: ${printable(node)} (plug it in; it is made current)`);
+            for (const node of report.leftOut) terminal.print(`Left out: ${printable(node)}`);
+            if (report.leftOut.length > 0) printLossOf(terminal);
           }
-          return report.missingNodes.length > 0 ? exitCodes.degraded : exitCodes.good;
+          return report.missingNodes.length + report.leftOut.length > 0 ? exitCodes.degraded : exitCodes.good;
         } finally {
           progress.end();
         }
       }),
     );
+
+function printLossOf(terminal: Terminal): void {
+  terminal.print('What was saved while only these nodes could be written to is missing, and files of which only they');
+  terminal.print('had a copy cannot be read. Such a node is refused when it comes back with changes of its own.');
+  terminal.print('Next:  holdfast serve DIR, then holdfast node remove DIR NODE --lost for each of them');
+}

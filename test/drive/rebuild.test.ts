@@ -1,0 +1,103 @@
+/** Rebuilding the index: what a refusal leaves as it was, and nodes that are lost for good. */
+import assert from 'node:assert/strict';
+import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { DriveError, hasCode } from '../../src/core/errors.js';
+import { rebuildVolume } from '../../src/drive.js';
+import { passportFileName } from '../../src/node/passport.js';
+import { withCode } from '../suites/index-driver.js';
+import { TestDrive } from './drive-fixture.js';
+
+test('a refused rebuild leaves the volume as it was', async (t) => {
+  const drive = await (await TestDrive.create(t, { nodes: ['a', 'b'] })).open();
+  await drive.put('file', 'content');
+  await drive.close();
+  await drive.pull('b');
+  const before = await readdir(drive.directory);
+  await assert.rejects(rebuildVolume({ directory: drive.directory }, drive.context), withCode('READ_ONLY'));
+  assert.deepEqual(await readdir(drive.directory), before);
+  await drive.open();
+  assert.equal((await drive.get('file')).toString(), 'content');
+});
+
+test('a refused rebuild into a new folder leaves no folder behind', async (t) => {
+  const drive = await TestDrive.create(t, { nodes: ['a', 'b'] });
+  const directory = join(drive.folder, 'new');
+  const nodes = [drive.nodePaths[0]!];
+  await assert.rejects(rebuildVolume({ directory, nodes }, drive.context), withCode('READ_ONLY'));
+  assert.ok(!(await readdir(drive.folder)).includes('new'));
+});
+
+test('half of the nodes and the index are lost for good: the volume goes on without them', async (t) => {
+  const drive = await (await TestDrive.create(t, { nodes: ['a', 'b'] })).open();
+  await drive.put('file', 'content');
+  await drive.close();
+  await drive.pull('b');
+  await rm(drive.directory, { recursive: true });
+  const options = { directory: drive.directory, nodes: [drive.nodePaths[0]!] };
+  await assert.rejects(rebuildVolume(options, drive.context), (error) => {
+    assert.ok(error instanceof DriveError && hasCode(error, 'READ_ONLY'), String(error));
+    assert.match(error.hint ?? '', /--without node-2/);
+    return true;
+  });
+  await assert.rejects(rebuildVolume({ ...options, without: ['node-7'] }, drive.context), withCode('USAGE'));
+  for (const without of ['node-2', drive.nodePaths[1]!]) {
+    const report = await rebuildVolume({ ...options, without: [without] }, drive.context);
+    assert.deepEqual([report.files, report.missingNodes], [1, []]);
+    assert.match(report.leftOut.join(), /^node-2 \(last at /);
+  }
+  await drive.open();
+  assert.equal((await drive.get('file')).toString(), 'content');
+  await drive.put('later', 'saved');
+});
+
+test('a node that was left out and returns with changes of its own is refused', async (t) => {
+  const drive = await (await TestDrive.create(t, { nodes: ['a', 'b'] })).open();
+  await drive.put('file', 'content');
+  await drive.pull('a');
+  await drive.untilState('a', 'offline');
+  await drive.put('only on b', 'content');
+  await drive.closeUnchecked();
+  await drive.plug('a');
+  await drive.pull('b');
+  await rm(drive.directory, { recursive: true });
+  const nodes = [drive.nodePaths[0]!];
+  await rebuildVolume({ directory: drive.directory, nodes, without: ['node-2'] }, drive.context);
+  await drive.open();
+  await drive.put('only on a', 'content');
+  await drive.plug('b');
+  await drive.untilState('b', 'foreign');
+  await drive.closeUnchecked();
+});
+
+test('one damaged passport does not stop a rebuild from the known nodes, and is named', async (t) => {
+  const drive = await TestDrive.create(t);
+  const [, damaged] = drive.nodePaths;
+  await writeFile(join(damaged!, passportFileName), 'garbage');
+  const report = await rebuildVolume({ directory: drive.directory }, drive.context);
+  assert.match(report.missingNodes.join(), /^node-2 .*is damaged/);
+  const nodes = drive.nodePaths;
+  await assert.rejects(rebuildVolume({ directory: drive.directory, nodes }, drive.context), (error) => {
+    assert.ok(error instanceof DriveError && hasCode(error, 'CORRUPT'), String(error));
+    assert.ok(error.message.includes(damaged!), error.message);
+    assert.doesNotMatch(error.hint ?? '', /rebuild/);
+    return true;
+  });
+});
+
+test('one node named twice is no majority', async (t) => {
+  const drive = await TestDrive.create(t, { nodes: ['a', 'b'] });
+  const nodes = [drive.nodePaths[0]!, drive.nodePaths[0]!];
+  await assert.rejects(rebuildVolume({ directory: drive.directory, nodes }, drive.context), withCode('NODE_REFUSED'));
+});
+
+test('the index is readable by its owner alone, also when it was made anew', {
+  skip: process.platform === 'win32',
+}, async (t) => {
+  const drive = await TestDrive.create(t);
+  const modeOf = async () => (await stat(join(drive.directory, 'index.db'))).mode & 0o777;
+  assert.equal(await modeOf(), 0o600);
+  await rebuildVolume({ directory: drive.directory }, drive.context);
+  assert.equal(await modeOf(), 0o600);
+});
