@@ -9,15 +9,23 @@ import * as path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
-const sourceFolders = ['src', 'test', 'bench'];
 const dist = path.join(root, 'dist');
-const stamp = path.join(dist, '.built');
+/** What is compiled, with a record of its own each; the program alone runs whatever state the tests are in. */
+const builds = {
+  all: { project: 'tsconfig.json', folders: ['src', 'test', 'bench'], stamp: '.built', record: '.tsbuildinfo' },
+  program: {
+    project: 'scripts/tsconfig.program.json',
+    folders: ['src'],
+    stamp: '.built-program',
+    record: '.tsbuildinfo-program',
+  },
+};
 
-/** Ends the process with a sentence unless Node, packages and build are ready. */
-export async function prepare(options = {}) {
+/** Ends the process with a sentence unless Node, packages and build are ready. `only: 'program'` leaves tests out. */
+export async function prepare({ rebuild = false, only = 'all' } = {}) {
   checkNode();
   await install();
-  if (options.rebuild || isStale()) await build();
+  if (rebuild || isStale(builds[only])) await build(builds[only]);
 }
 
 function checkNode() {
@@ -52,30 +60,31 @@ function bindingLoads() {
 }
 
 /** True when a source is newer than the build, or gone since. */
-function isStale() {
-  const builtAt = modifiedAt(stamp);
+function isStale({ project, folders, stamp }) {
+  const builtAt = modifiedAt(path.join(dist, stamp));
   if (builtAt === undefined || modifiedAt(path.join(dist, 'src', 'launch.cjs')) === undefined) return true;
-  const inputs = ['tsconfig.json', 'package-lock.json'].map((name) => path.join(root, name));
-  for (const folder of sourceFolders) inputs.push(...filesBelow(path.join(root, folder)));
-  return inputs.some((file) => modifiedAt(file) > builtAt) || orphans().length > 0;
+  const inputs = ['tsconfig.json', project, 'package-lock.json'].map((name) => path.join(root, name));
+  for (const folder of folders) inputs.push(...filesBelow(path.join(root, folder)));
+  return inputs.some((file) => modifiedAt(file) > builtAt) || orphans(folders).length > 0;
 }
 
-async function build() {
+async function build({ project, folders, stamp: stampName, record }) {
   const startedAt = new Date();
-  for (const file of orphans()) fs.rmSync(file);
+  const stamp = path.join(dist, stampName);
+  for (const file of orphans(folders)) fs.rmSync(file);
   // tsc believes its record of what it wrote, not the folder.
-  if (modifiedAt(stamp) === undefined) fs.rmSync(path.join(dist, '.tsbuildinfo'), { force: true });
+  if (modifiedAt(stamp) === undefined) fs.rmSync(path.join(dist, record), { force: true });
   fs.rmSync(stamp, { force: true });
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  await mustRun('Building', { command: process.execPath, args: [compiler, '-p', root] });
+  await mustRun('Building', { command: process.execPath, args: [compiler, '-p', path.join(root, project)] });
   fs.writeFileSync(stamp, '');
   // The time of the start: what is saved while the compiler runs is newer than the build.
   fs.utimesSync(stamp, startedAt, startedAt);
 }
 
 /** Files of the build whose source is gone: a deleted test must not run on. */
-function orphans() {
-  return sourceFolders.flatMap((folder) =>
+function orphans(folders) {
+  return folders.flatMap((folder) =>
     filesBelow(path.join(dist, folder)).filter((file) => {
       const stem = path.relative(dist, file).replace(/(\.d)?\.(js|cjs|ts|cts)(\.map)?$/, '');
       return !['.ts', '.cts'].some((ending) => fs.existsSync(path.join(root, stem + ending)));

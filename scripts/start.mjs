@@ -3,5 +3,5 @@ import { join } from 'node:path';
 import { prepare, root } from './bootstrap.mjs';
 import { runProgram } from './run-program.mjs';
 
-await prepare();
+await prepare({ only: 'program' });
 runProgram([join(root, 'dist', 'src', 'launch.cjs'), 'start', ...process.argv.slice(2)]);

@@ -51,7 +51,7 @@ export async function requireFolder(directory: string): Promise<void> {
   const kind = found?.isDirectory() ? "one of a volume's nodes" : 'a file';
   throw new DriveError('NOT_FOUND', {
     message: found ? `${directory} is ${kind}, not a volume's directory` : `there is no volume at ${directory}`,
-    hint: 'look at the spelling of DIR; "holdfast init DIR --node PATH" makes a new volume',
+    hint: 'look at the spelling of DIR; "holdfast init DIR --node PATH" makes a new volume, "holdfast rebuild DIR --node PATH" brings one back from its nodes',
   });
 }
 
