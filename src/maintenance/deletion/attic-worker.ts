@@ -39,7 +39,7 @@ export class AtticWorker implements Worker {
       try {
         freedBytes += await this.gate.emptyAttic(node, Number.POSITIVE_INFINITY);
       } catch (error) {
-        if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_READ_ONLY', 'FILE_MISSING')) throw error;
+        if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY', 'FILE_MISSING')) throw error;
       }
     }
     return freedBytes;
