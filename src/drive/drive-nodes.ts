@@ -4,7 +4,7 @@ import type { NodeId } from '../core/ids.js';
 import type { NodeRow } from '../meta/rows.js';
 import { DirectoryNodeStore } from '../node/directory-node-store.js';
 import { Node } from '../node/node.js';
-import { NodeMonitor } from '../node/node-monitor.js';
+import { NodeMonitor, type NodeMonitorOptions } from '../node/node-monitor.js';
 import { isReadable } from '../node/node-state.js';
 import type { DriveContext } from './drive-context.js';
 
@@ -15,10 +15,14 @@ export class DriveNodes {
   private readonly context: DriveContext;
   private readonly volume: string;
 
-  constructor(context: DriveContext, options: { volume: string; report: (message: string) => void }) {
+  /** `watch`: default as in NodeMonitor. */
+  constructor(
+    context: DriveContext,
+    { volume, report, watch }: { volume: string } & Pick<NodeMonitorOptions, 'report' | 'watch'>,
+  ) {
     this.context = context;
-    this.volume = options.volume;
-    this.monitor = new NodeMonitor({ clock: context.clock, safety: context.safety, report: options.report });
+    this.volume = volume;
+    this.monitor = new NodeMonitor({ clock: context.clock, safety: context.safety, report, watch });
   }
 
   get all(): readonly Node[] {

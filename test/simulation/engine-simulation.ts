@@ -3,6 +3,7 @@
  * or the power is cut at any scheduling point, and the index is lost or behind. After each opening, and at the end with
  * every disk back, the clients' folders must hold what was acknowledged.
  */
+import { hasCode } from '../../src/core/errors.js';
 import { BatchReader } from '../../src/segment/batch-reader.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimClient } from './sim-client.js';
@@ -101,23 +102,23 @@ class Simulation {
       this.#trace(`refused: ${life.refusal.message}`);
       const allHere = this.machine.nodes.every((node) => this.machine.isPlugged(node));
       if (allHere || !mayBeRefused) this.#problems.push(`refused with every disk here: ${life.refusal.message}`);
-      return false;
+      return life.isOpen && this.#problems.length === 0;
     }
     this.machine.isCreated = true;
     return true;
   }
 
   async #work(life: SimLife): Promise<void> {
-    const volume = life.volume!;
+    const volume = life.volume;
     const nemesis = this.#nemesis(life);
-    for (let round = 0; round < 4 && !life.scheduler.ended && !life.refusal; round++) {
+    for (let round = 0; round < 4 && !life.scheduler.ended; round++) {
       nemesis();
       const count = 1 + this.#random.below(4);
       const work = Promise.all(this.#clients.map((client) => client.work(volume, count)));
       if (!(await this.#guarded('work', life, work))) return;
       if (this.#random.chance(0.5)) await this.#guarded('pause', life, life.clock.sleep(this.#random.below(5_000)));
     }
-    if (life.refusal === undefined && !life.scheduler.ended) await this.#look(life);
+    if (!life.scheduler.ended) await this.#look(life);
   }
 
   /** Something bad happens to at most one disk at a time beyond those that are away. */
@@ -155,7 +156,7 @@ class Simulation {
     this.#totals.operations += life.io.operations;
     this.#totals.steps += life.scheduler.steps;
     this.#totals.crashes++;
-    if (!life.scheduler.ended && !life.refusal && this.#problems.length === 0 && this.#random.chance(0.3)) {
+    if (!life.scheduler.ended && life.isOpen && this.#problems.length === 0 && this.#random.chance(0.3)) {
       this.#trace('closes');
       await this.#guarded('close', life, life.close());
     }
@@ -219,12 +220,16 @@ class Simulation {
   async #look(life: SimLife): Promise<void> {
     const allHere = this.machine.nodes.every((node) => this.machine.isPlugged(node));
     for (const client of this.#clients) {
-      const looked = await this.#guarded('look', life, client.look(life.volume!));
+      const { engine } = life;
+      // What a drive shows that cannot take changes may be what it knew before.
+      if (!engine || life.refusal) return;
+      const looked = await this.#guarded('look', life, lookOf(client, life));
       if (!looked) return;
+      if (!looked.value || life.engine !== engine) continue;
       const { seen, unreadable } = looked.value;
       if (unreadable.length > 0) {
         // With disks away the copies may be away too; what is there is judged when they are back.
-        const isOnline = life.monitor.nodes.every(({ state }) => state === 'online' || state === 'foreign');
+        const isOnline = life.nodes.all.every(({ state }) => state === 'online' || state === 'foreign');
         if (allHere && isOnline && !this.#hasFaults()) {
           this.#problems.push(...unreadable);
           this.#describeDisks(life);
@@ -248,12 +253,13 @@ class Simulation {
           );
       }
     }
-    for (const node of life.monitor.nodes) this.#trace(`  node ${node.label} ${node.id} ${node.state}: ${node.reason}`);
-    const { history } = life.engine!;
+    for (const node of life.nodes.all) this.#trace(`  node ${node.label} ${node.id} ${node.state}: ${node.reason}`);
+    if (!life.engine) return;
+    const { history } = life.engine;
     this.#trace(
       `  forked ${history.forked.join(' ')}; behind ${history.behind.join(' ')}; ${JSON.stringify(history.tip)}`,
     );
-    for (const segment of life.meta!.reader.segments('', 1_000)) this.#trace(`  index: ${JSON.stringify(segment)}`);
+    for (const segment of life.engine!.reader.segments('', 1_000)) this.#trace(`  index: ${JSON.stringify(segment)}`);
   }
 
   #hasFaults(): boolean {
@@ -272,5 +278,16 @@ class Simulation {
   #pluggedNames(): string {
     const here = this.machine.nodes.filter((node) => this.machine.isPlugged(node));
     return here.map(({ path }) => path.slice(1)).join('') || 'none';
+  }
+}
+
+/** undefined when the drive was opened again meanwhile. */
+async function lookOf(client: SimClient, life: SimLife): Promise<Awaited<ReturnType<SimClient['look']>> | undefined> {
+  const { engine } = life;
+  try {
+    return await client.look(life.volume);
+  } catch (error) {
+    if (life.engine === engine || !hasCode(error, 'UNAVAILABLE', 'CLOSED')) throw error;
+    return undefined;
   }
 }

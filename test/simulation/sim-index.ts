@@ -5,6 +5,7 @@
 import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DriveError } from '../../src/core/errors.js';
 import type { Random } from '../../src/core/random.js';
 import type { MetaStore, MetaWriter } from '../../src/meta/meta-store.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
@@ -35,8 +36,13 @@ export class SimIndex {
     return this.#kept !== null;
   }
 
-  /** For a new process: the index as it was left, or a new one. */
+  /** As it was left, or a new one: by the process before, or by this process itself, which closed it. */
   async open(scheduler: SimScheduler): Promise<MetaStore> {
+    if (this.#running) {
+      const { store, commits, path } = this.#running;
+      await store.writer.abort();
+      return this.#observed(store, commits, path, scheduler);
+    }
     const opened = await this.#openCopy(this.#kept);
     this.#running = opened;
     return this.#observed(opened.store, opened.commits, opened.path, scheduler);
@@ -99,6 +105,7 @@ export class SimIndex {
   /** Notes each commit, and gives the seed a say before and after each call. */
   #observed(store: MetaStore, commits: Committed[], path: string, scheduler: SimScheduler): MetaStore {
     const pause = () => scheduler.complete(() => undefined);
+    let isClosed = false;
     const writer = new Proxy(store.writer, {
       get(target, key) {
         const method = Reflect.get(target, key) as unknown;
@@ -107,6 +114,7 @@ export class SimIndex {
         if (!waited.has(String(key))) return call;
         return async (...parameters: unknown[]) => {
           await pause();
+          if (isClosed) throw new DriveError('CLOSED');
           const result = await call(...parameters);
           if (key !== 'prepare' && key !== 'abort') {
             const isFull = key === 'commit' && (parameters[0] as { full?: boolean }).full === true;
@@ -117,7 +125,10 @@ export class SimIndex {
         };
       },
     });
-    return { writer, reader: store.reader, check: () => store.check(), close: async () => undefined };
+    const close = async () => {
+      isClosed = true;
+    };
+    return { writer, reader: store.reader, check: () => store.check(), close };
   }
 }
 

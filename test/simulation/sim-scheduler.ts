@@ -133,15 +133,13 @@ export class SimClock implements Clock {
   sleep(durationMs: number, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve();
-      const cancel = this.#scheduler.schedule(durationMs, resolve);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          cancel();
-          resolve();
-        },
-        { once: true },
-      );
+      const end = () => {
+        cancel();
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const cancel = this.#scheduler.schedule(durationMs, end);
+      signal?.addEventListener('abort', end);
     });
   }
 
