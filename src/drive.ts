@@ -1,21 +1,20 @@
 /** The composition root: opens and closes everything below, knows no HTTP. */
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { readVolumeFile, type VolumeFile } from './config/volume-file.js';
-import { DriveError, hasCode } from './core/errors.js';
+import { DriveError } from './core/errors.js';
 import { type DriveContext, systemContext } from './drive/drive-context.js';
 import { DriveEngine } from './drive/drive-engine.js';
 import { DriveEvents } from './drive/drive-events.js';
+import { openUsableIndex, rebuildIndexFile } from './drive/drive-index.js';
 import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { addNodeTo, removeNodeFrom } from './drive/drive-membership.js';
 import { DriveNodes } from './drive/drive-nodes.js';
-import { indexName, moveIndexAside, rebuildInto } from './drive/drive-rebuild.js';
-import { reportStatus } from './drive/drive-report.js';
+import { reportStatus, statusWhileReopening } from './drive/drive-report.js';
 import type { CheckReport, Drive, DriveEvent, OpenDriveOptions, Progress } from './drive-contract.js';
 import type { DriveStatus } from './drive-status.js';
 import { checkVolume } from './maintenance/check.js';
 import type { MetaStore } from './meta/meta-store.js';
 import type { NodeRow } from './meta/rows.js';
-import { openMetaStore } from './meta/sqlite-meta-store.js';
 import { DriveVolume } from './volume/drive-volume.js';
 import type { Volume } from './volume/volume.js';
 
@@ -44,6 +43,7 @@ class HoldfastDrive implements Drive {
   readonly volume: Volume;
   private readonly parts: Parts;
   private readonly startedMs: number;
+  private lastStatus: DriveStatus | undefined;
   private closing: Promise<void> | undefined;
 
   private constructor(parts: Parts) {
@@ -51,7 +51,15 @@ class HoldfastDrive implements Drive {
     const { context, engine, file } = parts;
     this.startedMs = context.clock.monotonic();
     const { clock, random } = context;
-    this.volume = new DriveVolume({ id: file.id, name: file.name, engine: () => engine.engine(), clock, random });
+    const { retryMs } = context.safety;
+    this.volume = new DriveVolume({
+      id: file.id,
+      name: file.name,
+      engine: () => engine.engine(),
+      clock,
+      random,
+      retryMs,
+    });
   }
 
   /** Leaves nothing open on failure. */
@@ -63,6 +71,7 @@ class HoldfastDrive implements Drive {
     const lock = await holdVolume(context, directory, file.id);
     const nodes = new DriveNodes(context, { volume: file.id, report: (message) => events.report('warning', message) });
     let meta: MetaStore | undefined;
+    let engine: DriveEngine | undefined;
     try {
       meta = await openIndex({ directory, context, file, nodes, events });
       const volume = meta.reader.volume();
@@ -72,7 +81,7 @@ class HoldfastDrive implements Drive {
           hint: `holdfast rebuild ${directory}`,
         });
       const { replicas } = volume;
-      const engine = await DriveEngine.open({
+      engine = await DriveEngine.open({
         directory,
         context,
         nodes,
@@ -80,8 +89,11 @@ class HoldfastDrive implements Drive {
         volume: { id: file.id, replicas },
         meta,
       });
-      return new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas });
+      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas });
+      await drive.status(); // From here on there is always one to show.
+      return drive;
     } catch (error) {
+      await engine?.close();
       await meta?.close();
       await nodes.close();
       await lock.close();
@@ -89,24 +101,31 @@ class HoldfastDrive implements Drive {
     }
   }
 
+  /** Never waits for the engine: people ask when something is wrong. */
   async status(): Promise<DriveStatus> {
-    const { directory, context, nodes, engine } = this.parts;
-    const running = await engine.engine();
-    const maintenance = engine.maintenance!;
-    return reportStatus({
-      directory,
+    const { context, nodes, engine } = this.parts;
+    const { serving, maintenance } = engine;
+    const uptimeMs = context.clock.monotonic() - this.startedMs;
+    if (!serving || !maintenance) {
+      if (this.closing || !this.lastStatus) throw new DriveError(this.closing ? 'CLOSED' : 'UNAVAILABLE');
+      const reason = engine.trouble?.message ?? 'its history is read';
+      return statusWhileReopening(this.lastStatus, nodes.all, { reason, uptimeMs });
+    }
+    this.lastStatus = reportStatus({
+      directory: this.parts.directory,
       reader: engine.index.reader,
       nodes: nodes.all,
-      members: running.history.writeSet.members,
-      positions: running.history.writeSet.positions(),
-      space: running.space(),
+      members: serving.history.writeSet.members,
+      positions: serving.history.writeSet.positions(),
+      space: serving.space(),
       healing: maintenance.healer.status(),
-      reads: running.segmentReader.counters,
+      reads: serving.segmentReader.counters,
       damagedFiles: [...engine.damaged.keys()].slice(0, 100),
       checkpoint: maintenance.checkpointer.last ?? null,
-      readOnlyReason: engine.readOnlyReason,
-      uptimeMs: context.clock.monotonic() - this.startedMs,
+      readOnlyReason: engine.trouble?.message ?? null,
+      uptimeMs,
     });
+    return this.lastStatus;
   }
 
   async check({
@@ -163,8 +182,7 @@ interface IndexToOpen {
 
 /** Opens the index and the nodes. An index that is absent or damaged is rebuilt from the nodes that volume.json names. */
 async function openIndex({ directory, context, file, nodes, events }: IndexToOpen): Promise<MetaStore> {
-  const path = join(directory, indexName);
-  const existing = (await context.fileIo.stat(path)) ? await openExisting(path, events) : undefined;
+  const existing = await openUsableIndex({ directory, context, events }, file.id);
   if (existing) {
     const pathOf = new Map(file.nodes.map((node) => [node.id, node.path]));
     const known = existing.reader.nodes().filter((node) => node.role !== 'retired');
@@ -175,24 +193,9 @@ async function openIndex({ directory, context, file, nodes, events }: IndexToOpe
   const hints = new DriveNodes(context, { volume: file.id, report: () => undefined });
   try {
     await hints.open(file.nodes.map((node) => ({ ...node, group: node.id, weight: 1, role: 'active' })));
-    await moveIndexAside(context, directory);
-    await rebuildInto({ directory, context, nodes: hints.present });
+    await (await rebuildIndexFile({ directory, context, events }, hints.present)).close();
   } finally {
     await hints.close();
   }
   return openIndex({ directory, context, file, nodes, events });
-}
-
-/** undefined when it is damaged. */
-async function openExisting(path: string, events: DriveEvents): Promise<MetaStore | undefined> {
-  try {
-    const meta = await openMetaStore({ file: path });
-    if (meta.reader.tip()) return meta;
-    await meta.close();
-    return undefined;
-  } catch (error) {
-    if (!hasCode(error, 'CORRUPT')) throw error;
-    events.report('error', `the index cannot be used: ${error.message}`);
-    return undefined;
-  }
 }

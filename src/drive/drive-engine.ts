@@ -3,25 +3,26 @@
  * opens the history, starts the background work, and does it again when the committer breaks or when a volume that
  * could only be read gets a disk back. Nodes that come and go are handed to the engine here.
  */
-import { join } from 'node:path';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import { Mutex } from '../core/mutex.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { MetaStore } from '../meta/meta-store.js';
-import type { Operation } from '../meta/operations.js';
-import { openMetaStore } from '../meta/sqlite-meta-store.js';
+import type { ContentId, Operation } from '../meta/operations.js';
 import type { Node, NodeChange } from '../node/node.js';
 import { isReadable, isWritable, type NodeState } from '../node/node-state.js';
+import type { BadCopy } from '../store/store-types.js';
 import { VolumeEngine } from '../volume/engine.js';
 import { makeJournalCurrent } from '../volume/history/node-return.js';
 import { indexOffChain } from '../volume/history/opening.js';
+import { Pins } from '../volume/pins.js';
+import { emptyAttics } from './drive-attics.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
 import { hostFor } from './drive-host.js';
+import { type IndexSource, indexFileOf } from './drive-index.js';
 import type { DriveNodes } from './drive-nodes.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
-import { moveIndexAside, rebuildInto } from './drive-rebuild.js';
 
 export interface DriveEngineOptions {
   readonly directory: string;
@@ -30,6 +31,8 @@ export interface DriveEngineOptions {
   readonly events: DriveEvents;
   readonly volume: { readonly id: string; readonly replicas: number };
   readonly meta: MetaStore;
+  /** Default: the file in the directory. */
+  readonly index?: IndexSource | undefined;
   readonly genesis?: readonly Operation[] | undefined;
 }
 
@@ -42,15 +45,21 @@ interface Running {
 /** Positions of the nodes' journals are written down this often. */
 const positionsMs = 5_000;
 const reopenMs = 1_000;
+/** Trouble that no disk's return ends (the index's own disk, say) is tried again this often. */
+const retryWritingMs = 30_000;
 
 export class DriveEngine {
   readonly damaged = new Map<string, number>();
   private readonly options: DriveEngineOptions;
+  private readonly source: IndexSource;
   private readonly turns = new Mutex();
   private meta: MetaStore;
   private running: Running | undefined;
   private failure: DriveError | undefined;
-  private readonly returning = new Set<NodeId>();
+  /** How far the nodes' journals were durable when an engine of this process ended. */
+  private durable: ReadonlyMap<NodeId, number> | undefined;
+  private readonly contentPins = new Pins<ContentId>();
+  private readonly returning = new Map<NodeId, Promise<void>>();
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
   private closed = false;
@@ -58,24 +67,27 @@ export class DriveEngine {
 
   private constructor(options: DriveEngineOptions) {
     this.options = options;
+    this.source = options.index ?? indexFileOf(options, options.volume.id);
     this.meta = options.meta;
   }
 
-  /** Open for reading only when no disk with the newest changes is there (`readOnlyReason` says why). */
+  /** Open for reading only when no disk with the newest changes is there (`trouble` says why). */
   static async open(options: DriveEngineOptions): Promise<DriveEngine> {
     const drive = new DriveEngine(options);
-    await drive.turns.run(() => drive.start());
     const { monitor } = options.nodes;
+    // Before the first turn: a node that comes while the history is opened waits for the next one.
     drive.stopListening.push(
       monitor.onChange((change) => drive.onNodeChange(change)),
       monitor.onListingHint((node) => drive.running?.maintenance.wantListing(node.id)),
     );
+    try {
+      await drive.turns.run(() => drive.start());
+    } catch (error) {
+      await drive.close();
+      throw error;
+    }
     drive.schedulePositions();
     return drive;
-  }
-
-  get readOnlyReason(): string | null {
-    return this.running && this.failure ? this.failure.message : null;
   }
 
   get index(): MetaStore {
@@ -84,6 +96,16 @@ export class DriveEngine {
 
   get maintenance(): Maintenance | undefined {
     return this.running?.maintenance;
+  }
+
+  /** undefined while the volume is being opened again. */
+  get serving(): VolumeEngine | undefined {
+    return this.running?.engine;
+  }
+
+  /** Why it does not serve, or only for reading. */
+  get trouble(): DriveError | undefined {
+    return this.failure;
   }
 
   /** The engine that serves now; waits for one that is being opened, for a bounded time. UNAVAILABLE, CLOSED. */
@@ -104,23 +126,28 @@ export class DriveEngine {
     for (const stop of this.stopListening) stop();
     this.stopPositions();
     await this.turns.run(async () => {
-      await this.savePositions();
-      await this.stop();
-      await this.meta.close();
+      try {
+        await this.savePositions();
+        await this.stop();
+      } finally {
+        await this.meta.close();
+      }
     });
   }
 
   /** A node that just came (back), or whose journal fell behind: makes it current and welcomes it. */
   async admit(node: Node): Promise<void> {
-    if (this.returning.has(node.id) || this.closed) return;
-    this.returning.add(node.id);
+    if (this.closed) return;
+    const admission = this.returning.get(node.id) ?? this.admitNow(node);
+    this.returning.set(node.id, admission);
+    await admission;
+  }
+
+  private async admitNow(node: Node): Promise<void> {
     try {
       await this.turns.run(() => this.makeCurrent(node));
     } catch (error) {
-      this.options.events.report(
-        'warning',
-        `${node.label} could not be made current yet: ${asDriveError(error).message}`,
-      );
+      this.warn(`${node.label} could not be made current yet`, error);
       this.retryAdmission(node);
     } finally {
       this.returning.delete(node.id);
@@ -131,11 +158,13 @@ export class DriveEngine {
     try {
       await this.openEngine(undefined);
       this.failure = undefined;
+      this.admitStragglers();
     } catch (error) {
       const failure = asDriveError(error);
-      if (!hasCode(failure, 'READ_ONLY', 'UNAVAILABLE')) throw error;
+      if (!hasCode(failure, 'READ_ONLY', 'UNAVAILABLE') || failure.details.indexIsGone) throw error;
       this.failure = failure;
       await this.openEngine(failure);
+      if (hasCode(failure, 'UNAVAILABLE')) this.scheduleReopen(retryWritingMs);
       this.options.events.report('error', `open for reading only: ${failure.message}. ${failure.hint ?? ''}`);
     }
   }
@@ -149,24 +178,20 @@ export class DriveEngine {
     if (refusal) return;
     const { history } = engine;
     for (const node of this.options.nodes.present) {
-      if (history.forked.includes(node.id)) continue;
-      if (history.behind.includes(node.id)) void this.admit(node);
-      else await this.welcomeOrRetry(node, maintenance);
+      if (history.writeSet.position(node.id) !== undefined) await this.welcomeOrRetry(node, maintenance);
     }
     maintenance.start();
   }
 
   private async openOrRebuild(refusal: DriveError | undefined): Promise<VolumeEngine> {
-    const { directory, context, nodes, events } = this.options;
+    const { nodes, events } = this.options;
     try {
       return await this.newEngine(refusal);
     } catch (error) {
       if (!hasCode(error, 'CORRUPT') || error.details.reason !== indexOffChain) throw error;
       events.report('warning', `the index does not match the nodes (${error.message}): it is moved aside and rebuilt`);
       await this.meta.close();
-      await moveIndexAside(context, directory);
-      await rebuildInto({ directory, context, nodes: nodes.present });
-      this.meta = await openMetaStore({ file: join(directory, 'index.db') });
+      this.meta = await this.source.rebuild(nodes.present);
       return this.newEngine(refusal);
     }
   }
@@ -180,6 +205,9 @@ export class DriveEngine {
       safety: context.safety,
       clock: context.clock,
       random: context.random,
+      contentPins: this.contentPins,
+      current: () => this.engine(),
+      durable: this.durable,
       genesis: this.meta.reader.tip() ? undefined : genesis,
       refusal,
       attic: {
@@ -188,33 +216,32 @@ export class DriveEngine {
       },
       events: {
         onBroken: (error) => this.onBroken(error),
-        onBadCopy: ({ segment, node, problem }) => {
-          const state = problem === 'missing' || problem === 'short' ? problem : 'damaged';
-          void this.noteBadCopy(segment, node, state);
-        },
+        onBadCopy: (copy) => void this.noteBadCopy(copy),
         onDamage: (entry, error) => {
           const path = `/${(this.meta.reader.pathOf(entry.id) ?? [entry.name]).join('/')}`;
           if (!this.damaged.has(path)) events.report('error', `${path} cannot be read whole: ${error.message}`);
           this.damaged.set(path, context.clock.now());
         },
-        onFollowerLost: (id) => {
-          const node = nodes.get(id);
-          if (node) this.retryAdmission(node);
-        },
+        onFollowerLost: (id) => this.retryAdmission(nodes.get(id)),
         onCommitted: (batch) => {
           this.running?.maintenance.onBatch(batch);
           this.running?.backlog.add(batch);
         },
-        onTrouble: (what, error) => events.report('warning', `${what}: ${asDriveError(error).message}`),
+        onTrouble: (what, error) => this.warn(what, error),
       },
     });
   }
 
   private async stop(): Promise<void> {
-    const running = this.running;
+    const { running } = this;
     this.running = undefined;
-    await running?.maintenance.close();
-    await running?.engine.close();
+    if (!running) return;
+    try {
+      await running.maintenance.close();
+    } finally {
+      await running.engine.close();
+      this.durable = running.engine.history.writeSet.durablePositions();
+    }
   }
 
   private onBroken(error: DriveError): void {
@@ -234,7 +261,7 @@ export class DriveEngine {
       try {
         await this.stop();
         await this.meta.close();
-        this.meta = await openMetaStore({ file: join(this.options.directory, 'index.db') });
+        this.meta = (await this.source.open()) ?? (await this.source.rebuild(this.options.nodes.present));
         await this.start();
       } catch (error) {
         this.failure = asDriveError(error);
@@ -250,22 +277,20 @@ export class DriveEngine {
     const level = to === 'online' ? 'info' : 'warning';
     events.report(level, `${node.label} is ${to}${reason ? `: ${reason}` : ''}`);
     if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
-    const canJoin = to === 'returning' || (to === 'online' && from !== 'returning');
-    if (canJoin) {
-      if (this.failure) this.scheduleReopen(0);
-      else void this.admit(node);
-    }
+    if (to !== 'returning' && (to !== 'online' || from === 'returning')) return;
+    if (this.failure) this.scheduleReopen(0);
+    else void this.admit(node);
   }
 
   private async onLeft(node: Node, to: NodeState): Promise<void> {
-    const engine = this.running?.engine;
-    if (!engine) return;
+    if (!this.running) return;
+    const { engine } = this.running;
     // What a full node holds is good: it only gets nothing new.
     if (to !== 'full') engine.segments.nodeLeft(node.id);
     try {
       await engine.committer.refreshMembers();
     } catch (error) {
-      this.options.events.report('warning', `the write set could not be renewed: ${asDriveError(error).message}`);
+      this.warn('the write set could not be renewed', error);
     }
   }
 
@@ -306,43 +331,46 @@ export class DriveEngine {
   }
 
   /** A disk that is full, read-only or suspect is admitted when its state ends: a change of state leads here again. */
-  private retryAdmission(node: Node): void {
+  private retryAdmission(node: Node | undefined): void {
     const { clock, safety } = this.options.context;
     clock.schedule(safety.returnProbeIntervalMs, () => {
-      if (!this.closed && (node.state === 'returning' || node.state === 'online')) void this.admit(node);
+      if (node && !this.closed && (node.state === 'returning' || node.state === 'online')) void this.admit(node);
     });
   }
 
-  private async noteBadCopy(segment: string, node: NodeId, state: 'missing' | 'damaged' | 'short'): Promise<void> {
-    const running = this.running;
+  private async noteBadCopy({ segment, node, problem }: BadCopy): Promise<void> {
+    const { running } = this;
     if (!running) return;
+    const state = problem === 'io' ? 'damaged' : problem;
     try {
       await running.engine.committer.withWriter((writer) => writer.setReplicaStates([{ segment, node, state }]));
       running.maintenance.wantHealing();
     } catch (error) {
-      if (!this.closed)
-        this.options.events.report('warning', `a bad copy could not be noted: ${asDriveError(error).message}`);
+      this.warn('a bad copy could not be noted', error);
     }
+  }
+
+  private warn(what: string, error: unknown): void {
+    if (!this.closed) this.options.events.report('warning', `${what}: ${asDriveError(error).message}`);
   }
 
   private schedulePositions(): void {
     this.stopPositions = this.options.context.clock.schedule(positionsMs, () => {
-      void this.turns
-        .run(() => this.savePositions())
-        .finally(() => {
-          this.admitStragglers();
-          if (!this.closed) this.schedulePositions();
-        });
+      const saved = this.turns.run(() => this.savePositions());
+      void saved.finally(() => {
+        this.admitStragglers();
+        if (!this.closed) this.schedulePositions();
+      });
     });
   }
 
-  /** A node that is well and takes no batches: its journal failed without a word from its disk. */
+  /** Nodes that are here and take no batches: behind at the opening, come while it ran, or failed without a word. */
   private admitStragglers(): void {
-    const { running } = this;
-    if (!running || this.failure || this.closed) return;
-    const following = new Set(running.engine.history.writeSet.positions().map(({ node }) => node));
+    if (!this.running || this.failure) return;
+    const { writeSet } = this.running.engine.history;
     for (const node of this.options.nodes.all) {
-      if (isWritable(node.state) && !following.has(node.id)) void this.admit(node);
+      const isHere = node.state === 'returning' || isWritable(node.state);
+      if (isHere && writeSet.position(node.id) === undefined) void this.admit(node);
     }
   }
 
@@ -355,35 +383,15 @@ export class DriveEngine {
         events.report('info', `${label} is far behind: it is given a checkpoint when it comes back`);
       }
     } catch (error) {
-      if (!this.closed) events.report('warning', `journal positions not saved: ${asDriveError(error).message}`);
+      this.warn('journal positions not saved', error);
     }
   }
 
   private giveBackAttics(): Promise<boolean> {
-    this.givingBack ??= this.emptyAttics().finally(() => {
+    if (!this.running) return Promise.resolve(false);
+    this.givingBack ??= emptyAttics(this.running, this.options).finally(() => {
       this.givingBack = undefined;
     });
     return this.givingBack;
-  }
-
-  /** Room counts once a probe has seen it; a node that was full is used again a moment later. */
-  private async emptyAttics(): Promise<boolean> {
-    const { running } = this;
-    if (!running) return false;
-    let hasRoom = (await running.maintenance.emptyAttics()) > 0;
-    const { nodes, context } = this.options;
-    for (const node of nodes.all.filter(({ state }) => state === 'online' || state === 'full')) {
-      try {
-        node.noteSpace(await node.store.probe());
-        const isUsable = node.space!.freeBytes > running.engine.segments.limits().reserveBytes;
-        if (node.state !== 'full' || !isUsable) continue;
-        nodes.monitor.probeSoon(node.id);
-        for (let waits = 0; node.state === 'full' && waits < 20; waits += 1) await context.clock.sleep(50);
-        hasRoom ||= node.state !== 'full';
-      } catch {
-        // The node's own keeper has seen it; there is room on the others, or there is none.
-      }
-    }
-    return hasRoom;
   }
 }

@@ -23,6 +23,25 @@ export interface ReportInput {
   readonly uptimeMs: number;
 }
 
+/** While the volume is opened again: what was known before, and the nodes as they are now. */
+export function statusWhileReopening(
+  before: DriveStatus,
+  nodes: readonly EngineNode[],
+  { reason, uptimeMs }: { readonly reason: string; readonly uptimeMs: number },
+): DriveStatus {
+  const byId = new Map(nodes.map((node) => [node.id, node]));
+  return {
+    ...before,
+    health: before.health === 'damaged' ? 'damaged' : 'read-only',
+    protection: `The volume is being opened again, requests wait for it: ${reason}.`,
+    nodes: before.nodes.map((row) => {
+      const node = byId.get(row.id);
+      return node ? { ...row, state: node.state, reason: node.reason, since: node.since } : row;
+    }),
+    uptimeMs,
+  };
+}
+
 /** Degraded segments are counted up to here: the figure is for people. */
 const countLimit = 10_000;
 
@@ -75,7 +94,7 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
   const rows = new Map(input.reader.nodes().map((row) => [row.id, row]));
   const positions = new Map(input.positions.map((position) => [position.node, position.sequence]));
   const kept = new Map(input.reader.journaled().map((position) => [position.node, position.sequence]));
-  return input.nodes.map((node) => ({
+  const statuses = input.nodes.map((node) => ({
     id: node.id,
     label: node.label,
     path: node.path,
@@ -90,14 +109,22 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
     writeSet: input.members.includes(node.id),
     behind: Math.max(0, sequence - (positions.get(node.id) ?? kept.get(node.id) ?? 0)),
   }));
+  return statuses.sort((a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }));
 }
 
 function healthOf(input: ReportInput, degraded: number, lost: number): Health {
   if (!input.nodes.some((node) => isReadable(node.state))) return 'damaged';
   if (lost > 0 || input.damagedFiles.length > 0) return 'damaged';
   if (input.readOnlyReason !== null) return 'read-only';
+  const writable = writableNodes(input.nodes).length;
+  if (writable === 0) return 'read-only';
   const away = input.nodes.some((node) => node.role !== 'retired' && node.state !== 'online' && node.state !== 'full');
-  return degraded > 0 || away ? 'degraded' : 'good';
+  return degraded > 0 || away || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
+}
+
+/** Those that get new files. */
+function writableNodes(nodes: readonly EngineNode[]): readonly EngineNode[] {
+  return nodes.filter((node) => node.state === 'online' && node.role === 'active');
 }
 
 interface ProtectionInput extends ReportInput {
@@ -108,23 +135,38 @@ interface ProtectionInput extends ReportInput {
 }
 
 function protectionSentence(input: ProtectionInput): string {
-  const { nodes, replicas, degraded, lost, readOnlyReason } = input;
+  const { nodes, replicas, degraded, lost, readOnlyReason, damagedFiles } = input;
   if (!nodes.some((node) => isReadable(node.state)))
     return 'No disk of this volume is here: plug them in; nothing is deleted.';
-  if (lost > 0) return `${plural(lost, 'segment')} cannot be read now: plug in the missing disks; nothing is deleted.`;
+  const isAnyAway = nodes.some((node) => node.role !== 'retired' && !isReadable(node.state));
+  if (lost > 0 && isAnyAway)
+    return `${plural(lost, 'segment')} cannot be read now: plug in the missing disks; nothing is deleted.`;
+  if (lost > 0) return `${plural(lost, 'segment')} without a whole good copy: what is damaged there cannot be read.`;
+  if (damagedFiles.length > 0)
+    return `${plural(damagedFiles.length, 'file')} cannot be read whole: no good copy is left; save from a backup.`;
   if (readOnlyReason !== null) return `The volume can only be read: ${readOnlyReason}.`;
-  const writable = nodes.filter((node) => node.state === 'online' && node.role === 'active');
-  if (writable.length === 1 && replicas > 1) {
-    return `Only ${writable[0]!.label} can be written to: new files have one copy so far, and losing it loses these.`;
+  const writable = writableNodes(nodes);
+  if (writable.length === 0)
+    return `Nothing can be saved now: ${statesOf(nodes)}. Everything that is there can be read.`;
+  if (writable.length < replicas) {
+    const few = writable.length === 1 ? 'one copy' : `${writable.length} copies`;
+    const names = writable.map((node) => node.label).join(', ');
+    return `Only ${names} can be written to: new files have ${few} instead of ${replicas} so far.`;
   }
   if (degraded > 0)
-    return `${plural(degraded, 'segment')} have fewer than ${replicas} good copies now; ${nextStep(input)}`;
+    return `${plural(degraded, 'segment')} ${degraded === 1 ? 'has' : 'have'} fewer than ${replicas} good copies now; ${nextStep(input)}`;
   if (replicas === 1) return 'Each file has one copy: losing a disk loses what is on it.';
   const groups = new Set(writable.map((node) => node.group)).size;
   const lossesBorne = Math.min(replicas, groups) - 1;
   if (lossesBorne < 1) return 'Protects against a lost folder, not a lost disk: the nodes lie on one disk.';
   return `Any ${lossesBorne === 1 ? 'one disk' : `${lossesBorne} disks`} may be lost without losing a file.`;
 }
+
+const statesOf = (nodes: readonly EngineNode[]): string =>
+  nodes
+    .filter((node) => node.role !== 'retired')
+    .map((node) => `${node.label} is ${node.role === 'draining' ? 'draining' : node.state}`)
+    .join(', ');
 
 function nextStep({ healing, nodes, replicas }: ProtectionInput): string {
   if (healing.startsInMs !== null)

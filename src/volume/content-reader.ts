@@ -2,20 +2,32 @@
  * Reads one content: pages of its chunk list from the index, verified bytes from the segment reader, the next chunks
  * asked for while the client takes the one before. The content stays pinned until `close`.
  */
+import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import type { MetaReader } from '../meta/meta-store.js';
 import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
+import type { SegmentReader } from '../store/read/segment-reader.js';
 import type { ReadTarget } from '../store/store-types.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {
-  readonly reader: MetaReader;
-  read(target: ReadTarget, start: number, end: number, options: { signal?: AbortSignal | undefined }): Promise<Buffer>;
+  /** The index and the nodes as they are now: others after the volume was reopened. UNAVAILABLE, CLOSED. */
+  current(): Promise<ServingReads>;
+  readonly clock: Clock;
+  /** What is only out of reach is asked for again this long. */
+  readonly retryMs: number;
   /** A chunk that no reachable node could give, verified. */
   onDamage(entry: EntryRow, error: DriveError): void;
 }
 
+export interface ServingReads {
+  readonly reader: MetaReader;
+  readonly segmentReader: Pick<SegmentReader, 'read'>;
+}
+
+/** Between two attempts to reach a copy. */
+const retryPauseMs = 200;
 /** Chunks whose places are looked up at once. */
 const pageChunks = 64;
 /** Chunks in flight ahead of the client: enough to hide a disk's latency, little memory with many clients. */
@@ -49,7 +61,7 @@ export class PinnedContentReader implements ContentReader {
     signal?.addEventListener('abort', onAbort, { once: true });
     const inFlight: Promise<Buffer>[] = [];
     try {
-      for (const piece of this.pieces(range)) {
+      for await (const piece of this.pieces(range)) {
         const bytes = this.readPiece(piece, stop.signal);
         bytes.catch(() => undefined); // Reported where it is awaited; a reader that leaves early does not await it.
         inFlight.push(bytes);
@@ -68,7 +80,7 @@ export class PinnedContentReader implements ContentReader {
     this.unpin();
   }
 
-  private *pieces(range: ByteRange): Generator<Piece> {
+  private async *pieces(range: ByteRange): AsyncGenerator<Piece> {
     const end = Math.min(range.end, this.sizeBytes);
     if (this.entry.content === null || range.start >= end) return;
     let first = Math.floor(range.start / chunkBytes);
@@ -76,7 +88,8 @@ export class PinnedContentReader implements ContentReader {
     while (position < end) {
       if (this.closed) throw new DriveError('CLOSED');
       const wanted = Math.min(pageChunks, Math.ceil((end - position) / chunkBytes));
-      const page = this.source.reader.contentChunks(this.entry.content, first, wanted);
+      const { reader } = await this.source.current();
+      const page = reader.contentChunks(this.entry.content, first, wanted);
       if (page.length === 0) throw new DriveError('CORRUPT', { message: 'the chunk list ends before the file does' });
       for (const chunk of page) {
         const from = Math.max(range.start - position, 0);
@@ -101,18 +114,37 @@ export class PinnedContentReader implements ContentReader {
     }
   }
 
-  /** Cleaning and healing may have moved the chunk since its place was looked up: then it is asked for where it is now. */
-  private async readTarget(target: ReadTarget, { start, end }: Piece, signal: AbortSignal): Promise<Buffer> {
-    try {
-      return await this.source.read(target, start, end, { signal });
-    } catch (error) {
-      if (!hasCode(error, 'DAMAGED', 'UNAVAILABLE')) throw error;
-      const now = this.source.reader.chunkPlace(target.place.chunk);
-      const nodes = now?.replicas.map((replica) => replica.node) ?? [];
-      const moved =
-        now && (now.place.segment !== target.place.segment || nodes.some((node) => !target.nodes.includes(node)));
-      if (!moved) throw error;
-      return this.readTarget({ place: now.place, nodes }, { target, start, end }, signal);
+  /**
+   * Cleaning and healing may have moved the chunk since its place was looked up: then it is asked for where it is now.
+   * A copy that is only out of reach may be back in a moment, and a volume being reopened soon serves again.
+   */
+  private async readTarget(first: ReadTarget, { start, end }: Piece, signal: AbortSignal): Promise<Buffer> {
+    const { clock, retryMs } = this.source;
+    const deadline = clock.monotonic() + retryMs;
+    let target = first;
+    for (;;) {
+      try {
+        const { segmentReader } = await this.source.current();
+        return await segmentReader.read(target, start, end, { signal });
+      } catch (error) {
+        const isOutOfReach = hasCode(error, 'UNAVAILABLE');
+        if (!isOutOfReach && !hasCode(error, 'DAMAGED')) throw error;
+        const now = await this.placeNow(target);
+        if (!now && (!isOutOfReach || clock.monotonic() >= deadline)) throw error;
+        if (!now) await clock.sleep(Math.min(retryPauseMs, retryMs), { signal });
+        target = now ?? target;
+      }
+      if (signal.aborted) throw new DriveError('ABORTED');
     }
+  }
+
+  /** undefined when it is where it was. */
+  private async placeNow(target: ReadTarget): Promise<ReadTarget | undefined> {
+    const { reader } = await this.source.current();
+    const now = reader.chunkPlace(target.place.chunk);
+    const nodes = now?.replicas.map((replica) => replica.node) ?? [];
+    const hasMoved =
+      now && (now.place.segment !== target.place.segment || nodes.some((node) => !target.nodes.includes(node)));
+    return hasMoved ? { place: now.place, nodes } : undefined;
   }
 }

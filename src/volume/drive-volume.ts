@@ -4,10 +4,11 @@
  * reopened, and a change that never reached the old one is tried again on the new one for a bounded time.
  */
 import type { Clock } from '../core/clock.js';
-import { DriveError, hasCode } from '../core/errors.js';
+import { DriveError } from '../core/errors.js';
 import { type Random, randomUuid } from '../core/random.js';
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
 import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+import { isUntouched } from './commit/committer.js';
 import type { ChangeInput, VolumeEngine } from './engine.js';
 import type { FinishedUpload } from './upload-session.js';
 import type { ChangeOptions, ContentReader, SpaceReport, Upload, UploadedContent, Volume } from './volume.js';
@@ -19,7 +20,12 @@ export interface DriveVolumeOptions {
   readonly engine: () => Promise<VolumeEngine>;
   readonly clock: Clock;
   readonly random: Random;
+  /** A change that no batch began with is submitted again for this long; default 0: once. */
+  readonly retryMs?: number | undefined;
 }
+
+/** Between two attempts. */
+const retryPauseMs = 50;
 
 /** Rows of one listing query: some milliseconds at most, so that nothing waits behind it. */
 const listPageRows = 256;
@@ -186,14 +192,18 @@ export class DriveVolume implements Volume {
     (await this.options.engine()).verify({ path, forWriting: options.forWriting, ...this.base(options) });
   }
 
+  /** Submitted again only when nothing of it can have happened: it was refused before any batch began with it. */
   private async change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {
-    const engine = await this.options.engine();
-    try {
-      return await engine.change(input, []);
-    } catch (error) {
-      // Refused before it was part of a batch: the engine was being closed. Nothing of it can have happened.
-      if (!hasCode(error, 'CLOSED')) throw error;
-      return (await this.options.engine()).change(input, []);
+    const { clock, retryMs = 0 } = this.options;
+    const deadline = clock.monotonic() + retryMs;
+    for (;;) {
+      const engine = await this.options.engine();
+      try {
+        return await engine.change(input, []);
+      } catch (error) {
+        if (!isUntouched(error) || clock.monotonic() >= deadline) throw error;
+      }
+      await clock.sleep(retryPauseMs);
     }
   }
 

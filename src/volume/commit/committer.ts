@@ -12,7 +12,7 @@
  * failure rolls back, after it the batch goes forward on the members that stay, with a new epoch before the answer.
  */
 import type { Clock } from '../../core/clock.js';
-import { asDriveError, DriveError } from '../../core/errors.js';
+import { asDriveError, DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import { Mutex } from '../../core/mutex.js';
 import type { Random } from '../../core/random.js';
@@ -30,6 +30,13 @@ import { chooseMembers, type WriteSet } from './write-set.js';
 const batchRequestLimit = 256;
 /** Bounds of the queue: past it requests are refused. */
 const queueLimit = 4096;
+
+const neverBegun = 'neverBegun';
+
+/** Whether the change that was refused with this error can be submitted again: it was part of no batch. */
+export function isUntouched(error: unknown): boolean {
+  return hasCode(error, 'CLOSED') || (hasCode(error, 'UNAVAILABLE') && error.details[neverBegun] === true);
+}
 
 interface Job {
   readonly request: ChangeRequest;
@@ -74,6 +81,11 @@ export class Committer {
     this.broken = options.refusal;
   }
 
+  /** Nothing more can be committed. */
+  get isBroken(): boolean {
+    return this.broken !== undefined;
+  }
+
   get currentTip(): Tip {
     return this.tip;
   }
@@ -84,7 +96,7 @@ export class Committer {
    */
   submit(request: ChangeRequest, chunks: readonly AppendedChunk[] = []): Promise<ChangeResult> {
     if (this.closed) return Promise.reject(new DriveError('CLOSED'));
-    if (this.broken) return Promise.reject(this.broken);
+    if (this.broken) return Promise.reject(this.refusal(this.broken));
     if (this.staged.length + this.queue.length >= queueLimit) {
       return Promise.reject(new DriveError('LIMIT_EXCEEDED', { message: 'too many changes are waiting' }));
     }
@@ -100,8 +112,10 @@ export class Committer {
 
   /** Writes of local knowledge (replica states, places, positions) between two batches. */
   withWriter<T>(work: (writer: MetaWriter) => Promise<T>): Promise<T> {
-    if (this.broken) return Promise.reject(this.broken);
-    return this.writerMutex.run(() => work(this.options.writer));
+    return this.writerMutex.run(async () => {
+      if (this.broken) throw this.broken;
+      return work(this.options.writer);
+    });
   }
 
   /** Between two batches: `work` sees no batch in flight; used to admit a node whose journal was just made current. */
@@ -118,7 +132,14 @@ export class Committer {
       const before = this.options.writeSet.members;
       const same = members.length === before.length && members.every((member) => before.includes(member));
       if (same || members.length === 0) return;
-      await this.startEpoch(this.tip);
+      try {
+        await this.startEpoch(this.tip);
+      } catch (error) {
+        // An attempt may lie on some disk: only an opening can name it.
+        this.break(error, []);
+        await this.options.writer.abort().catch(() => undefined);
+        throw error;
+      }
     });
   }
 
@@ -131,7 +152,7 @@ export class Committer {
 
   private enqueue(jobs: readonly Job[]): void {
     if (this.broken) {
-      for (const job of jobs) job.reject(this.broken);
+      for (const job of jobs) job.reject(this.refusal(this.broken));
       return;
     }
     this.queue.push(...jobs);
@@ -279,8 +300,16 @@ export class Committer {
       cause: error,
       hint: cause.hint,
     });
-    for (const job of [...jobs, ...this.queue.splice(0), ...this.staged.splice(0)]) job.reject(this.broken);
+    for (const job of jobs) job.reject(this.broken);
+    for (const job of [...this.queue.splice(0), ...this.staged.splice(0)]) job.reject(this.refusal(this.broken));
     this.options.onBroken(this.broken);
+  }
+
+  /** For a change that was part of no batch: nothing of it can ever happen. */
+  private refusal(broken: DriveError): DriveError {
+    if (broken === this.options.refusal) return broken;
+    const { message, hint, cause } = broken;
+    return new DriveError('UNAVAILABLE', { message, hint, cause, details: { [neverBegun]: true } });
   }
 }
 

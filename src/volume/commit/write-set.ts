@@ -33,7 +33,7 @@ const followerQueueBytes = 16 * 1024 * 1024;
 export class WriteSet {
   private readonly journals = new Map<NodeId, Journal>();
   /** Of nodes that were dropped: what stands behind it in their files was never synced, whatever can be read there. */
-  private readonly durableBefore = new Map<NodeId, number>();
+  private durableBefore = new Map<NodeId, number>();
   private memberIds: readonly NodeId[] = [];
   readonly writerId: string;
   private readonly random: Random;
@@ -55,7 +55,7 @@ export class WriteSet {
   }
 
   /** How far each journal is durable, those in doubt included. */
-  durablePositions(): ReadonlyMap<NodeId, number> {
+  durablePositions(): Map<NodeId, number> {
     const positions = new Map(this.durableBefore);
     for (const journal of this.journals.values()) positions.set(journal.node.id, journal.position);
     return positions;
@@ -162,6 +162,7 @@ export class WriteSet {
   async close(): Promise<void> {
     const journals = [...this.journals.values()];
     for (const journal of journals) await journal.following;
+    this.durableBefore = this.durablePositions();
     this.journals.clear();
     await Promise.allSettled(journals.map((journal) => journal.writer.close()));
   }

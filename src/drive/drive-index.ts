@@ -1,0 +1,70 @@
+/** The index file of a volume: opened when it can be used, made anew from the nodes when not. */
+import { join } from 'node:path';
+import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import type { MetaStore } from '../meta/meta-store.js';
+import { openMetaStore } from '../meta/sqlite-meta-store.js';
+import type { EngineNode } from '../volume/engine-node.js';
+import type { DriveContext } from './drive-context.js';
+import type { DriveEvents } from './drive-events.js';
+import { indexName, rebuildInto } from './drive-rebuild.js';
+
+export interface IndexPlace {
+  readonly directory: string;
+  readonly context: DriveContext;
+  readonly events: DriveEvents;
+}
+
+/** Where an engine gets its index from: the file in the volume's directory, or what a test has in its place. */
+export interface IndexSource {
+  /** undefined when there is none that can be used. */
+  open(): Promise<MetaStore | undefined>;
+  rebuild(nodes: readonly EngineNode[]): Promise<MetaStore>;
+}
+
+export function indexFileOf(place: IndexPlace, volume: string): IndexSource {
+  return {
+    open: () => openUsableIndex(place, volume),
+    rebuild: (nodes) => rebuildIndexFile(place, nodes),
+  };
+}
+
+/** undefined when it is absent, empty, damaged, or of another volume. */
+export async function openUsableIndex(
+  { directory, context, events }: IndexPlace,
+  volume: string,
+): Promise<MetaStore | undefined> {
+  const file = join(directory, indexName);
+  if (!(await context.fileIo.stat(file))) return undefined;
+  let meta: MetaStore | undefined;
+  try {
+    meta = await openMetaStore({ file });
+    const found = meta.reader.tip() && meta.reader.volume();
+    if (found?.id === volume) return meta;
+    if (found) events.report('error', 'the index belongs to another volume');
+  } catch (error) {
+    if (!hasCode(error, 'CORRUPT')) {
+      await meta?.close();
+      throw error;
+    }
+    events.report('error', `the index cannot be used: ${error.message}`);
+  }
+  await meta?.close();
+  return undefined;
+}
+
+/**
+ * What was there before is moved aside only when the new one is whole. Errors bear `details.indexIsGone`: without an
+ * index the volume cannot be read either.
+ */
+export async function rebuildIndexFile(
+  { directory, context }: IndexPlace,
+  nodes: readonly EngineNode[],
+): Promise<MetaStore> {
+  try {
+    await rebuildInto({ directory, context, nodes });
+  } catch (error) {
+    const { code, message, details, hint } = asDriveError(error);
+    throw new DriveError(code, { message, hint, cause: error, details: { ...details, indexIsGone: true } });
+  }
+  return openMetaStore({ file: join(directory, indexName) });
+}
