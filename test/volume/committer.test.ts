@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DriveError } from '../../src/core/errors.js';
+import { isUntouched } from '../../src/volume/commit/committer.js';
 import { withCode } from '../suites/index-driver.js';
 import { settles, TestVolume, until } from './volume-fixture.js';
 
@@ -70,6 +71,7 @@ test('when no disk takes the change it is not acknowledged, and nothing waits fo
   const { log } = volume.store(volume.members[0]!);
   log.length = 0;
   const change = volume.makeFolder('one');
+  change.catch(() => undefined);
   await until(() => log.some(({ operation }) => operation === 'write'));
   const states = committer.withWriter((writer) => writer.setReplicaStates([]));
   states.catch(() => undefined);
@@ -95,13 +97,13 @@ test('a commit of the index that fails acknowledges nothing; the journal brings 
   assert.deepEqual(volume.root(), ['one']);
 });
 
-/** Contents of one chunk that goes to a segment of its own lane. */
-const content = 'x'.repeat(300_000);
+/** Goes to the one segment that small chunks share. */
+const content = 'x'.repeat(100_000);
 
 /** The nodes that will hold the next chunk, told by writing one like it. */
 async function nodesOfNextChunk(volume: TestVolume): Promise<string> {
   await volume.put('probe', content.replace('x', 'p'));
-  const [open] = volume.engine.segments.openSegments().filter((segment) => segment.lane === 'bulk');
+  const [open] = volume.engine.segments.openSegments().filter((segment) => segment.lane === 'small');
   return open!.nodes.map((node) => node[0]).join('');
 }
 
@@ -121,20 +123,18 @@ test('a copy that cannot be synced is written again on another node before the a
 test('data that no node can sync is not acknowledged; what shares its batch is', async (t) => {
   const volume = await TestVolume.create(t);
   const nodes = await nodesOfNextChunk(volume);
-  const before = volume.meta.reader.tip()!;
-  for (const letter of nodes) volume.store(letter).plan({ operation: 'sync', effect: 'NODE_FULL', name: '-0000' });
-  const [put, folder] = await Promise.allSettled([volume.put('file', content), volume.makeFolder('folder')]);
-  assert.ok(put.status === 'rejected' && withCode('UNAVAILABLE')(put.reason));
-  assert.equal(folder.status, 'fulfilled');
+  for (const letter of nodes) volume.store(letter).plan({ operation: 'sync', effect: 'NODE_IO', name: '-0000' });
+  const folder = volume.makeFolder('folder');
+  await assert.rejects(volume.put('file', content), withCode('UNAVAILABLE'));
+  await folder;
   assert.deepEqual(volume.root(), ['folder', 'probe']);
-  assert.notEqual(volume.meta.reader.tip()!.epoch, before.epoch);
   await volume.crash();
   await volume.reopen();
   assert.deepEqual(volume.root(), ['folder', 'probe']);
   assert.deepEqual(volume.engine.history.forked, []);
 });
 
-test('after an abandoned batch on a single node, the node is no fork at the next openings', async (t) => {
+test('after data that its only node could not sync, the node is no fork at the next openings', async (t) => {
   const volume = await TestVolume.create(t, { letters: 'a', replicas: 1 });
   await nodesOfNextChunk(volume);
   volume.store('a').plan({ operation: 'sync', effect: 'NODE_FULL', name: '-0000' });
@@ -163,4 +163,17 @@ test('closing while busy answers what was submitted and refuses what comes later
   await early;
   await closed;
   await assert.rejects(volume.makeFolder('late'), withCode('CLOSED'));
+});
+
+test('a change that no batch began with says so: it may be submitted again', async (t) => {
+  const volume = await TestVolume.create(t, { isChecked: false });
+  for (const store of volume.stores.values()) store.plan({ operation: 'write', effect: 'NODE_GONE', name: '.journal' });
+  const { log } = volume.store(volume.members[0]!);
+  log.length = 0;
+  const begun = volume.makeFolder('one').catch((error: unknown) => error);
+  await until(() => log.some(({ operation }) => operation === 'write'));
+  const waiting = volume.makeFolder('two').catch((error: unknown) => error);
+  assert.equal(isUntouched(await begun), false);
+  assert.equal(isUntouched(await waiting), true);
+  assert.equal(isUntouched(await volume.makeFolder('three').catch((error: unknown) => error)), true);
 });

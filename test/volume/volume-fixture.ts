@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { systemClock } from '../../src/core/clock.js';
 import type { DriveError } from '../../src/core/errors.js';
 import { testSafety } from '../../src/core/safety-parameters.js';
 import { checkVolume } from '../../src/maintenance/check.js';
@@ -323,19 +324,28 @@ export async function settleAll(turns = 50): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Waits in turns of the event loop. */
-export async function until(isDone: () => boolean): Promise<void> {
-  for (let turn = 0; turn < 100_000 && !isDone(); turn += 1) await settleAll(1);
+/** Waits in turns of the event loop; threads and files need real time. */
+export async function until(isDone: () => boolean, limitMs = 10_000): Promise<void> {
+  const deadline = systemClock.monotonic() + limitMs;
+  while (!isDone() && systemClock.monotonic() < deadline) await settleAll(1);
   assert.ok(isDone(), 'it did not happen');
 }
 
-/** Whether the promise settles within many turns of the event loop: a call that hangs does not. */
+/** Resolves when a write to the store hangs. */
+export function hangs(store: MemoryNodeStore): Promise<void> {
+  store.log.length = 0;
+  const count = (phase: string) =>
+    store.log.filter((entry) => entry.operation === 'write' && entry.phase === phase).length;
+  return until(() => count('start') > count('end')).then(() => settleAll());
+}
+
+/** Whether the promise settles: a call that hangs does not. */
 export async function settles(work: Promise<unknown>): Promise<boolean> {
   let isSettled = false;
   const settled = () => {
     isSettled = true;
   };
   work.then(settled, settled);
-  for (let turn = 0; turn < 20_000 && !isSettled; turn += 1) await settleAll(1);
+  await until(() => isSettled).catch(() => undefined);
   return isSettled;
 }
