@@ -21,7 +21,7 @@ const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`];
 const rebuildingName = 'index.db.rebuilding';
 
 /** The files of the index under a name that says when; null when there were none. */
-export async function moveIndexAside({ fileIo, clock }: DriveContext, directory: string): Promise<string | null> {
+async function moveIndexAside({ fileIo, clock }: DriveContext, directory: string): Promise<string | null> {
   const suffix = `.aside-${new Date(clock.now()).toISOString().replaceAll(':', '')}`;
   let moved: string | null = null;
   for (const name of indexFiles) {

@@ -1,0 +1,71 @@
+/** What `status` says about the nodes there are. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ReportInput, reportStatus } from '../../src/drive/drive-report.js';
+import type { SegmentRow } from '../../src/meta/rows.js';
+import type { NodeState } from '../../src/node/node-state.js';
+
+/** A volume whose nodes are in these states, with as many degraded segments, all of whose good copies lie on the first. */
+function report(
+  states: readonly NodeState[],
+  { replicas = 2, bad = 0, damagedFiles = [] as string[] } = {},
+): { health: string; protection: string } {
+  const nodes = states.map((state, index) => ({
+    id: `${index + 1}`,
+    label: `node-${index + 1}`,
+    path: `/disk${index + 1}`,
+    group: `disk-${index + 1}`,
+    role: 'active',
+    state,
+    reason: null,
+    since: 0,
+  }));
+  const segment = { replicas: [{ node: '1', state: 'damaged' }] } as unknown as SegmentRow;
+  const reader = {
+    volume: () => ({ id: 'a', name: 'home', replicas }),
+    tip: () => undefined,
+    counts: () => ({ files: 0, folders: 0, logicalBytes: 0, storedBytes: 0, liveBytes: 0, segments: bad }),
+    degraded: () => Array.from({ length: bad }, () => segment),
+    nodes: () => [],
+    journaled: () => [],
+  };
+  return reportStatus({
+    directory: '/home',
+    reader,
+    nodes,
+    members: [],
+    positions: [],
+    space: { availableBytes: 0 },
+    healing: { active: false, queuedSegments: 0, healedSegments: 0, startsInMs: null },
+    reads: { failovers: 0, checksumErrors: 0 },
+    damagedFiles,
+    checkpoint: null,
+    readOnlyReason: null,
+    uptimeMs: 0,
+  } as unknown as ReportInput);
+}
+
+test('all is well only when new files get all their copies', () => {
+  assert.equal(report(['online', 'online']).health, 'good');
+  assert.equal(report(['online', 'online', 'full']).health, 'good');
+  const one = report(['online', 'full']);
+  assert.equal(one.health, 'degraded');
+  assert.match(one.protection, /^Only node-1 can be written to: new files have one copy instead of 2/);
+  const two = report(['online', 'online', 'read-only'], { replicas: 3 });
+  assert.equal(two.health, 'degraded');
+  assert.match(two.protection, /^Only node-1, node-2 .* 2 copies instead of 3/);
+});
+
+test('when no node takes new files, that is what is said', () => {
+  const { health, protection } = report(['full', 'read-only']);
+  assert.equal(health, 'read-only');
+  assert.match(protection, /^Nothing can be saved now: node-1 is full, node-2 is read-only\./);
+});
+
+test('missing disks are asked for only when disks are missing', () => {
+  assert.match(report(['offline', 'online'], { bad: 2 }).protection, /2 segments cannot be read now: plug in/);
+  assert.doesNotMatch(report(['online', 'online'], { bad: 2 }).protection, /plug/);
+  const damaged = report(['online', 'online'], { damagedFiles: ['/a'] });
+  assert.equal(damaged.health, 'damaged');
+  assert.match(damaged.protection, /^1 file cannot be read whole/);
+});
