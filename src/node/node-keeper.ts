@@ -183,6 +183,8 @@ export class NodeKeeper {
     if (to === 'suspect') {
       this.#suspicions = this.#stateSince - this.#lastSuspect < calmMs ? this.#suspicions + 1 : 1;
       this.probeSoon(0);
+      // A disk pulled and plugged in again within one interval answers the files opened before with errors for ever.
+      void this.#rest();
     }
     if (from === 'suspect') this.#lastSuspect = this.#stateSince;
     if (isReadable(to) && !isReadable(from)) this.#arrive();
@@ -226,9 +228,14 @@ export class NodeKeeper {
   async #restWhenIdle(): Promise<void> {
     const { clock, safety } = this.#options;
     const isIdle = this.node.inFlight === 0 && clock.monotonic() - this.node.lastUse >= safety.idleCloseMs;
+    if (isIdle && !this.#isResting) await this.#rest();
+    this.#isResting = isIdle;
+  }
+
+  /** Closes what is open, but for files that are in use or not synced yet. */
+  async #rest(): Promise<void> {
     try {
-      if (isIdle && !this.#isResting) await this.node.unguarded.idle?.();
-      this.#isResting = isIdle;
+      await this.node.unguarded.idle?.();
     } catch (error) {
       this.#onProbeError(error);
     }

@@ -295,6 +295,15 @@ test('an idle node closes its files once, and again after it was used', async (c
   assert.equal(store.count('idle'), 2);
 });
 
+test('a suspect node closes its files at once: those opened before it was plugged in again are dead', async (context) => {
+  const { node, clock, store } = await online(context);
+  store.operating = error('NODE_IO');
+  await assert.rejects(node.store.read('segments', 'a', 0, 1));
+  store.operating = undefined;
+  await clock.advance(1);
+  assert.equal(store.count('idle'), 1);
+});
+
 test('a node with an operation on its way is not idle', async (context) => {
   const { node, clock, store } = await online(context);
   await node.store.read('segments', 'a', 0, 1);

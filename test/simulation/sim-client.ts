@@ -7,7 +7,7 @@ import type { SeededRandom } from './seeded-random.js';
 /** Outcomes that leave it open whether the change happened. */
 const isOpenOutcome = (error: unknown): boolean => hasCode(error, 'UNAVAILABLE', 'CLOSED', 'READ_ONLY', 'INTERNAL');
 /** Outcomes that may come at any time and mean that nothing happened. */
-const isRefusal = (error: unknown): boolean => hasCode(error, 'OUT_OF_SPACE', 'LIMIT_EXCEEDED');
+const isRefusal = (error: unknown): boolean => hasCode(error, 'OUT_OF_SPACE', 'LIMIT_EXCEEDED', 'ABORTED');
 
 const names = ['x', 'y', 'z'];
 
