@@ -55,7 +55,7 @@ export class UploadSession implements Upload {
   private readonly signal: AbortSignal | undefined;
   private readonly expectedBytes: number | undefined;
   private readonly checksum = new ContentChecksum();
-  private readonly pinned: SegmentId[] = [];
+  private readonly pinned = new Set<SegmentId>();
   private readonly inFlight = new Set<Promise<void>>();
   /** The body's own buffers that make the chunk in the making; joined once, when it is full. */
   private parts: Buffer[] = [];
@@ -133,7 +133,8 @@ export class UploadSession implements Upload {
     if (this.ended) return;
     this.ended = true;
     this.releaseReserved();
-    for (const segment of this.pinned.splice(0)) this.host.unpin(segment);
+    for (const segment of this.pinned) this.host.unpin(segment);
+    this.pinned.clear();
     this.pieces = [];
     this.host.onEnd(this);
   }
@@ -177,8 +178,8 @@ export class UploadSession implements Upload {
   }
 
   private pin(segment: SegmentId): void {
-    if (this.pinned.at(-1) === segment) return;
-    this.pinned.push(segment);
+    if (this.ended || this.pinned.has(segment)) return;
+    this.pinned.add(segment);
     this.host.pin(segment);
   }
 
@@ -220,6 +221,9 @@ export class UploadSession implements Upload {
     const wanted = Math.min(chunkBytes, Math.max(1, (this.expectedBytes ?? chunkBytes) - this.sizeBytes));
     await this.host.budget.acquire(wanted);
     this.reservedBytes = wanted;
+    // What was granted after the end belongs to the others.
+    if (this.ended) this.releaseReserved();
+    this.assertUsable();
   }
 
   private releaseReserved(): void {
