@@ -39,6 +39,8 @@ interface Parts {
   readonly replicas: number;
 }
 
+const shownDamagedFiles = 100;
+
 class HoldfastDrive implements Drive {
   readonly volume: Volume;
   private readonly parts: Parts;
@@ -105,7 +107,7 @@ class HoldfastDrive implements Drive {
   async status(): Promise<DriveStatus> {
     const { context, nodes, engine } = this.parts;
     const { serving, maintenance } = engine;
-    const uptimeMs = context.clock.monotonic() - this.startedMs;
+    const uptimeMs = Math.round(context.clock.monotonic() - this.startedMs);
     if (!serving || !maintenance) {
       if (this.closing || !this.lastStatus) throw new DriveError(this.closing ? 'CLOSED' : 'UNAVAILABLE');
       const reason = engine.trouble?.message ?? 'its history is read';
@@ -120,7 +122,7 @@ class HoldfastDrive implements Drive {
       space: serving.space(),
       healing: maintenance.healer.status(),
       reads: serving.segmentReader.counters,
-      damagedFiles: [...engine.damaged.keys()].slice(0, 100),
+      damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
       uptimeMs,

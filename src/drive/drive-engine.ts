@@ -16,6 +16,7 @@ import { VolumeEngine } from '../volume/engine.js';
 import { makeJournalCurrent } from '../volume/history/node-return.js';
 import { indexOffChain } from '../volume/history/opening.js';
 import { Pins } from '../volume/pins.js';
+import { DamagedFiles } from './damaged-files.js';
 import { emptyAttics } from './drive-attics.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
@@ -49,7 +50,7 @@ const reopenMs = 1_000;
 const retryWritingMs = 30_000;
 
 export class DriveEngine {
-  readonly damaged = new Map<string, number>();
+  readonly damagedFiles = new DamagedFiles();
   private readonly options: DriveEngineOptions;
   private readonly source: IndexSource;
   private readonly turns = new Mutex();
@@ -162,10 +163,12 @@ export class DriveEngine {
     } catch (error) {
       const failure = asDriveError(error);
       if (!hasCode(failure, 'READ_ONLY', 'UNAVAILABLE') || failure.details.indexIsGone) throw error;
+      const isNews = failure.message !== this.failure?.message;
       this.failure = failure;
       await this.openEngine(failure);
       if (hasCode(failure, 'UNAVAILABLE')) this.scheduleReopen(retryWritingMs);
-      this.options.events.report('error', `open for reading only: ${failure.message}. ${failure.hint ?? ''}`);
+      if (isNews)
+        this.options.events.report('error', `open for reading only: ${failure.message}. ${failure.hint ?? ''}`);
     }
   }
 
@@ -218,10 +221,10 @@ export class DriveEngine {
         onBroken: (error) => this.onBroken(error),
         onBadCopy: (copy) => void this.noteBadCopy(copy),
         onDamage: (entry, error) => {
-          const path = `/${(this.meta.reader.pathOf(entry.id) ?? [entry.name]).join('/')}`;
-          if (!this.damaged.has(path)) events.report('error', `${path} cannot be read whole: ${error.message}`);
-          this.damaged.set(path, context.clock.now());
+          const path = this.damagedFiles.note(entry, error, this.meta.reader);
+          if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`);
         },
+        onReadWhole: (entry) => this.damagedFiles.noteWhole(entry),
         onFollowerLost: (id) => this.retryAdmission(nodes.get(id)),
         onCommitted: (batch) => {
           this.running?.maintenance.onBatch(batch);
@@ -274,7 +277,7 @@ export class DriveEngine {
 
   private onNodeChange({ node, from, to, reason }: NodeChange): void {
     const { events } = this.options;
-    const level = to === 'online' ? 'info' : 'warning';
+    const level = to === 'online' || to === 'returning' ? 'info' : 'warning';
     events.report(level, `${node.label} is ${to}${reason ? `: ${reason}` : ''}`);
     if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
     if (to !== 'returning' && (to !== 'online' || from === 'returning')) return;
@@ -310,7 +313,6 @@ export class DriveEngine {
     }
     await this.welcome(node, maintenance);
     await engine.committer.refreshMembers();
-    this.damaged.clear();
     maintenance.onArrival(node.id);
   }
 

@@ -57,11 +57,12 @@ export async function openUsableIndex(
  * index the volume cannot be read either.
  */
 export async function rebuildIndexFile(
-  { directory, context }: IndexPlace,
+  { directory, context, events }: IndexPlace,
   nodes: readonly EngineNode[],
 ): Promise<MetaStore> {
   try {
-    await rebuildInto({ directory, context, nodes });
+    const { files, sequence } = await rebuildInto({ directory, context, nodes });
+    events.report('info', `the index was made anew from the nodes: ${files} files, as of change ${sequence}`);
   } catch (error) {
     const { code, message, details, hint } = asDriveError(error);
     throw new DriveError(code, { message, hint, cause: error, details: { ...details, indexIsGone: true } });

@@ -19,6 +19,8 @@ export interface ContentSource {
   readonly retryMs: number;
   /** A chunk that no reachable node could give, verified. */
   onDamage(entry: EntryRow, error: DriveError): void;
+  /** Every byte of it was given, verified. */
+  onReadWhole?: ((entry: EntryRow) => void) | undefined;
 }
 
 export interface ServingReads {
@@ -68,6 +70,7 @@ export class PinnedContentReader implements ContentReader {
         if (inFlight.length > aheadChunks) yield await inFlight.shift()!;
       }
       while (inFlight.length > 0) yield await inFlight.shift()!;
+      if (range.start === 0 && range.end >= this.sizeBytes) this.source.onReadWhole?.(this.entry);
     } finally {
       signal?.removeEventListener('abort', onAbort);
       if (inFlight.length > 0) stop.abort(); // An abort makes an error with a stack: not for each whole answer.
@@ -109,7 +112,8 @@ export class PinnedContentReader implements ContentReader {
       if (!piece.target) throw new DriveError('DAMAGED', { message: 'a part of this file lies on no known node' });
       return await this.readTarget(piece.target, piece, signal);
     } catch (error) {
-      if (hasCode(error, 'DAMAGED', 'UNAVAILABLE')) this.source.onDamage(this.entry, error);
+      // What is only out of reach is no damage.
+      if (hasCode(error, 'DAMAGED')) this.source.onDamage(this.entry, error);
       throw error;
     }
   }

@@ -61,8 +61,10 @@ export interface EngineEvents {
   /** Nothing more can be committed; the history must be reopened. */
   onBroken(error: DriveError): void;
   onBadCopy(copy: BadCopy): void;
-  /** A file could not be read: no reachable node gave a verified copy. */
+  /** A file could not be read: no copy is left that could be good. */
   onDamage(entry: EntryRow, error: DriveError): void;
+  /** A file was read from its first byte to its last. */
+  onReadWhole?(entry: EntryRow): void;
   /** A follower stopped following; it is made current like a node that returns. */
   onFollowerLost(node: NodeId): void;
   onCommitted(batch: BatchIdentity): void;
@@ -179,7 +181,13 @@ export class VolumeEngine {
     const content = entry.content!;
     this.contentPins.add(content);
     const { clock, safety, current = async () => this, events } = this.options;
-    const source: ContentSource = { current, clock, retryMs: safety.retryMs, onDamage: events.onDamage };
+    const source: ContentSource = {
+      current,
+      clock,
+      retryMs: safety.retryMs,
+      onDamage: (entry, error) => events.onDamage(entry, error),
+      onReadWhole: (entry) => events.onReadWhole?.(entry),
+    };
     return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
   }
 

@@ -111,7 +111,7 @@ function renderDamage(status: DriveStatus): string[] {
   const shown = damagedFiles.slice(0, shownDamagedFiles).map((file) => `         ${printable(file)}`);
   const more = damagedFiles.length - shown.length;
   return [
-    `Damage   ${copies}files found unreadable since the start or since a disk came back:`,
+    `Damage   ${copies}files that cannot be read whole:`,
     ...shown,
     ...(more > 0 ? [`         and ${more} more ("--json" lists them)`] : []),
   ];
