@@ -32,6 +32,10 @@ test('a lost copy is written anew, byte for byte, and then nothing is left to do
   assert.deepEqual(host.states(segment), ['a good', 'b good']);
   const { active, queuedSegments, healedSegments } = healer.status();
   assert.deepEqual({ active, queuedSegments, healedSegments }, { active: false, queuedSegments: 0, healedSegments: 1 });
+  const told = host.reports.filter((report) => report.startsWith('info: healing'));
+  assert.equal(told.length, 2, told.join('\n'));
+  assert.match(told[0]!, /begins: .*: 1$/);
+  assert.match(told[1]!, /ends: 1 healed, 1\.1 MiB in \d+\.\d s$/);
 });
 
 test('a copy said to be bad that verifies counts again and is not written', async (t) => {
@@ -42,6 +46,7 @@ test('a copy said to be bad that verifies counts again and is not written', asyn
   await run(new Healer(host));
   assert.deepEqual(host.states(segment), ['a good', 'b good']);
   assert.ok(!host.node('b'.repeat(16)).store.log.some(({ operation }) => operation === 'put'));
+  assert.deepEqual(host.reports, []);
 });
 
 test('two copies damaged in different records heal each other; what cannot be healed stays as it is, parked', async (t) => {

@@ -47,6 +47,8 @@ export class Healer implements Worker {
   private current: SegmentId | undefined;
   private healed = 0;
   private copiedBytes = 0;
+  /** Since the first copy of this run; what stood in the counters then. */
+  private run: { readonly sinceMs: number; readonly healed: number; readonly copiedBytes: number } | undefined;
 
   constructor(host: MaintenanceHost) {
     this.host = host;
@@ -72,7 +74,10 @@ export class Healer implements Worker {
   async step(signal: AbortSignal): Promise<StepResult> {
     this.look();
     const segment = this.queue.shift();
-    if (segment === undefined) return 'idle';
+    if (segment === undefined) {
+      this.tellEnd();
+      return 'idle';
+    }
     const release = this.host.isWritten(segment) ? undefined : this.host.occupy(segment);
     if (!release) {
       this.waiting += 1;
@@ -158,6 +163,7 @@ export class Healer implements Worker {
   }
 
   private async copy(row: SegmentRow, to: MaintenanceNode, signal: AbortSignal): Promise<void> {
+    this.tellBeginning();
     const { id: segment, lengthBytes, hash } = row;
     const badCopies: BadCopy[] = [];
     const onBadCopy = (copy: BadCopy) => badCopies.push(copy);
@@ -168,6 +174,23 @@ export class Healer implements Worker {
     } finally {
       await this.noteBadCopies(badCopies.filter(({ node }) => node !== to.id));
     }
+  }
+
+  private tellBeginning(): void {
+    if (this.run) return;
+    this.run = { sinceMs: this.host.clock.monotonic(), healed: this.healed, copiedBytes: this.copiedBytes };
+    this.host.report('info', `healing begins: segments with too few good copies: ${this.status().queuedSegments}`);
+  }
+
+  private tellEnd(): void {
+    if (!this.run) return;
+    const { sinceMs, healed, copiedBytes } = this.run;
+    this.run = undefined;
+    const mebibytes = ((this.copiedBytes - copiedBytes) / 2 ** 20).toFixed(1);
+    const seconds = ((this.host.clock.monotonic() - sinceMs) / 1000).toFixed(1);
+    const left = this.waiting + this.parked.size;
+    const rest = left === 0 ? '' : `; ${left} left to be tried again`;
+    this.host.report('info', `healing ends: ${this.healed - healed} healed, ${mebibytes} MiB in ${seconds} s${rest}`);
   }
 
   private async noteBadCopies(copies: readonly BadCopy[]): Promise<void> {
