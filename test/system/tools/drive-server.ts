@@ -111,6 +111,11 @@ export class DriveServer {
     }
   }
 
+  /** Bytes that it has written so far, to clients and disks together. */
+  get writtenBytes(): number {
+    return Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${this.pid}/io`, 'utf8'))?.[1]);
+  }
+
   /** SIGTERM and a clean end. */
   async stop(): Promise<void> {
     const exited = this.isRunning ? once(this.#child, 'exit') : undefined;

@@ -8,12 +8,12 @@ import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { type AwayChanges, applyLocally, planAwayChanges } from './away-changes.js';
 import { mustRun } from './commands.js';
-import { driveStatus, mustBeSound, nodeState, waitUntilWhole } from './drive-server.js';
+import { type DriveServer, driveStatus, mustBeSound, nodeState, waitUntilWhole } from './drive-server.js';
 import { MemoryMeter } from './memory-meter.js';
-import { planTree, writeTree } from './real-tree.js';
+import { planTree, realTreeShape, writeTree } from './real-tree.js';
 import { GiB, MiB } from './requirements.js';
 import { type LoopVolume, TestVolume } from './test-volume.js';
-import { pause } from './wait.js';
+import { waitUntil } from './wait.js';
 import { Workspace } from './workspace.js';
 
 /** A client program. Each method fails when the client reports any error. */
@@ -38,17 +38,15 @@ export async function surviveAPulledDisk(
   const server = await loops.volume.serve();
   using meter = new MemoryMeter(server.pid, 500);
   const client = await open(workspace, server.url);
-  const timed = async (what: string, work: () => Promise<void>): Promise<number> => {
+  const timed = async (what: string, work: () => Promise<void>): Promise<void> => {
     const started = performance.now();
     await work();
-    const tookMs = performance.now() - started;
-    context.diagnostic(`${what}: ${Math.round(tookMs / 1000)} s`);
-    return tookMs;
+    context.diagnostic(`${what}: ${Math.round((performance.now() - started) / 1000)} s`);
   };
 
   await timed('copy in', () => client.copyIn(tree));
-  const readMs = await timed('read back', () => client.compare(tree));
-  await timed('read back while a disk is pulled', () => pullWhileReading(loops, () => client.compare(tree), readMs));
+  await timed('read back', () => client.compare(tree));
+  await timed('read back while a disk is pulled', () => pullWhileReading(loops, server, () => client.compare(tree)));
 
   const changes = planAwayChanges(1, files);
   await applyLocally(tree, changes);
@@ -66,13 +64,16 @@ export async function surviveAPulledDisk(
   assert.ok(failovers > 0, 'no failover read was counted');
 }
 
-async function pullWhileReading(loops: LoopVolume, read: () => Promise<void>, readMs: number): Promise<void> {
+/** Pulled when the server has sent about half of the tree. */
+async function pullWhileReading(loops: LoopVolume, server: DriveServer, read: () => Promise<void>): Promise<void> {
+  const halfBytes = server.writtenBytes + realTreeShape.totalBytes / 2;
   let done = false;
   const reading = read().finally(() => {
     done = true;
   });
   reading.catch(() => {});
-  await pause(readMs * 0.4);
+  const isHalf = async () => done || server.writtenBytes >= halfBytes;
+  await waitUntil('half of the tree is read', isHalf, { timeoutMs: 300_000, intervalMs: 50 });
   assert.equal(done, false, 'the reading ended before the disk was pulled: nothing is shown');
   await loops.nodes[1]!.unmountLazily();
   await reading;
