@@ -28,6 +28,8 @@ import { chooseMembers, type WriteSet } from './write-set.js';
 
 /** Bounds of one batch: what a client waits for behind it. */
 const batchRequestLimit = 256;
+/** A batch's operations stay far below the longest that a journal reader takes (64 MiB). */
+const batchWeightLimit = 16 * 1024 * 1024;
 /** Bounds of the queue: past it requests are refused. */
 const queueLimit = 4096;
 
@@ -191,7 +193,7 @@ export class Committer {
     // One turn of the event loop lets requests that arrived together share a batch.
     await new Promise<void>((resolve) => setImmediate(resolve));
     while (this.queue.length > 0 && !this.broken) {
-      const jobs = this.queue.splice(0, batchRequestLimit);
+      const jobs = this.queue.splice(0, countForBatch(this.queue));
       await this.writerMutex.run(async () => {
         try {
           await this.runBatch(jobs);
@@ -311,6 +313,28 @@ export class Committer {
     const { message, hint, cause } = broken;
     return new DriveError('UNAVAILABLE', { message, hint, cause, details: { [neverBegun]: true } });
   }
+}
+
+/** How many of the first jobs make one batch: at least one. */
+function countForBatch(queue: readonly Job[]): number {
+  let weight = 0;
+  for (const [index, { request }] of queue.entries()) {
+    weight += weightOf(request);
+    if (index === batchRequestLimit || (index > 0 && weight > batchWeightLimit)) return index;
+  }
+  return queue.length;
+}
+
+/** About the bytes of its operations, for the requests that can be long. */
+function weightOf(request: ChangeRequest): number {
+  if (request.kind === 'put') return 80 * request.content.chunks.length;
+  if (request.kind === 'set-properties')
+    return request.changes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0) * 2;
+  if (request.kind !== 'operations') return 0;
+  return request.operations.reduce(
+    (sum, operation) => sum + (operation.o === 'chunks' ? 80 * operation.chunks.length : 256),
+    0,
+  );
 }
 
 function answer(jobs: readonly Job[], prepared: Prepared): void {
