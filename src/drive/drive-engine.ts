@@ -16,7 +16,6 @@ import { VolumeEngine } from '../volume/engine.js';
 import { makeJournalCurrent } from '../volume/history/node-return.js';
 import { indexOffChain } from '../volume/history/opening.js';
 import { Pins } from '../volume/pins.js';
-import { DamagedFiles } from './damaged-files.js';
 import { emptyAttics } from './drive-attics.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
@@ -24,6 +23,7 @@ import { hostFor } from './drive-host.js';
 import { type IndexSource, indexFileOf } from './drive-index.js';
 import type { DriveNodes } from './drive-nodes.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
+import { DamagedFiles } from './status/damaged-files.js';
 
 export interface DriveEngineOptions {
   readonly directory: string;

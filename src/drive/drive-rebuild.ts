@@ -14,7 +14,7 @@ import { rebuildIndex } from '../volume/history/rebuild.js';
 import { type DriveContext, systemContext } from './drive-context.js';
 import { holdVolume, lockName } from './drive-lock.js';
 import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
-import { nodeCalled } from './node-called.js';
+import { nodeCalled } from './members/node-called.js';
 
 export const indexName = 'index.db';
 const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`];

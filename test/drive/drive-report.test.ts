@@ -1,7 +1,7 @@
 /** What `status` says about the nodes there are. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ReportInput, reportStatus } from '../../src/drive/drive-report.js';
+import { type ReportInput, reportStatus } from '../../src/drive/status/drive-report.js';
 import type { SegmentRow } from '../../src/meta/rows.js';
 import type { NodeState } from '../../src/node/node-state.js';
 

@@ -1,7 +1,7 @@
 /** Which node a person means. */
 import { resolve } from 'node:path';
-import { DriveError } from '../core/errors.js';
-import type { NodeRow } from '../meta/rows.js';
+import { DriveError } from '../../core/errors.js';
+import type { NodeRow } from '../../meta/rows.js';
 
 const shortestIdPrefix = 4;
 

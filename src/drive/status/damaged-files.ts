@@ -3,11 +3,11 @@
  * segment of it has no good copy; so it goes by itself when it is saved anew, deleted or healed, and when it is read
  * whole again. Kept in memory only: a restart begins anew.
  */
-import type { DriveError } from '../core/errors.js';
-import type { SegmentId } from '../core/ids.js';
-import type { MetaReader } from '../meta/meta-store.js';
-import type { ContentId, EntryId } from '../meta/operations.js';
-import type { EntryRow } from '../meta/rows.js';
+import type { DriveError } from '../../core/errors.js';
+import type { SegmentId } from '../../core/ids.js';
+import type { MetaReader } from '../../meta/meta-store.js';
+import type { ContentId, EntryId } from '../../meta/operations.js';
+import type { EntryRow } from '../../meta/rows.js';
 
 interface Damage {
   readonly content: ContentId | null;

@@ -1,12 +1,12 @@
 /** Makes the status of a drive from what the engine, the nodes and the background work say. Pure. */
-import type { NodeId } from '../core/ids.js';
-import type { DriveStatus, Health, NodeStatus } from '../drive-status.js';
-import type { HealStatus } from '../maintenance/healing/healer.js';
-import type { MetaReader } from '../meta/meta-store.js';
-import { isReadable } from '../node/node-state.js';
-import type { ReadCounters } from '../store/read/segment-reader.js';
-import type { EngineNode } from '../volume/engine-node.js';
-import type { SpaceReport } from '../volume/volume.js';
+import type { NodeId } from '../../core/ids.js';
+import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
+import type { HealStatus } from '../../maintenance/healing/healer.js';
+import type { MetaReader } from '../../meta/meta-store.js';
+import { isReadable } from '../../node/node-state.js';
+import type { ReadCounters } from '../../store/read/segment-reader.js';
+import type { EngineNode } from '../../volume/engine-node.js';
+import type { SpaceReport } from '../../volume/volume.js';
 
 export interface ReportInput {
   readonly directory: string;

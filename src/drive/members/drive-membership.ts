@@ -1,18 +1,18 @@
 /** Nodes join and leave a volume for good. Both are journaled; volume.json only follows. */
 import { resolve } from 'node:path';
-import { type VolumeFile, writeVolumeFile } from '../config/volume-file.js';
-import { DriveError, hasCode } from '../core/errors.js';
-import { randomId } from '../core/random.js';
-import type { Drive } from '../drive-contract.js';
-import type { Operation } from '../meta/operations.js';
-import type { NodeRow, SegmentRow } from '../meta/rows.js';
-import { initializeNodeDirectory, nodeAt, volumeAt } from '../node/node-directory.js';
-import { longestLabel, readPassport } from '../node/passport.js';
-import type { DriveContext } from './drive-context.js';
-import { groupAt } from './drive-create.js';
-import type { DriveEngine } from './drive-engine.js';
-import type { DriveEvents } from './drive-events.js';
-import type { DriveNodes } from './drive-nodes.js';
+import { type VolumeFile, writeVolumeFile } from '../../config/volume-file.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import { randomId } from '../../core/random.js';
+import type { Drive } from '../../drive-contract.js';
+import type { Operation } from '../../meta/operations.js';
+import type { NodeRow, SegmentRow } from '../../meta/rows.js';
+import { initializeNodeDirectory, nodeAt, volumeAt } from '../../node/node-directory.js';
+import { longestLabel, readPassport } from '../../node/passport.js';
+import type { DriveContext } from '../drive-context.js';
+import { groupAt } from '../drive-create.js';
+import type { DriveEngine } from '../drive-engine.js';
+import type { DriveEvents } from '../drive-events.js';
+import type { DriveNodes } from '../drive-nodes.js';
 import { nodeCalled } from './node-called.js';
 
 export interface MembershipParts {
