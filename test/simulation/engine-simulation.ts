@@ -173,12 +173,9 @@ class Simulation {
       } else if (this.#random.chance(0.5)) machine.plug(node);
     }
     if (this.#options.indexMayBeLost !== false && this.#random.chance(0.1)) {
-      const isMajority = machine.nodes.filter((node) => machine.isPlugged(node)).length * 2 > machine.nodes.length;
-      // Lost together with the only holders of the newest changes, it would take these with it: not promised.
-      if (isMajority && machine.nodes.every((node) => machine.isPlugged(node))) {
-        this.#trace('the index is lost');
-        machine.index.lose();
-      }
+      // Nodes that are away may be the only holders of the newest changes: then the drive must wait for them.
+      this.#trace('the index is lost');
+      machine.index.lose();
     }
   }
 
@@ -221,6 +218,7 @@ class Simulation {
     const allHere = this.machine.nodes.every((node) => this.machine.isPlugged(node));
     for (const client of this.#clients) {
       const { engine } = life;
+      const mayMeetFaults = this.#hasFaults();
       // What a drive shows that cannot take changes may be what it knew before.
       if (!engine || life.refusal) return;
       const looked = await this.#guarded('look', life, lookOf(client, life));
@@ -230,7 +228,7 @@ class Simulation {
       if (unreadable.length > 0) {
         // With disks away the copies may be away too; what is there is judged when they are back.
         const isOnline = life.nodes.all.every(({ state }) => state === 'online' || state === 'foreign');
-        if (allHere && isOnline && !this.#hasFaults()) {
+        if (allHere && isOnline && !mayMeetFaults) {
           this.#problems.push(...unreadable);
           this.#describeDisks(life);
         }

@@ -79,15 +79,16 @@ export const soundRules: ProtocolRules = {
   longestWins: false,
   indexGivesHistory: true,
   halfWhenIndexGone: true,
+  // The engine demands them; the other rules must hold without.
   allMembersWhenIndexGone: false,
   dropBelowMinimum: false,
   dropWitnesses: 'one',
-  dropMissingTail: true,
+  dropMissingTail: false,
   sealAfterFailedCopy: true,
-  dataBeforeJournal: false,
+  dataBeforeJournal: true,
   levelByIdentity: true,
   openingSyncs: true,
-  followersGoForward: false,
+  followersGoForward: true,
 };
 
 /** What may happen beside crashes, nodes that leave and return, and I/O errors. */
@@ -120,15 +121,21 @@ export const plantedMistakes: Readonly<Record<string, PlantedMistake>> = {
     rules: { epochSkipsNumber: false, numbersBeyondAllSeen: false },
     runs: 300,
   },
-  'newest epoch by sequence number instead of by descent': { rules: { newestByDescent: false }, runs: 1_000 },
+  'newest epoch by sequence number instead of by descent': { rules: { newestByDescent: false }, runs: 4_000 },
   'any node present gives the history': { rules: { membersGiveHistory: false }, runs: 300 },
   'longest chain wins whatever its epoch': { rules: { longestWins: true }, runs: 8_000 },
-  'any member may open when the index is gone': { rules: { halfWhenIndexGone: false }, runs: 300 },
+  'any member may open when the index is gone': {
+    rules: { halfWhenIndexGone: false, allMembersWhenIndexGone: false },
+    runs: 300,
+  },
   'discard a batch found on fewer than the minimum of nodes': { rules: { dropBelowMinimum: true }, runs: 100 },
-  'a node that is away counts as one that lacks the chunk': { rules: { dropWitnesses: 'none' }, runs: 4_000 },
+  'a node that is away counts as one that lacks the chunk': {
+    rules: { dataBeforeJournal: false, dropMissingTail: true, dropWitnesses: 'none' },
+    runs: 4_000,
+  },
   'what a killed process left is built on unsynced': { rules: { openingSyncs: false }, runs: 3_000 },
   'every complete batch is kept, its chunks written or not': {
-    rules: { dropMissingTail: false },
+    rules: { dataBeforeJournal: false },
     strictTail: true,
     runs: 300,
   },
@@ -139,7 +146,7 @@ export const plantedMistakes: Readonly<Record<string, PlantedMistake>> = {
   },
   'an epoch that was never served may be the newest': {
     rules: { writtenEpochFirst: false, refuseWhenApart: false },
-    runs: 1_500,
+    runs: 9_000,
   },
   'completeness of its record tells which epoch was served': {
     rules: { writtenEpochFirst: false, completeEpochFirst: true },
