@@ -1,15 +1,14 @@
 /**
  * Rebuilds an index from the nodes alone: the newest whole checkpoint, the journal since, and the segments' own records
- * for the places. Writes nothing to any node; the opening that follows does. It refuses while half of
- * the nodes or more, or a member of the newest epoch, are away: what they know could be newer than everything that is
- * here. Nodes that a person left out do not count as away.
+ * for the places. Writes nothing to any node; the opening that follows does. It refuses with half of the nodes or more
+ * away: what they know could be newer than everything that is here. Nodes that a person left out do not count as away.
  */
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import type { Progress } from '../../core/progress.js';
 import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { MetaStore } from '../../meta/meta-store.js';
-import type { EpochRow, NodeRow, Tip } from '../../meta/rows.js';
+import type { NodeRow, Tip } from '../../meta/rows.js';
 import { parseCheckpointName } from '../../segment/checkpoint-name.js';
 import { checkpointNames, checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import type { EngineNode } from '../engine-node.js';
@@ -40,7 +39,7 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
     }
     input.onProgress?.({ phase: 'replaying the journal', done: 0, total: history.chain.length, unit: 'batches' });
     await catchUpIndex(meta, history, sources);
-    demandWitnesses(meta, history.epoch, input);
+    demandMajority(meta, input);
     await findPlaces({ ...input, meta });
     return meta;
   } catch (error) {
@@ -79,26 +78,18 @@ async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): 
   await meta.writer.loadCheckpoint({ finish });
 }
 
-/**
- * A member of the newest epoch that is away may have gone on alone, and so may more than half of the nodes. Asking for
- * one member only loses acknowledged changes some 17 times as often (docs/architecture.md); where a disk is lost for
- * good together with the index, a person says so.
- */
-function demandWitnesses(meta: MetaStore, newest: EpochRow, { nodes: present, leaveOut }: RebuildInput): void {
-  const kept = meta.reader.nodes().filter((node) => node.role !== 'retired');
-  const leftOut = new Set(leaveOut?.(kept) ?? []);
-  const isHere = (id: NodeId) => present.some((other) => other.id === id);
-  const known = kept.filter((node) => !leftOut.has(node.id) || isHere(node.id));
-  const missing = known.filter((node) => !isHere(node.id));
-  const members = missing.filter((node) => newest.members.includes(node.id));
-  const wanted = members.length > 0 || present.length > missing.length ? members : missing;
-  if (wanted.length === 0) return;
-  const names = wanted.map((node) => `${node.label} (last at ${node.path})`);
+function demandMajority(meta: MetaStore, { nodes: present, leaveOut }: RebuildInput): void {
+  const members = meta.reader.nodes().filter((node) => node.role !== 'retired');
+  const leftOut = new Set(leaveOut?.(members) ?? []);
+  const known = members.filter((node) => !leftOut.has(node.id) || present.some((other) => other.id === node.id));
+  const missing = known.filter((node) => !present.some((other) => other.id === node.id));
+  if (present.length > missing.length) return;
+  const names = missing.map((node) => `${node.label} (last at ${node.path})`);
   throw new DriveError('READ_ONLY', {
     message: `${missing.length} of the ${known.length} nodes are away, and the index is gone: the newest changes could be on them`,
     details: { missing: names },
     hint:
       `plug in ${names.join(', ')} and name them with --node; for a node that is lost for good: ` +
-      `holdfast rebuild DIR --node PATH --without ${wanted[0]?.label}`,
+      `holdfast rebuild DIR --node PATH --without ${missing[0]?.label}`,
   });
 }
