@@ -126,11 +126,11 @@ export class Checkpointer implements Worker {
     const { sequence } = parseCheckpointName(oldestKept)!;
     const journals = (await node.store.list('journal'))
       .map((file) => ({ ...file, first: parseJournalFileName(file.name)?.firstSequence }))
-      .filter((file) => file.first !== undefined)
-      .sort((a, b) => a.first! - b.first!);
-    // A file ends where the next one begins; the last one may still grow.
-    const superseded = journals.filter(
-      (_, index) => (journals[index + 1]?.first ?? Number.POSITIVE_INFINITY) <= sequence + 1,
+      .filter((file) => file.first !== undefined);
+    // A file ends where a later one begins; the last one may still grow. One that begins with the same batch is no later
+    // one: an opening writes again what may not be durable.
+    const superseded = journals.filter(({ first }) =>
+      journals.some((other) => other.first! > first! && other.first! <= sequence + 1),
     );
     await this.gate.removeSuperseded(node, 'journal', superseded);
   }
