@@ -36,8 +36,10 @@ test('checkpoints are made, the journal before the older one goes, and a rebuild
   await fixture.drive.close();
   fixture.drive = await openDrive({ directory: fixture.directory }, fixture.context);
   for (const [seed, name] of names.entries()) await put(fixture, `second-${name}`, bytesOf(100, 1_000 + seed));
+  let more = 0;
   await untilTrue(
     async () => {
+      for (let count = 0; count < 20; count += 1) await put(fixture, `more-${more++}`, bytesOf(100, 5_000 + more));
       const journals = (await Promise.all(fixture.nodes.map((path) => filesIn(path, 'journal')))).flat();
       return !journals.some((file) => firstJournals.has(file));
     },

@@ -54,9 +54,9 @@ test('what waits in the attics counts as free and is given back before anything 
       async () => (await fixture.drive.status()).storedBytes < 6 * MiB && (await waiting()).length > 0,
       () => eventsOf(fixture),
     );
-    // Both lie on one file system, so half of it, without the reserve and what is not cleaned yet.
+    // Both lie on one file system, so half of it, without the reserve, a segment to begin, and what is not cleaned yet.
     await untilTrue(
-      async () => (await fixture.drive.volume.space()).availableBytes > 14 * MiB,
+      async () => (await fixture.drive.volume.space()).availableBytes > 10 * MiB,
       () => eventsOf(fixture),
     );
   }
