@@ -45,7 +45,11 @@ export class Cleaner implements Worker {
     if (this.queue.length === 0) {
       const { dead, emptied } = await this.survey();
       this.queue = [...emptied];
-      if (dead.length > 0) await this.retire(dead);
+      if (dead.length > 0) {
+        // The figures may well be the same again when other segments have died.
+        this.surveyed = '';
+        await this.retire(dead);
+      }
     }
     const segment = this.queue[0];
     if (segment === undefined) return 'idle';
