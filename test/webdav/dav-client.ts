@@ -1,5 +1,9 @@
-/** A plain HTTP client for tests: sends what it is told, header order included, and returns the whole answer. */
+/**
+ * A plain HTTP client for tests: sends what it is told, header order included, and returns the whole answer. Whatever
+ * comes back as a 207 is judged by the client models before the test sees it.
+ */
 import {
+  type Agent,
   request as httpRequest,
   type IncomingHttpHeaders,
   type IncomingMessage,
@@ -13,7 +17,9 @@ import {
   type StartServerOptions,
   startServer,
 } from '../../src/server/start-server.js';
+import type { Volume } from '../../src/volume/volume.js';
 import { MemoryVolume } from '../support/memory-volume.js';
+import { judgeMultistatus } from './oracles.js';
 
 export interface Answer {
   readonly status: number;
@@ -26,10 +32,14 @@ export interface Sent {
   readonly headers?: OutgoingHttpHeaders;
   /** An array is sent in chunks (chunked coding unless there is a Content-Length). */
   readonly body?: string | Buffer | readonly (string | Buffer)[];
+  /** Default: a connection for each request. */
+  readonly agent?: Agent;
+  /** Names in the answer that Windows could not use, where a test puts them there on purpose. */
+  readonly unusableForWindows?: readonly string[];
 }
 
-export interface TestServer {
-  readonly volume: MemoryVolume;
+export interface TestServer<V extends Volume = MemoryVolume> {
+  readonly volume: V;
   readonly server: RunningServer;
   readonly events: ServerEvent[];
   readonly port: number;
@@ -38,15 +48,37 @@ export interface TestServer {
 
 /** A server on a free port with an empty volume `home`, closed when the test ends. */
 export async function serve(test: TestContext, options: Partial<StartServerOptions> = {}): Promise<TestServer> {
-  const volume = new MemoryVolume('home');
-  const events: ServerEvent[] = [];
-  const server = await startServer({ volumes: [volume], port: 0, onEvent: (event) => events.push(event), ...options });
-  test.after(() => server.close());
-  const { port } = server.address;
-  return { volume, server, events, port, send: (method, path, sent) => send(port, method, path, sent) };
+  const served = await serveVolume(new MemoryVolume('home'), options);
+  test.after(() => served.server.close());
+  return served;
 }
 
-export function send(port: number, method: string, path: string, { headers = {}, body }: Sent = {}): Promise<Answer> {
+/** The caller closes the server. */
+export async function serveVolume<V extends Volume>(
+  volume: V,
+  options: Partial<StartServerOptions> = {},
+): Promise<TestServer<V>> {
+  const events: ServerEvent[] = [];
+  const server = await startServer({ volumes: [volume], port: 0, onEvent: (event) => events.push(event), ...options });
+  const { port } = server.address;
+  return { volume, server, events, port, send: (method, path, sent) => send(port, method, path, sent, volume) };
+}
+
+/** `volume`: what is served there, so that listings can be compared with it. */
+export async function send(
+  port: number,
+  method: string,
+  path: string,
+  sent: Sent = {},
+  volume?: Volume,
+): Promise<Answer> {
+  const answer = await exchangeWhole(port, method, path, sent);
+  if (answer.status === 207) await judgeMultistatus({ method, path, sent, answer, volume });
+  return answer;
+}
+
+function exchangeWhole(port: number, method: string, path: string, sent: Sent): Promise<Answer> {
+  const { headers = {}, body, agent = false } = sent;
   return new Promise((resolve, reject) => {
     const parts = body === undefined ? [] : Array.isArray(body) ? body : [body as string | Buffer];
     const whole = body !== undefined && !Array.isArray(body);
@@ -57,7 +89,7 @@ export function send(port: number, method: string, path: string, { headers = {},
       method,
       path,
       headers: { ...length, ...headers },
-      agent: false,
+      agent,
     });
     request.on('error', reject);
     request.on('response', (response) => collect(response).then(resolve, reject));

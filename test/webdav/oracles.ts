@@ -1,124 +1,122 @@
 /**
- * Small models of the three most fragile client parsers. Every 207 of the tests goes through all of them: what they
- * see must be what the drive holds.
+ * Small models of the three most fragile client parsers. The test clients send every 207 through all of them: each must
+ * see what the others see, and what the volume holds.
  */
 import assert from 'node:assert/strict';
-import { parseHttpDate } from '../../src/http/http-dates.js';
-import { childElements, isDav, textOf, type XmlElement } from '../../src/webdav/xml/xml-element.js';
-import { readXml } from '../../src/webdav/xml/xml-reader.js';
-import type { Answer } from './dav-client.js';
+import type { EntryRow, Volume } from '../../src/volume/volume.js';
+import type { Answer, Sent } from './dav-client.js';
+import { finderModel, type Listed } from './models/finder-model.js';
+import { miniRedirectorModel, unusableForWindows } from './models/mini-redirector-model.js';
+import { neonModel, type ParsedResponse } from './models/neon-model.js';
 
-export interface Listed {
-  /** Decoded last segment; '' for the requested resource itself. */
-  readonly name: string;
-  readonly folder: boolean;
-  readonly sizeBytes: number | undefined;
+export type { Listed } from './models/finder-model.js';
+export type { ParsedResponse, Propstat } from './models/neon-model.js';
+
+export interface Received {
+  readonly method: string;
+  /** As sent. */
+  readonly path: string;
+  readonly sent: Pick<Sent, 'headers' | 'unusableForWindows'>;
+  readonly answer: Pick<Answer, 'status' | 'headers' | 'body'>;
+  /** What is served there, if the test knows. */
+  readonly volume?: Volume | undefined;
 }
 
-export interface Propstat {
-  readonly status: number;
-  /** `namespace name` -> element. */
-  readonly properties: ReadonlyMap<string, XmlElement>;
+/** Throws when any model stumbles, or sees something else than the others or than the volume holds. */
+export async function judgeMultistatus({ method, path, sent, answer, volume }: Received): Promise<void> {
+  const headers = Object.entries(sent.headers ?? {});
+  const header = (name: string) => headers.find(([key]) => key.toLowerCase() === name)?.[1];
+  const userAgent = String(header('user-agent') ?? '');
+  const children = readChildren(answer, path, userAgent);
+  const usable = new Set<string>();
+  if (userAgent.includes('MiniRedir')) {
+    const unusable = unusableForWindows(children.map(({ name }) => name));
+    assert.deepEqual(unusable, sent.unusableForWindows ?? [], 'names that Windows cannot use');
+    assert.ok(answer.body.length <= 1_000_000, 'Explorer shows nothing of a listing this long');
+    for (const { name } of children) usable.add(name.normalize('NFC'));
+  }
+  if (method !== 'PROPFIND' || header('depth') !== '1' || !volume) return;
+  const expected = await listVolume(volume, path);
+  const names = new Set(children.map(({ name }) => name.normalize('NFC')));
+  for (const row of expected ?? []) {
+    const name = row.name.normalize('NFC');
+    // A listing for Windows may leave out what Windows cannot use; nobody else's may leave out anything.
+    const isExcused = userAgent.includes('MiniRedir') && !usable.has(name);
+    if (isExcused && unusableForWindows([row.name]).length > 0) continue;
+    assert.ok(names.delete(name), `${name} is not listed`);
+    const seen = children.find((child) => child.name.normalize('NFC') === name)!;
+    assert.equal(seen.folder ?? row.kind === 'folder', row.kind === 'folder', name);
+    assert.equal(seen.sizeBytes ?? row.sizeBytes, row.sizeBytes, name);
+  }
+  assert.deepEqual([...(expected ? names : [])], [], 'listed but not there');
 }
 
-export interface ParsedResponse {
-  readonly href: string;
-  readonly propstats: readonly Propstat[];
-  /** Text of a property with status 200. */
-  value(name: string, namespace?: string): string | undefined;
-}
-
-/** Runs all models; returns what neon would see. `requestPath`: the path as sent. */
-export function readMultistatus(answer: Answer, requestPath: string): ParsedResponse[] {
-  assert.equal(answer.status, 207, answer.text);
-  assert.match(answer.headers['content-type'] ?? '', /^(?:application|text)\/xml; charset="utf-8"$/);
-  const responses = neonModel(answer.body, requestPath);
-  const seen = finderModel(answer.text, requestPath);
-  assert.equal(seen.length, responses.length, 'Finder sees another number of entries');
-  return responses;
+/** Runs all models; returns what neon sees. `requestPath`: the path as sent. */
+export function readMultistatus(answer: Pick<Answer, 'status' | 'headers' | 'body'>, requestPath: string) {
+  readChildren(answer, requestPath, '');
+  return neonModel(answer.body, requestPath);
 }
 
 /** Children (and the folder itself first) of a Depth 1 listing as Finder sees them. */
-export function listed(answer: Answer, requestPath: string): Listed[] {
-  readMultistatus(answer, requestPath);
-  miniRedirectorModel(answer);
-  return finderModel(answer.text, requestPath);
+export function listed(answer: Pick<Answer, 'status' | 'headers' | 'body'>, requestPath: string): Listed[] {
+  readChildren(answer, requestPath, '');
+  return finderModel(answer.body.toString(), requestPath);
 }
 
-/** neon and KIO: well-formed, right namespaces, a status line for each propstat, hrefs below the request, none twice. */
-function neonModel(body: Buffer, requestPath: string): ParsedResponse[] {
-  const root = readXml(body, 1_000_000);
-  assert.ok(isDav(root, 'multistatus'));
-  const prefix = requestPath.replace(/\/+$/, '');
-  const hrefs = new Set<string>();
-  return childElements(root).map((element) => {
-    assert.ok(isDav(element, 'response'));
-    const [hrefElement, ...rest] = childElements(element);
-    assert.ok(hrefElement && isDav(hrefElement, 'href'));
-    const href = textOf(hrefElement);
-    assert.match(href, /^\/(?:[A-Za-z0-9._~/-]|%[0-9A-F]{2})*$/, 'href is not path-absolute with upper-case encoding');
-    assert.ok(href.startsWith(prefix), `${href} does not repeat ${prefix}`);
-    assert.ok(!hrefs.has(href), `${href} appears twice`);
-    hrefs.add(href);
-    const propstats = rest.map(readPropstat);
-    const good = propstats.find(({ status }) => status === 200);
-    const value = (name: string, namespace = 'DAV:'): string | undefined => {
-      const property = good?.properties.get(`${namespace} ${name}`);
-      return property && textOf(property);
-    };
-    return { href, propstats, value };
-  });
+interface Child {
+  readonly name: string;
+  /** undefined where the answer does not say. */
+  readonly folder: boolean | undefined;
+  readonly sizeBytes: number | undefined;
 }
 
-function readPropstat(element: XmlElement): Propstat {
-  assert.ok(isDav(element, 'propstat'));
-  const parts = childElements(element);
-  const status = /^HTTP\/1\.1 (\d{3}) \S/.exec(textOf(parts.find((part) => isDav(part, 'status'))!));
-  assert.ok(status, 'a propstat without status line');
-  const prop = parts.find((part) => isDav(part, 'prop'));
-  assert.ok(prop);
-  const properties = new Map(
-    childElements(prop).map((property) => [`${property.namespace} ${property.name}`, property]),
+function readChildren(
+  answer: Pick<Answer, 'status' | 'headers' | 'body'>,
+  requestPath: string,
+  userAgent: string,
+): Child[] {
+  assert.equal(answer.status, 207, answer.body.toString());
+  assert.match(answer.headers['content-type'] ?? '', /^(?:application|text)\/xml; charset="utf-8"$/);
+  const text = answer.body.toString();
+  const responses = neonModel(answer.body, requestPath);
+  const windows = miniRedirectorModel(text);
+  assert.deepEqual(
+    windows.map(({ href }) => href),
+    responses.map(({ href }) => href),
+    'Explorer sees other entries than neon',
   );
-  return { status: Number(status[1]), properties };
-}
-
-/**
- * webdavfs: knows no namespaces, no nesting, no status. Each href opens an entry, its text is the first piece only;
- * any `collection` makes a folder; an entry is a child if its decoded path is longer than that of the request.
- */
-function finderModel(text: string, requestPath: string): Listed[] {
-  const entries: { name: string; folder: boolean; sizeBytes: number | undefined }[] = [];
-  const requested = decodeURIComponent(requestPath).replace(/\/+$/, '');
-  const token = /<(?:[\w-]+:)?([\w-]+)[^<>]*?(\/?)>([^<]*)/g;
-  for (const [, rawName, , content] of text.matchAll(token) as Iterable<[string, string, string, string]>) {
-    const name = rawName.toLowerCase();
-    const entry = entries.at(-1);
-    if (name === 'href') {
-      assert.doesNotMatch(content, /&/, 'an entity in an href splits its text');
-      const path = decodeURIComponent(content).replace(/\/+$/, '');
-      const isChild = Buffer.byteLength(path) > Buffer.byteLength(requested);
-      const last = path.slice(path.lastIndexOf('/') + 1);
-      assert.ok(Buffer.byteLength(last) <= 255);
-      entries.push({ name: isChild ? last : '', folder: false, sizeBytes: undefined });
-    } else if (entry && name === 'collection') {
-      entry.folder = true;
-    } else if (entry && name === 'getcontentlength' && content !== '') {
-      entry.sizeBytes = Number(content);
-    } else if (entry && name === 'getlastmodified' && content !== '') {
-      assert.ok((parseHttpDate(content) ?? -1) >= 0, `date ${content}`);
-    } else if (entry && name === 'creationdate' && content !== '') {
-      assert.match(content, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
-    }
+  const strangers = responses.reduce((sum, { nestedHrefs }) => sum + nestedHrefs, 0);
+  const finder = finderModel(text, requestPath);
+  assert.equal(finder.length, responses.length + strangers, 'Finder sees another number of entries');
+  if (strangers > 0) {
+    assert.doesNotMatch(userAgent, /^WebDAVFS/, 'an href of something else is an entry for Finder');
+    return [];
   }
-  return entries;
+  const own = responses.map((response) => lastName(response.href));
+  finder.forEach((entry, at) => {
+    if (entry.name !== '') assert.equal(entry.name.normalize('NFC'), own[at]!.normalize('NFC'));
+  });
+  return finder.flatMap((entry, at) => (entry.name === '' ? [] : [childOf(entry, responses[at]!)]));
 }
 
-/** MiniRedirector: one prefix declared at the root, statuses with 200, at most 1,000,000 bytes. */
-export function miniRedirectorModel(answer: Answer): void {
-  assert.ok(answer.body.length <= 1_000_000, 'the listing is too long for Windows');
-  const [, root] = /^<\?xml[^>]*\?>(<[^>]*>)/.exec(answer.text) ?? [];
-  assert.equal(root, '<D:multistatus xmlns:D="DAV:">');
-  assert.equal(answer.text.match(/xmlns:D=/g)?.length, 1);
-  assert.doesNotMatch(answer.text, />\s+</, 'indented');
+function childOf({ name, folder, sizeBytes }: Listed, response: ParsedResponse): Child {
+  const told = response.propstats.some(
+    ({ status, properties }) => status === 200 && properties.has('DAV: resourcetype'),
+  );
+  return { name, folder: told ? folder : undefined, sizeBytes };
+}
+
+function lastName(href: string): string {
+  return decodeURIComponent(href.replace(/\/+$/, '').split('/').at(-1)!);
+}
+
+/** undefined when the path is none of the volume's folders. */
+async function listVolume(volume: Volume, requestPath: string): Promise<EntryRow[] | undefined> {
+  const [mount, ...names] = decodeURIComponent(requestPath).split('/').filter(Boolean);
+  if (mount?.normalize('NFC') !== volume.name.normalize('NFC')) return undefined;
+  const folder = await volume.stat(names);
+  if (folder?.kind !== 'folder') return undefined;
+  const rows: EntryRow[] = [];
+  for await (const page of volume.list(folder)) rows.push(...page);
+  return rows;
 }

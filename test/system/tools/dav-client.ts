@@ -1,5 +1,6 @@
-/** A small WebDAV client over node:http that shows statuses and bytes as they are. */
+/** A small WebDAV client over node:http that shows statuses and bytes as they are; each 207 is judged by the client models. */
 import { Agent, type IncomingHttpHeaders, request } from 'node:http';
+import { judgeMultistatus } from '../../webdav/oracles.js';
 
 export interface DavResponse {
   readonly status: number;
@@ -28,7 +29,12 @@ export class DavClient {
   async send(method: string, path: string, options: DavRequest = {}): Promise<DavResponse> {
     const pieces: Buffer[] = [];
     const { status, headers } = await this.stream(method, path, options, (piece) => pieces.push(piece));
-    return { status, headers, body: Buffer.concat(pieces) };
+    const response = { status, headers, body: Buffer.concat(pieces) };
+    if (status === 207) {
+      const { pathname } = new URL(this.hrefOf(path));
+      await judgeMultistatus({ method, path: pathname, sent: { headers: options.headers ?? {} }, answer: response });
+    }
+    return response;
   }
 
   /** Hands the body over piece by piece, so that it may be of any size. */

@@ -1,0 +1,29 @@
+/**
+ * The protocol over the real volume: its index in SQLite, its committer and readers, three nodes in memory that can be
+ * told to fail, and a clock that stands still until it is moved. At the end `check` must find nothing.
+ */
+import type { TestContext } from 'node:test';
+import type { StartServerOptions } from '../../src/server/start-server.js';
+import { DriveVolume } from '../../src/volume/drive-volume.js';
+import { TestVolume } from '../volume/volume-fixture.js';
+import { serveVolume, type TestServer } from './dav-client.js';
+
+export interface IndexedServer extends TestServer<DriveVolume> {
+  readonly drive: TestVolume;
+}
+
+export async function serveIndexed(
+  t: TestContext,
+  options: Partial<StartServerOptions> & { readonly retryMs?: number } = {},
+): Promise<IndexedServer> {
+  // Hooks run in the order of their making: the server ends before the volume.
+  let close = async (): Promise<void> => {};
+  t.after(() => close());
+  const drive = await TestVolume.create(t);
+  const { retryMs, ...rest } = options;
+  const { clock, random } = drive;
+  const volume = new DriveVolume({ id: '0', name: 'home', engine: async () => drive.engine, clock, random, retryMs });
+  const served = await serveVolume(volume, rest);
+  close = () => served.server.close();
+  return { ...served, drive };
+}
