@@ -1,40 +1,26 @@
 /**
- * Keeps one engine open for a drive: opens the index (rebuilding one that is missing, damaged or of another history),
- * opens the history, starts the background work, and does it again when the committer breaks or when a volume that
- * could only be read gets a disk back. Nodes that come and go are handed to the engine here.
+ * Keeps one engine serving for a drive, with the background work beside it: has one opened (engine-opener.ts), and again
+ * when the committer breaks or when a volume that could only be read gets a disk back. Nodes that come and go are handed
+ * to the engine here.
  */
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import { Mutex } from '../core/mutex.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { MetaStore } from '../meta/meta-store.js';
-import type { ContentId, Operation } from '../meta/operations.js';
 import type { Node, NodeChange } from '../node/node.js';
 import { isReadable, isWritable, type NodeState } from '../node/node-state.js';
 import type { BadCopy } from '../store/store-types.js';
-import { VolumeEngine } from '../volume/engine.js';
+import type { VolumeEngine } from '../volume/engine.js';
 import { makeJournalCurrent } from '../volume/history/node-return.js';
-import { indexOffChain } from '../volume/history/opening.js';
-import { Pins } from '../volume/pins.js';
 import { emptyAttics } from './drive-attics.js';
-import type { DriveContext } from './drive-context.js';
-import type { DriveEvents } from './drive-events.js';
 import { hostFor } from './drive-host.js';
-import { type IndexSource, indexFileOf } from './drive-index.js';
-import type { DriveNodes } from './drive-nodes.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
+import { type EngineHooks, EngineOpener, type OpenerOptions } from './engine-opener.js';
 import { DamagedFiles } from './status/damaged-files.js';
 
-export interface DriveEngineOptions {
+export interface DriveEngineOptions extends OpenerOptions {
   readonly directory: string;
-  readonly context: DriveContext;
-  readonly nodes: DriveNodes;
-  readonly events: DriveEvents;
-  readonly volume: { readonly id: string; readonly replicas: number };
-  readonly meta: MetaStore;
-  /** Default: the file in the directory. */
-  readonly index?: IndexSource | undefined;
-  readonly genesis?: readonly Operation[] | undefined;
 }
 
 interface Running {
@@ -52,14 +38,10 @@ const retryWritingMs = 30_000;
 export class DriveEngine {
   readonly damagedFiles = new DamagedFiles();
   private readonly options: DriveEngineOptions;
-  private readonly source: IndexSource;
+  private readonly opener: EngineOpener;
   private readonly turns = new Mutex();
-  private meta: MetaStore;
   private running: Running | undefined;
   private failure: DriveError | undefined;
-  /** How far the nodes' journals were durable when an engine of this process ended. */
-  private durable: ReadonlyMap<NodeId, number> | undefined;
-  private readonly contentPins = new Pins<ContentId>();
   private readonly returning = new Map<NodeId, Promise<void>>();
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
@@ -68,8 +50,7 @@ export class DriveEngine {
 
   private constructor(options: DriveEngineOptions) {
     this.options = options;
-    this.source = options.index ?? indexFileOf(options, options.volume.id);
-    this.meta = options.meta;
+    this.opener = new EngineOpener(options);
   }
 
   /** Open for reading only when no disk with the newest changes is there (`trouble` says why). */
@@ -92,7 +73,7 @@ export class DriveEngine {
   }
 
   get index(): MetaStore {
-    return this.meta;
+    return this.opener.index;
   }
 
   get maintenance(): Maintenance | undefined {
@@ -131,7 +112,7 @@ export class DriveEngine {
         await this.savePositions();
         await this.stop();
       } finally {
-        await this.meta.close();
+        await this.opener.close();
       }
     });
   }
@@ -173,10 +154,10 @@ export class DriveEngine {
   }
 
   private async openEngine(refusal: DriveError | undefined): Promise<void> {
-    const engine = await this.openOrRebuild(refusal);
+    const engine = await this.opener.open(refusal, this.hooks());
     const maintenance = new Maintenance(hostFor(engine, this.options));
     const backlog = new JournalBacklog(this.options.context.safety.journalRetainBytes);
-    backlog.count(this.meta.reader);
+    backlog.count(this.index.reader);
     this.running = { engine, maintenance, backlog };
     if (refusal) return;
     const { history } = engine;
@@ -186,33 +167,10 @@ export class DriveEngine {
     maintenance.start();
   }
 
-  private async openOrRebuild(refusal: DriveError | undefined): Promise<VolumeEngine> {
+  private hooks(): EngineHooks {
     const { nodes, events } = this.options;
-    try {
-      return await this.newEngine(refusal);
-    } catch (error) {
-      if (!hasCode(error, 'CORRUPT') || error.details.reason !== indexOffChain) throw error;
-      events.report('warning', `the index does not match the nodes (${error.message}): it is moved aside and rebuilt`);
-      await this.meta.close();
-      this.meta = await this.source.rebuild(nodes.present);
-      return this.newEngine(refusal);
-    }
-  }
-
-  private newEngine(refusal: DriveError | undefined): Promise<VolumeEngine> {
-    const { context, nodes, events, volume, genesis } = this.options;
-    return VolumeEngine.open({
-      meta: this.meta,
-      nodes: () => nodes.all,
-      volume,
-      safety: context.safety,
-      clock: context.clock,
-      random: context.random,
-      contentPins: this.contentPins,
+    return {
       current: () => this.engine(),
-      durable: this.durable,
-      genesis: this.meta.reader.tip() ? undefined : genesis,
-      refusal,
       attic: {
         bytes: (node) => this.running?.maintenance.atticBytes(node) ?? 0,
         giveBack: () => this.giveBackAttics(),
@@ -221,7 +179,7 @@ export class DriveEngine {
         onBroken: (error) => this.onBroken(error),
         onBadCopy: (copy) => void this.noteBadCopy(copy),
         onDamage: (entry, error) => {
-          const path = this.damagedFiles.note(entry, error, this.meta.reader);
+          const path = this.damagedFiles.note(entry, error, this.index.reader);
           if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`);
         },
         onReadWhole: (entry) => this.damagedFiles.noteWhole(entry),
@@ -232,7 +190,7 @@ export class DriveEngine {
         },
         onTrouble: (what, error) => this.warn(what, error),
       },
-    });
+    };
   }
 
   private async stop(): Promise<void> {
@@ -242,8 +200,7 @@ export class DriveEngine {
     try {
       await running.maintenance.close();
     } finally {
-      await running.engine.close();
-      this.durable = running.engine.history.writeSet.durablePositions();
+      await this.opener.end(running.engine);
     }
   }
 
@@ -263,8 +220,7 @@ export class DriveEngine {
       if (this.closed || (this.running && !this.failure)) return;
       try {
         await this.stop();
-        await this.meta.close();
-        this.meta = (await this.source.open()) ?? (await this.source.rebuild(this.options.nodes.present));
+        await this.opener.renewIndex();
         await this.start();
       } catch (error) {
         this.failure = asDriveError(error);
@@ -301,7 +257,7 @@ export class DriveEngine {
     const running = this.running;
     if (!running || this.failure || !isReadable(node.state)) return;
     const { engine, maintenance } = running;
-    const host = { reader: this.meta.reader, committer: engine.committer, writeSet: engine.history.writeSet };
+    const host = { reader: this.index.reader, committer: engine.committer, writeSet: engine.history.writeSet };
     let verdict = await makeJournalCurrent(host, node);
     if (verdict === 'far-behind') {
       const tip = await maintenance.checkpointer.giveTo(node);
