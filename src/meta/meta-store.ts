@@ -126,6 +126,11 @@ export interface MetaReader {
   tip(): Tip | undefined;
   /** Names are compared by key (NFC); [] is the root. */
   lookup(path: EntryPath): EntryRow | undefined;
+  /**
+   * For clients that do not know case: each name that no entry has becomes that of the only entry that Windows takes for
+   * the same; from the first name on that has none, as given.
+   */
+  spelling(path: EntryPath): EntryPath;
   /** A row below an ended folder is still found until a prune step has walked it; `pathOf` tells. */
   entry(id: EntryId): EntryRow | undefined;
   pathOf(id: EntryId): string[] | undefined;

@@ -45,6 +45,10 @@ export class DriveVolume implements Volume {
     return (await this.options.engine()).reader.lookup(path);
   }
 
+  async spelling(path: EntryPath): Promise<EntryPath> {
+    return (await this.options.engine()).reader.spelling(path);
+  }
+
   async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
     let after: string | null = '';
     while (after !== null) {

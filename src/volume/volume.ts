@@ -64,6 +64,11 @@ export interface Volume {
 
   /** undefined when nothing is there. Never touches a node. */
   stat(path: EntryPath): Promise<EntryRow | undefined>;
+  /**
+   * For clients that do not know case: the path as its entries are spelled. A name that nothing has exactly becomes that
+   * of the only entry that Windows takes for the same; from the first name on that has none, as given.
+   */
+  spelling(path: EntryPath): Promise<EntryPath>;
   /** Pages of children in key order; each page is one short query, never held open. NOT_FOUND never: an ended folder is empty. */
   list(folder: EntryRow): AsyncIterable<EntryRow[]>;
   properties(entry: EntryRow): Promise<PropertyRow[]>;

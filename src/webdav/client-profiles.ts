@@ -10,9 +10,17 @@ export interface ClientProfile {
   readonly locksFollowMove: boolean;
   /** Fewest bytes for each entry of a listing: four properties, no 404 propstat. */
   readonly compact: boolean;
+  /** Names that differ in case only are the same, and those it could not open are shown with look-alikes. */
+  readonly windowsNames: boolean;
 }
 
-const strict: ClientProfile = { name: 'strict', hidesQuota: false, locksFollowMove: false, compact: false };
+const strict: ClientProfile = {
+  name: 'strict',
+  hidesQuota: false,
+  locksFollowMove: false,
+  compact: false,
+  windowsNames: false,
+};
 
 /** Finder keeps the token of an open file and goes on using it at the new path after a rename. */
 const webdavfs: ClientProfile = { ...strict, name: 'WebDAVFS', locksFollowMove: true };
@@ -23,8 +31,11 @@ const webdavfs: ClientProfile = { ...strict, name: 'WebDAVFS', locksFollowMove: 
  */
 const recentWebdavfs: ClientProfile = { ...webdavfs, hidesQuota: true };
 
-/** Explorer shows an empty folder when a listing is longer than 1,000,000 bytes. */
-const miniRedirector: ClientProfile = { ...strict, name: 'MiniRedir', compact: true };
+/**
+ * Explorer shows an empty folder when a listing is longer than 1,000,000 bytes. Programs on Windows open files in any
+ * case; one name with a colon makes a whole folder unusable.
+ */
+const miniRedirector: ClientProfile = { ...strict, name: 'MiniRedir', compact: true, windowsNames: true };
 
 const quotaTroubleSince = [24, 4] as const;
 

@@ -10,6 +10,7 @@ import { asDriveError, type DriveError } from '../core/errors.js';
 import { decodeTargetPath, encodeName, type TargetPath } from '../http/target-path.js';
 import type { Volume } from '../volume/volume.js';
 import { type Handler, runHandler } from './answers.js';
+import { profileOf } from './client-profiles.js';
 import { DavContext, type DavEnvironment } from './dav-context.js';
 import { copy, move } from './methods/copy-move.js';
 import { remove } from './methods/delete.js';
@@ -22,8 +23,9 @@ import { propfind } from './methods/propfind.js';
 import { proppatch } from './methods/proppatch.js';
 import { put } from './methods/put.js';
 import { unlock } from './methods/unlock.js';
-import { VolumeFileSystem } from './volume-file-system.js';
 import { VolumeList } from './volume-list.js';
+import { VolumeFileSystem } from './volumes/volume-file-system.js';
+import { WindowsVolume } from './volumes/windows-volume.js';
 
 export type { Volume } from '../volume/volume.js';
 
@@ -58,6 +60,8 @@ class DavMethod implements webdav.HTTPMethod {
 export class DavServer extends webdav.WebDAVServer {
   readonly #environment: DavEnvironment;
   readonly #volumes = new Map<string, Volume>();
+  /** The same ones, as Windows wants to see them. */
+  readonly #forWindows = new Map<Volume, Volume>();
   readonly #list: VolumeList;
 
   constructor(volumes: readonly Volume[], services: Omit<DavEnvironment, 'volumeNamed'>) {
@@ -67,6 +71,7 @@ export class DavServer extends webdav.WebDAVServer {
     this.#environment = { ...services, volumeNamed: (name) => this.#volumes.get(name.normalize('NFC')) };
     for (const volume of volumes) {
       this.#volumes.set(volume.name.normalize('NFC'), volume);
+      this.#forWindows.set(volume, new WindowsVolume(volume));
       this.setFileSystemSync(`/${volume.name}/`, new VolumeFileSystem(volume));
     }
     for (const [name, handler] of Object.entries(handlers)) this.method(name, new DavMethod(handler, this));
@@ -88,12 +93,14 @@ export class DavServer extends webdav.WebDAVServer {
   ): Promise<void> {
     const [first] = target.names;
     const volume = first === undefined ? undefined : this.#environment.volumeNamed(first);
+    const served =
+      volume && profileOf(request.headers['user-agent']).windowsNames ? this.#forWindows.get(volume) : volume;
     const [mount, path] = volume ? [`/${encodeName(first!)}`, target.names.slice(1)] : ['', target.names];
     const context = new DavContext(
       this.#environment,
       request,
       response,
-      volume ?? this.#list,
+      served ?? this.#list,
       mount,
       path,
       target.trailingSlash,

@@ -45,7 +45,7 @@ export function readDestination(context: DavContext): EntryPath {
   const header = single(context.request.headers.destination);
   if (header === undefined || header.trim() === '') throw refusal(400, 'the Destination header is missing');
   const target = resolveUri(header.trim(), context.environment);
-  if (target?.volume !== context.volume) throw refusal(502, 'the Destination is not on this volume');
+  if (target?.volume.name !== context.volume.name) throw refusal(502, 'the Destination is not on this volume');
   return target.path;
 }
 
@@ -89,7 +89,7 @@ export async function verifyIfHeader(context: DavContext): Promise<void> {
 function tagResolver(context: DavContext): TagResolver {
   return (uri) => {
     const resolved = resolveUri(uri, context.environment);
-    return resolved?.volume === context.volume ? resolved.path : null;
+    return resolved?.volume.name === context.volume.name ? resolved.path : null;
   };
 }
 

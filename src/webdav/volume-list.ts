@@ -44,6 +44,10 @@ export class VolumeList implements Volume {
     return { ...rootRow, created: Math.min(...times), modified: Math.max(...times) };
   }
 
+  async spelling(path: EntryPath): Promise<EntryPath> {
+    return path;
+  }
+
   async *list(): AsyncGenerator<EntryRow[]> {
     yield await this.#rows();
   }

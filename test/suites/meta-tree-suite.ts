@@ -296,4 +296,20 @@ export function treeSuite(begin: Begin): void {
     await driver.prune();
     assert.equal(driver.store.reader.content(entry!.content!), undefined);
   });
+
+  it('finds the spelling that Windows means: the exact one, else the only one that is alike', async (context) => {
+    const driver = await begin(context);
+    const spelling = (text: string) => driver.store.reader.spelling(path(text)).join('/');
+    await driver.makeFolder('Fotos');
+    await driver.put('Fotos/\u00c9t\u00e9: 1.JPG');
+    await driver.put('Fotos/e1');
+    for (const name of ['twin', 'TWIN']) await driver.put(name);
+    assert.equal(spelling('FOTOS/e\u0301T\u00c9\uff1a 1.jpg'), 'Fotos/\u00c9t\u00e9: 1.JPG');
+    assert.equal(spelling('fotos/none/Fotos'), 'Fotos/none/Fotos');
+    assert.equal(spelling('fotos/E1/x'), 'Fotos/e1/x');
+    assert.equal(spelling('twin'), 'twin');
+    assert.equal(spelling('Twin'), 'Twin', 'two are alike');
+    assert.equal(spelling('fotos/e'), 'Fotos/e', 'the beginning of a name is not the name');
+    assert.equal(spelling('/'), '');
+  });
 }

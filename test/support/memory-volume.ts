@@ -17,14 +17,7 @@ import type {
   Volume,
 } from '../../src/volume/volume.js';
 import { judge, type ResourceState, requireTokens } from './memory-conditions.js';
-
-interface Item {
-  row: EntryRow;
-  bytes: Buffer;
-  readonly children: Map<string, Item>;
-  readonly properties: Map<string, PropertyRow>;
-  locks: LockRow[];
-}
+import { type Item, keyOf, MemoryTree } from './memory-tree.js';
 
 class MemoryContent implements UploadedContent {
   constructor(readonly bytes: Buffer) {}
@@ -33,7 +26,6 @@ class MemoryContent implements UploadedContent {
   }
 }
 
-const keyOf = (name: string): string => name.normalize('NFC');
 const pageSize = 100;
 
 export class MemoryVolume implements Volume {
@@ -47,27 +39,30 @@ export class MemoryVolume implements Volume {
   openUploads = 0;
   openReaders = 0;
   uploadedBytes = 0;
-  #nextId = 2;
   readonly #issued = new Set<string>();
-  readonly #root: Item;
+  readonly #tree: MemoryTree;
 
   constructor(name = 'home', clock: Clock = systemClock) {
     this.name = name;
     this.clock = clock;
-    this.#root = this.#item('', 'folder', 1);
+    this.#tree = new MemoryTree(clock);
   }
 
   async stat(path: EntryPath): Promise<EntryRow | undefined> {
-    return this.#find(path)?.row;
+    return this.#tree.find(path)?.row;
+  }
+
+  async spelling(path: EntryPath): Promise<EntryPath> {
+    return this.#tree.spelling(path);
   }
 
   async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
-    const rows = [...(this.#byId(folder.id)?.children.values() ?? [])].map(({ row }) => row);
+    const rows = [...(this.#tree.byId(folder.id)?.children.values() ?? [])].map(({ row }) => row);
     for (let start = 0; start < rows.length; start += pageSize) yield rows.slice(start, start + pageSize);
   }
 
   async properties(entry: EntryRow): Promise<PropertyRow[]> {
-    return [...(this.#byId(entry.id)?.properties.values() ?? [])];
+    return [...(this.#tree.byId(entry.id)?.properties.values() ?? [])];
   }
 
   async locks(path: EntryPath): Promise<LockRow[]> {
@@ -75,12 +70,12 @@ export class MemoryVolume implements Volume {
   }
 
   async space(): Promise<SpaceReport> {
-    const usedBytes = this.#sizeOf(this.#root);
+    const usedBytes = this.#tree.sizeOf(this.#tree.root);
     return { availableBytes: this.capacityBytes - usedBytes, usedBytes };
   }
 
   async open(path: EntryPath): Promise<ContentReader> {
-    const item = this.#find(path);
+    const item = this.#tree.find(path);
     if (!item) throw new DriveError('NOT_FOUND');
     if (item.row.kind === 'folder') throw new DriveError('IS_FOLDER');
     const { row: entry, bytes } = item;
@@ -133,11 +128,11 @@ export class MemoryVolume implements Volume {
     content: UploadedContent,
     options: ChangeOptions & { readonly modified?: number | undefined },
   ) {
-    const present = this.#find(path);
+    const present = this.#tree.find(path);
     if (present?.row.kind === 'folder' || path.length === 0) throw new DriveError('IS_FOLDER');
-    if (!present) this.#parent(path);
+    if (!present) this.#tree.parent(path);
     this.#check(path, options, { parentToo: !present });
-    const item = present ?? this.#attach(path, 'file');
+    const item = present ?? this.#tree.attach(path, 'file');
     item.bytes = (content as MemoryContent).bytes;
     const etag = createHash('sha256').update(item.bytes).digest('hex').slice(0, 32);
     const modified = options.modified ?? this.clock.now();
@@ -146,17 +141,17 @@ export class MemoryVolume implements Volume {
   }
 
   async makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow> {
-    if (this.#find(path)) throw new DriveError('EXISTS');
-    this.#parent(path);
+    if (this.#tree.find(path)) throw new DriveError('EXISTS');
+    this.#tree.parent(path);
     this.#check(path, options, { parentToo: true });
-    return this.#attach(path, 'folder').row;
+    return this.#tree.attach(path, 'folder').row;
   }
 
   async delete(path: EntryPath, options: ChangeOptions): Promise<void> {
-    const item = this.#find(path);
+    const item = this.#tree.find(path);
     if (!item) throw new DriveError('NOT_FOUND');
     this.#check(path, options, { parentToo: true, tree: item });
-    this.#detach(path);
+    this.#tree.detach(path);
   }
 
   async move(
@@ -166,12 +161,12 @@ export class MemoryVolume implements Volume {
   ): Promise<{ created: boolean }> {
     const { item, replaced } = this.#transfer(path, target, options);
     this.#check(path, options, { parentToo: true, tree: item });
-    if (replaced && replaced !== item) this.#detach(target);
-    this.#detach(path);
-    const { parent, name } = this.#place(target);
+    if (replaced && replaced !== item) this.#tree.detach(target);
+    this.#tree.detach(path);
+    const { parent, name } = this.#tree.place(target);
     item.row = { ...item.row, name, parent: parent.row.id };
     parent.children.set(keyOf(name), item);
-    this.#walk(item, (below) => {
+    this.#tree.walk(item, (below) => {
       if (!options.locksFollow) below.locks = [];
     });
     return { created: !replaced || replaced === item };
@@ -183,10 +178,11 @@ export class MemoryVolume implements Volume {
     options: Parameters<Volume['copy']>[2],
   ): Promise<{ created: boolean }> {
     const { item, replaced } = this.#transfer(path, target, options);
+    if (replaced === item) throw new DriveError('FORBIDDEN');
     judge(options.conditions, path, (at) => this.#state(at));
-    const clone = this.#clone(item, options.depth);
-    if (replaced) this.#detach(target);
-    const { parent, name } = this.#place(target);
+    const clone = this.#tree.clone(item, options.depth);
+    if (replaced) this.#tree.detach(target);
+    const { parent, name } = this.#tree.place(target);
     clone.row = { ...clone.row, name, parent: parent.row.id };
     parent.children.set(keyOf(name), clone);
     return { created: !replaced };
@@ -197,7 +193,7 @@ export class MemoryVolume implements Volume {
     changes: readonly PropertyChange[],
     options: Parameters<Volume['setProperties']>[2],
   ) {
-    const item = this.#find(path);
+    const item = this.#tree.find(path);
     if (!item) throw new DriveError('NOT_FOUND');
     this.#check(path, options, {});
     for (const { namespace, name, value } of changes) {
@@ -211,7 +207,7 @@ export class MemoryVolume implements Volume {
   async lock(path: EntryPath, options: Parameters<Volume['lock']>[1]) {
     const { scope, depth, owner, timeoutMs } = options;
     judge(options.conditions, path, (at) => this.#state(at));
-    const present = this.#find(path);
+    const present = this.#tree.find(path);
     const below = present && depth === 'infinity' ? this.#lockRows(present) : [];
     const conflicts = [...this.#covering(path), ...below].filter(
       (row) => scope === 'exclusive' || row.scope === 'exclusive',
@@ -221,7 +217,7 @@ export class MemoryVolume implements Volume {
     if (!present) {
       await this.put(path, new MemoryContent(Buffer.alloc(0)), { conditions: options.conditions });
     }
-    const item = this.#find(path)!;
+    const item = this.#tree.find(path)!;
     const token = `opaquelocktoken:${randomUuid(systemRandom)}`;
     const expires = this.clock.now() + timeoutMs;
     const row: LockRow = { token, entry: item.row.id, path, scope, depth, owner, principal: '', timeoutMs, expires };
@@ -237,7 +233,7 @@ export class MemoryVolume implements Volume {
     const named = conditions?.ifLists?.flatMap((list) => list.conditions.map(({ value }) => value)) ?? [];
     const row = this.#covering(path).find(({ token }) => named.includes(token));
     if (!row) throw new DriveError('PRECONDITION_FAILED');
-    const item = this.#find(row.path)!;
+    const item = this.#tree.find(row.path)!;
     const renewed = { ...row, timeoutMs, expires: this.clock.now() + timeoutMs };
     item.locks = item.locks.map((each) => (each.token === row.token ? renewed : each));
     return renewed;
@@ -246,95 +242,20 @@ export class MemoryVolume implements Volume {
   async unlock(path: EntryPath, token: string): Promise<void> {
     const row = this.#covering(path).find((each) => each.token === token);
     if (row) {
-      const item = this.#find(row.path)!;
+      const item = this.#tree.find(row.path)!;
       item.locks = item.locks.filter((each) => each.token !== token);
-    } else if (!this.#issued.has(token) || this.#lockRows(this.#root).some((each) => each.token === token)) {
+    } else if (!this.#issued.has(token) || this.#lockRows(this.#tree.root).some((each) => each.token === token)) {
       throw new DriveError('LOCK_TOKEN_MISMATCH');
     }
   }
 
   async verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void> {
-    if (options.forWriting) this.#check(path, options, { parentToo: !this.#find(path) });
+    if (options.forWriting) this.#check(path, options, { parentToo: !this.#tree.find(path) });
     else judge(options.conditions, path, (at) => this.#state(at));
   }
 
-  #item(name: string, kind: EntryRow['kind'], parent: number): Item {
-    const now = this.clock.now();
-    const id = this.#nextId++;
-    const row: EntryRow = {
-      id: name === '' ? 1 : id,
-      parent,
-      name,
-      kind,
-      content: null,
-      sizeBytes: 0,
-      etag: '',
-      created: now,
-      modified: now,
-      born: id,
-      hasProperties: false,
-    };
-    return { row, bytes: Buffer.alloc(0), children: new Map(), properties: new Map(), locks: [] };
-  }
-
-  #find(path: EntryPath): Item | undefined {
-    let item: Item | undefined = this.#root;
-    for (const name of path) item = item?.children.get(keyOf(name));
-    return item;
-  }
-
-  #byId(id: number): Item | undefined {
-    let found: Item | undefined;
-    this.#walk(this.#root, (item) => {
-      if (item.row.id === id) found = item;
-    });
-    return found;
-  }
-
-  #walk(item: Item, visit: (item: Item) => void): void {
-    visit(item);
-    for (const child of item.children.values()) this.#walk(child, visit);
-  }
-
-  #parent(path: EntryPath): Item {
-    const parent = this.#find(path.slice(0, -1));
-    if (parent?.row.kind !== 'folder') throw new DriveError('PARENT_MISSING');
-    return parent;
-  }
-
-  #place(path: EntryPath): { parent: Item; name: string } {
-    const name = path.at(-1);
-    if (name === undefined) throw new DriveError('FORBIDDEN');
-    if (Buffer.byteLength(name) > 255) throw new DriveError('INVALID_NAME');
-    const parent = this.#parent(path);
-    parent.row = { ...parent.row, modified: this.clock.now() };
-    return { parent, name };
-  }
-
-  #attach(path: EntryPath, kind: EntryRow['kind']): Item {
-    const { parent, name } = this.#place(path);
-    const item = this.#item(name, kind, parent.row.id);
-    parent.children.set(keyOf(name), item);
-    return item;
-  }
-
-  #detach(path: EntryPath): void {
-    const { parent, name } = this.#place(path);
-    parent.children.delete(keyOf(name));
-  }
-
-  #clone(item: Item, depth: 0 | 'infinity'): Item {
-    const clone = this.#item(item.row.name, item.row.kind, item.row.parent);
-    clone.row = { ...item.row, id: clone.row.id };
-    clone.bytes = item.bytes;
-    for (const [key, row] of item.properties) clone.properties.set(key, row);
-    if (depth === 'infinity')
-      for (const [key, child] of item.children) clone.children.set(key, this.#clone(child, depth));
-    return clone;
-  }
-
   #transfer(path: EntryPath, target: EntryPath, options: ChangeOptions & { readonly overwrite: boolean }) {
-    const item = this.#find(path);
+    const item = this.#tree.find(path);
     if (!item) throw new DriveError('NOT_FOUND');
     if (path.length === 0 || target.length === 0) throw new DriveError('FORBIDDEN');
     const inside = (outer: EntryPath, inner: EntryPath) =>
@@ -342,9 +263,9 @@ export class MemoryVolume implements Volume {
     const same = path.length === target.length && path.every((name, at) => name === target[at]);
     const sameEntry = path.length === target.length && inside(path, target);
     if (same || (!sameEntry && (inside(path, target) || inside(target, path)))) throw new DriveError('FORBIDDEN');
-    this.#parent(target);
+    this.#tree.parent(target);
     if (Buffer.byteLength(target.at(-1)!) > 255) throw new DriveError('INVALID_NAME');
-    const replaced = this.#find(target);
+    const replaced = this.#tree.find(target);
     if (replaced && replaced !== item && !options.overwrite) throw new DriveError('PRECONDITION_FAILED');
     const locks = [
       ...this.#covering(replaced ? target : target.slice(0, -1)),
@@ -358,7 +279,7 @@ export class MemoryVolume implements Volume {
     judge(options.conditions, path, (at) => this.#state(at));
     const parentLocks = scope.parentToo ? this.#covering(path.slice(0, -1)) : [];
     const below = scope.tree ? this.#lockRows(scope.tree) : [];
-    const own = this.#find(path) ? this.#covering(path) : [];
+    const own = this.#tree.find(path) ? this.#covering(path) : [];
     requireTokens(
       [...new Map([...parentLocks, ...own, ...below].map((row) => [row.token, row])).values()],
       options.conditions,
@@ -366,7 +287,7 @@ export class MemoryVolume implements Volume {
   }
 
   #state(path: EntryPath): ResourceState {
-    const item = this.#find(path);
+    const item = this.#tree.find(path);
     const tokens = this.#covering(path).map(({ token }) => token);
     if (!item) return { tag: undefined, modified: 0, tokens };
     return { tag: item.row.etag === '' ? '' : `"${item.row.etag}"`, modified: item.row.modified, tokens };
@@ -376,7 +297,7 @@ export class MemoryVolume implements Volume {
     const rows: LockRow[] = [];
     for (let length = 0; length <= path.length; length += 1) {
       const here = path.slice(0, length);
-      for (const row of this.#find(here)?.locks ?? []) {
+      for (const row of this.#tree.find(here)?.locks ?? []) {
         const counts = length === path.length || row.depth === 'infinity';
         if (counts && row.expires > this.clock.now()) rows.push({ ...row, path: here });
       }
@@ -386,15 +307,7 @@ export class MemoryVolume implements Volume {
 
   #lockRows(item: Item): LockRow[] {
     const rows: LockRow[] = [];
-    this.#walk(item, (below) => rows.push(...below.locks));
+    this.#tree.walk(item, (below) => rows.push(...below.locks));
     return rows;
-  }
-
-  #sizeOf(item: Item): number {
-    let size = 0;
-    this.#walk(item, ({ bytes }) => {
-      size += bytes.length;
-    });
-    return size;
   }
 }

@@ -36,6 +36,22 @@ export function locateForChange(tables: Tables, path: EntryPath): LocatedPath {
   return locatePath(tables, path);
 }
 
+/**
+ * The path as the entries are spelled that Windows means by it (windows-names.ts): what is there exactly is left alone,
+ * and so is everything from the first name on that nothing is like.
+ */
+export function spelledPath(tables: Tables, path: EntryPath): EntryPath {
+  const spelled = [...path];
+  let at = tables.entries.root();
+  for (const [index, name] of path.entries()) {
+    if (at?.kind !== 'folder') break;
+    const exact = tables.entries.child(at.id, name);
+    at = exact ?? tables.entries.childAlike(at.id, name);
+    if (at !== undefined && exact === undefined) spelled[index] = at.name;
+  }
+  return spelled;
+}
+
 /** Where the folder of the path stands, for locks that protect its members. */
 export function parentPath(located: LocatedPath): LocatedPath {
   const { path, chain } = located;

@@ -6,7 +6,7 @@ import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { checksumOfPages, chunksPerPage, decodePage, pageDigest } from '../content-checksum.js';
 import { judgeConditions } from '../judge/conditions.js';
-import { locatePath } from '../judge/located-path.js';
+import { locatePath, spelledPath } from '../judge/located-path.js';
 import { LockJudge } from '../judge/lock-judge.js';
 import type { BatchIdentity, MetaReader, VerifyInput } from '../meta-store.js';
 import { nameKey } from '../name-key.js';
@@ -59,6 +59,10 @@ export class SqliteReader implements MetaReader {
 
   lookup(path: EntryPath): EntryRow | undefined {
     return this.#read((tables) => locatePath(tables, path).entry);
+  }
+
+  spelling(path: EntryPath): EntryPath {
+    return this.#read((tables) => spelledPath(tables, path));
   }
 
   entry(id: EntryId): EntryRow | undefined {

@@ -1,4 +1,6 @@
 /** Living entries, keyed (parent, name key) with all that a listing shows in the row. Ended rows are in past-table.ts. */
+
+import { twins } from '../../core/text/windows-names.js';
 import { nameKey } from '../name-key.js';
 import type { ContentId, EntryId } from '../operations.js';
 import { rootEntry } from '../operations.js';
@@ -10,11 +12,14 @@ type Raw = [number, number, string, number, number | null, number, string, numbe
 
 /** Deeper than any path that a client can name; a longer chain of parents is damage. */
 const depthLimit = 100_000;
+/** Look-ups of one search for names that are alike: enough for any real folder, some milliseconds at most. */
+const alikeSeekLimit = 2_000;
 
 export class EntryTable {
   readonly #byId;
   readonly #child;
   readonly #children;
+  readonly #keyFrom;
   readonly #all;
   readonly #hasChildren;
   readonly #insert;
@@ -35,6 +40,9 @@ export class EntryTable {
         `SELECT ${columns} FROM entry WHERE parent = ? AND key > ? ORDER BY key LIMIT ?`,
       )
       .raw();
+    this.#keyFrom = connection
+      .prepare<[number, string], string>('SELECT key FROM entry WHERE parent = ? AND key >= ? ORDER BY key LIMIT 1')
+      .pluck();
     this.#all = connection.prepare<[], Raw>(`SELECT ${columns} FROM entry ORDER BY parent, key`).raw();
     this.#hasChildren = connection.prepare<[number], number>('SELECT 1 FROM entry WHERE parent = ? LIMIT 1').pluck();
     this.#insert = connection.prepare(
@@ -69,6 +77,26 @@ export class EntryTable {
   /** By name key, after `after` (exclusive; '' for the first). */
   children(parent: EntryId, after: string, limit: number): EntryRow[] {
     return this.#children.all(parent, after, limit).map(toRow);
+  }
+
+  /**
+   * The only child that Windows cannot tell from the name; undefined when there is none or more than one. Goes down
+   * the keys letter by letter, so that the size of the folder does not matter.
+   */
+  childAlike(parent: EntryId, name: string): EntryRow | undefined {
+    const letters = [...nameKey(name)];
+    const found: string[] = [];
+    let seeks = 0;
+    const search = (prefix: string, at: number): void => {
+      if (found.length > 1 || seeks >= alikeSeekLimit) return;
+      seeks += 1;
+      const key = this.#keyFrom.get(parent, prefix);
+      if (key === undefined || !key.startsWith(prefix)) return;
+      if (at < letters.length) for (const twin of twins(letters[at]!)) search(prefix + twin, at + 1);
+      else if (key === prefix) found.push(key);
+    };
+    search('', 0);
+    return found.length === 1 && seeks < alikeSeekLimit ? this.child(parent, found[0]!) : undefined;
   }
 
   hasChildren(parent: EntryId): boolean {

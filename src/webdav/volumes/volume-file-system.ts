@@ -5,9 +5,9 @@
  */
 import { Readable, Writable } from 'node:stream';
 import { v2 as webdav } from 'webdav-server';
-import { asDriveError, DriveError, type ErrorCode } from '../core/errors.js';
-import { contentTypeOf } from '../http/content-types.js';
-import type { EntryRow, Upload, Volume } from '../volume/volume.js';
+import { asDriveError, DriveError, type ErrorCode } from '../../core/errors.js';
+import { contentTypeOf } from '../../http/content-types.js';
+import type { EntryRow, Upload, Volume } from '../../volume/volume.js';
 
 type Callback<T> = (error?: Error, data?: T) => void;
 
