@@ -59,9 +59,13 @@ export type ChangeRequest =
       readonly path: EntryPath;
       readonly content: StagedContent;
       readonly modified?: number | undefined;
+      /** Changes with the content: what speaks of the one before must not outlive it. */
+      readonly properties?: readonly PropertyChange[] | undefined;
+      /** The content that this one was made from: PRECONDITION_FAILED when the file holds another one by now. */
+      readonly replaces?: ContentId | undefined;
     })
   /** Create a folder. EXISTS, PARENT_MISSING, LOCKED. */
-  | (RequestBase & { readonly kind: 'make-folder'; readonly path: EntryPath })
+  | (RequestBase & { readonly kind: 'make-folder'; readonly path: EntryPath; readonly modified?: number | undefined })
   /** End an entry and all below. NOT_FOUND, LOCKED (also by locks below), FORBIDDEN (root). */
   | (RequestBase & { readonly kind: 'delete'; readonly path: EntryPath })
   /**

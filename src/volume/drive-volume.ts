@@ -1,17 +1,29 @@
 /**
  * The Volume that the protocol layers talk to: names and listings from the index, bytes from the nodes, changes
- * through the committer. It holds no state of its own; the engine below is replaced when the history has to be
+ * through the committer. It holds no state but whose turn it is; the engine below is replaced when the history has to be
  * reopened, and a change that never reached the old one is tried again on the new one for a bounded time.
  */
 import type { Clock } from '../core/clock.js';
 import { DriveError } from '../core/errors.js';
 import { type Random, randomUuid } from '../core/random.js';
+import type { ContentId, EntryId } from '../meta/operations.js';
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
 import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+import { gatherShortBody, writeAmended } from './amendment.js';
 import { isUntouched } from './commit/committer.js';
 import type { ChangeInput, VolumeEngine } from './engine.js';
+import { Turns } from './turns.js';
 import type { FinishedUpload } from './upload-session.js';
-import type { ChangeOptions, ContentReader, SpaceReport, Upload, UploadedContent, Volume } from './volume.js';
+import type {
+  Amendment,
+  ChangeOptions,
+  ContentReader,
+  PutOptions,
+  SpaceReport,
+  Upload,
+  UploadedContent,
+  Volume,
+} from './volume.js';
 
 export interface DriveVolumeOptions {
   readonly id: string;
@@ -34,6 +46,7 @@ export class DriveVolume implements Volume {
   readonly id: string;
   readonly name: string;
   private readonly options: DriveVolumeOptions;
+  private readonly turns = new Turns<EntryId>();
 
   constructor(options: DriveVolumeOptions) {
     this.id = options.id;
@@ -86,7 +99,7 @@ export class DriveVolume implements Volume {
   async put(
     path: EntryPath,
     content: UploadedContent,
-    options: ChangeOptions & { readonly modified?: number | undefined },
+    options: PutOptions & { readonly replaces?: ContentId | undefined },
   ): Promise<{ readonly created: boolean; readonly entry: EntryRow }> {
     const { staged, chunks, session } = content as FinishedUpload;
     const engine = await this.options.engine();
@@ -97,16 +110,28 @@ export class DriveVolume implements Volume {
         hint: 'send the file again',
       });
     }
+    const { modified, properties, replaces } = options;
     const result = await engine.change(
-      { kind: 'put', path, content: staged, modified: options.modified, ...this.base(options) },
+      { kind: 'put', path, content: staged, modified, properties, replaces, ...this.base(options) },
       chunks,
     );
     session.end();
     return { created: result.created ?? false, entry: result.entry! };
   }
 
-  async makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow> {
-    return (await this.change({ kind: 'make-folder', path, ...this.base(options) })).entry!;
+  async amend(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {
+    const engine = await this.options.engine();
+    const { id } = requireFile(engine.reader.lookup(path));
+    const ready = await gatherShortBody(amendment);
+    return this.turns.run(id, () => this.amendNow(path, ready, options));
+  }
+
+  async makeFolder(
+    path: EntryPath,
+    options: ChangeOptions & { readonly modified?: number | undefined },
+  ): Promise<EntryRow> {
+    const { modified } = options;
+    return (await this.change({ kind: 'make-folder', path, modified, ...this.base(options) })).entry!;
   }
 
   async delete(path: EntryPath, options: ChangeOptions): Promise<void> {
@@ -194,6 +219,26 @@ export class DriveVolume implements Volume {
 
   async verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void> {
     (await this.options.engine()).verify({ path, forWriting: options.forWriting, ...this.base(options) });
+  }
+
+  private async amendNow(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {
+    const engine = await this.options.engine();
+    const base = engine.open(path);
+    try {
+      const { sizeBytes, signal } = amendment;
+      const upload = await engine.upload({ expectedBytes: sizeBytes, signal });
+      try {
+        await writeAmended(upload, { base, reader: engine.reader, amendment });
+        const replaces = base.entry.content!;
+        const { entry } = await this.put(path, await upload.finish(), { ...options, replaces });
+        return entry;
+      } catch (error) {
+        await upload.abort();
+        throw error;
+      }
+    } finally {
+      base.close();
+    }
   }
 
   /** Submitted again only when nothing of it can have happened: it was refused before any batch began with it. */

@@ -11,7 +11,7 @@ import type { ContentId } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult, StagedContent } from '../meta/requests.js';
 import { chunkBytes, chunkId } from '../segment/chunk-id.js';
 import type { AppendedChunk, ChunkToStore, Lane } from '../store/store-types.js';
-import type { Upload, UploadedContent } from './volume.js';
+import type { ByteRange, Upload, UploadedContent } from './volume.js';
 
 export interface UploadHost {
   readonly budget: ByteBudget;
@@ -35,6 +35,16 @@ const smallBytes = 256 * 1024;
 /** Chunks of one upload on their way to the nodes at the same time. */
 const inFlightLimit = 3;
 
+/** References taken over at once. */
+const referencesPerStep = 256;
+
+/** A content whose bytes an upload goes on with. */
+export interface CopySource {
+  read(range: ByteRange): AsyncIterable<Buffer>;
+  /** Of `count` chunks from the `first` on, all of which are there. */
+  references(first: number, count: number): readonly ChunkReference[];
+}
+
 interface Piece {
   readonly reference: ChunkReference;
   /** False while the chunk is on its way. */
@@ -53,7 +63,7 @@ export interface FinishedUpload extends UploadedContent {
 export class UploadSession implements Upload {
   private readonly host: UploadHost;
   private readonly signal: AbortSignal | undefined;
-  private readonly expectedBytes: number | undefined;
+  private expectedBytes: number | undefined;
   private readonly checksum = new ContentChecksum();
   private readonly pinned = new Set<SegmentId>();
   private readonly inFlight = new Set<Promise<void>>();
@@ -93,6 +103,30 @@ export class UploadSession implements Upload {
       if (this.filledBytes === chunkBytes) await this.sendChunk('bulk');
     }
     this.sizeBytes += bytes.length;
+  }
+
+  /** The body will be that long, more than what it brings itself. */
+  expect(sizeBytes: number): void {
+    this.expectedBytes = sizeBytes;
+  }
+
+  /**
+   * Goes on with bytes of another content, which stays pinned until this one is put. Whole chunks are referred to where
+   * they fall on a chunk's place here, too; what is left at the edges is read, and written like any other bytes.
+   */
+  async copy(source: CopySource, { start, end }: ByteRange): Promise<void> {
+    let position = start;
+    while (position < end) {
+      const isAligned = this.filledBytes === 0 && position % chunkBytes === 0;
+      const whole = isAligned ? Math.floor((end - position) / chunkBytes) : 0;
+      if (whole > 0) {
+        position += await this.refer(source.references(position / chunkBytes, Math.min(whole, referencesPerStep)));
+      } else {
+        const stop = Math.min(end, position - (position % chunkBytes) + chunkBytes);
+        for await (const bytes of source.read({ start: position, end: stop })) await this.write(bytes);
+        position = stop;
+      }
+    }
   }
 
   async finish(): Promise<FinishedUpload> {
@@ -162,6 +196,24 @@ export class UploadSession implements Upload {
     if (this.inFlight.size >= inFlightLimit) await Promise.race(this.inFlight);
     await this.recordWhenDue();
     this.assertUsable();
+  }
+
+  /** Chunks that a pinned content holds are committed. Gives their length. */
+  private async refer(references: readonly ChunkReference[]): Promise<number> {
+    this.assertUsable();
+    let lengthBytes = 0;
+    for (const reference of references) {
+      // Every chunk but the last of a content is full; a shorter one here would shift all that follows.
+      if (reference[1] !== chunkBytes) throw new DriveError('CORRUPT', { message: 'a chunk in the middle is short' });
+      this.pieces.push({ reference, isStored: true, appended: undefined });
+      lengthBytes += reference[1];
+    }
+    if (lengthBytes === 0) throw new DriveError('CORRUPT', { message: 'the chunk list ends before the file does' });
+    this.checksum.add(references);
+    this.sizeBytes += lengthBytes;
+    await this.recordWhenDue();
+    this.assertUsable();
+    return lengthBytes;
   }
 
   private async store(piece: Piece, chunk: ChunkToStore, lane: Lane): Promise<void> {

@@ -51,6 +51,23 @@ export interface ChangeOptions {
   readonly principal?: string | undefined;
 }
 
+/** Where bytes of a file are replaced. */
+export interface Amendment {
+  /** 'start': the offset. 'end': so many bytes before the end (at most all of them); 0 appends. */
+  readonly from: 'start' | 'end';
+  readonly offset: number;
+  /** Length of `body`. */
+  readonly sizeBytes: number;
+  readonly body: AsyncIterable<Buffer>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface PutOptions extends ChangeOptions {
+  readonly modified?: number | undefined;
+  /** Made in the same step: what speaks of the content before must not outlive it. */
+  readonly properties?: readonly PropertyChange[] | undefined;
+}
+
 export interface SpaceReport {
   /** What can still be stored with the wanted number of copies, the reserve kept. */
   readonly availableBytes: number;
@@ -87,9 +104,15 @@ export interface Volume {
   put(
     path: EntryPath,
     content: UploadedContent,
-    options: ChangeOptions & { readonly modified?: number | undefined },
+    options: PutOptions,
   ): Promise<{ readonly created: boolean; readonly entry: EntryRow }>;
-  makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow>;
+  /**
+   * Replaces part of a file by a new content; zeros fill a hole before it. Chunks that it does not touch are shared with
+   * the content before. One at a time for each file; atomic and durable like a put, and judged like one.
+   * PRECONDITION_FAILED also when the file was replaced while the body came.
+   */
+  amend(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow>;
+  makeFolder(path: EntryPath, options: ChangeOptions & { readonly modified?: number | undefined }): Promise<EntryRow>;
   delete(path: EntryPath, options: ChangeOptions): Promise<void>;
   move(
     path: EntryPath,

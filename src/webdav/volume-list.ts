@@ -78,6 +78,7 @@ export class VolumeList implements Volume {
 
   readonly upload = refuse;
   readonly put = refuse;
+  readonly amend = refuse;
   readonly makeFolder = refuse;
   readonly delete = refuse;
   readonly move = refuse;

@@ -2,7 +2,7 @@
 import type { Clock } from '../../src/core/clock.js';
 import { DriveError } from '../../src/core/errors.js';
 import { windowsName } from '../../src/core/text/windows-names.js';
-import type { EntryPath, EntryRow, LockRow, PropertyRow } from '../../src/volume/volume.js';
+import type { EntryPath, EntryRow, LockRow, PropertyChange, PropertyRow } from '../../src/volume/volume.js';
 
 export interface Item {
   row: EntryRow;
@@ -72,6 +72,14 @@ export class MemoryTree {
       if (item.row.id === id) found = item;
     });
     return found;
+  }
+
+  setProperties(item: Item, changes: readonly PropertyChange[]): void {
+    for (const { namespace, name, value } of changes) {
+      if (value === null) item.properties.delete(`${namespace} ${name}`);
+      else item.properties.set(`${namespace} ${name}`, { namespace, name, value });
+    }
+    item.row = { ...item.row, hasProperties: item.properties.size > 0 };
   }
 
   walk(item: Item, visit: (item: Item) => void): void {

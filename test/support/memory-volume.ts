@@ -4,6 +4,7 @@ import { type Clock, systemClock } from '../../src/core/clock.js';
 import { DriveError } from '../../src/core/errors.js';
 import { randomUuid, systemRandom } from '../../src/core/random.js';
 import type {
+  Amendment,
   ChangeOptions,
   ContentReader,
   EntryPath,
@@ -11,6 +12,7 @@ import type {
   LockRow,
   PropertyChange,
   PropertyRow,
+  PutOptions,
   SpaceReport,
   Upload,
   UploadedContent,
@@ -123,11 +125,7 @@ export class MemoryVolume implements Volume {
     };
   }
 
-  async put(
-    path: EntryPath,
-    content: UploadedContent,
-    options: ChangeOptions & { readonly modified?: number | undefined },
-  ) {
+  async put(path: EntryPath, content: UploadedContent, options: PutOptions) {
     const present = this.#tree.find(path);
     if (present?.row.kind === 'folder' || path.length === 0) throw new DriveError('IS_FOLDER');
     if (!present) this.#tree.parent(path);
@@ -137,14 +135,36 @@ export class MemoryVolume implements Volume {
     const etag = createHash('sha256').update(item.bytes).digest('hex').slice(0, 32);
     const modified = options.modified ?? this.clock.now();
     item.row = { ...item.row, sizeBytes: item.bytes.length, etag, modified, content: item.row.id };
+    this.#tree.setProperties(item, options.properties ?? []);
     return { created: !present, entry: item.row };
   }
 
-  async makeFolder(path: EntryPath, options: ChangeOptions): Promise<EntryRow> {
+  async amend(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {
+    const reader = await this.open(path);
+    reader.close();
+    const before = this.#tree.find(path)!.bytes;
+    const parts: Buffer[] = [];
+    for await (const part of amendment.body) parts.push(part);
+    if (this.#tree.find(path)?.bytes !== before) throw new DriveError('PRECONDITION_FAILED');
+    const { from, offset } = amendment;
+    const start = from === 'start' ? offset : Math.max(0, before.length - offset);
+    const body = Buffer.concat(parts);
+    const bytes = Buffer.alloc(Math.max(before.length, start + body.length));
+    before.copy(bytes);
+    body.copy(bytes, start);
+    return (await this.put(path, new MemoryContent(bytes), options)).entry;
+  }
+
+  async makeFolder(
+    path: EntryPath,
+    options: ChangeOptions & { readonly modified?: number | undefined },
+  ): Promise<EntryRow> {
     if (this.#tree.find(path)) throw new DriveError('EXISTS');
     this.#tree.parent(path);
     this.#check(path, options, { parentToo: true });
-    return this.#tree.attach(path, 'folder').row;
+    const item = this.#tree.attach(path, 'folder');
+    item.row = { ...item.row, modified: options.modified ?? item.row.modified };
+    return item.row;
   }
 
   async delete(path: EntryPath, options: ChangeOptions): Promise<void> {
@@ -196,12 +216,9 @@ export class MemoryVolume implements Volume {
     const item = this.#tree.find(path);
     if (!item) throw new DriveError('NOT_FOUND');
     this.#check(path, options, {});
-    for (const { namespace, name, value } of changes) {
-      if (value === null) item.properties.delete(`${namespace} ${name}`);
-      else item.properties.set(`${namespace} ${name}`, { namespace, name, value });
-    }
+    this.#tree.setProperties(item, changes);
     const { created = item.row.created, modified = item.row.modified } = options.times ?? {};
-    item.row = { ...item.row, hasProperties: item.properties.size > 0, created, modified };
+    item.row = { ...item.row, created, modified };
   }
 
   async lock(path: EntryPath, options: Parameters<Volume['lock']>[1]) {

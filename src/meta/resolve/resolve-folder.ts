@@ -25,7 +25,7 @@ export function resolveMakeFolder(request: RequestOf<'make-folder'>, context: Re
     kind: 'folder',
     content: null,
     created: time,
-    modified: time,
+    modified: wholeTime(request.modified ?? time),
     time,
   };
   return {

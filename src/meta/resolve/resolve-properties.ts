@@ -3,7 +3,7 @@ import { DriveError } from '../../core/errors.js';
 import { judgeConditions } from '../judge/conditions.js';
 import { locateForChange, requireEntry } from '../judge/located-path.js';
 import { LockJudge } from '../judge/lock-judge.js';
-import type { Operation } from '../operations.js';
+import type { EntryId, Operation } from '../operations.js';
 import type { PropertyChange } from '../requests.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
 
@@ -17,12 +17,7 @@ export function resolveSetProperties(request: RequestOf<'set-properties'>, conte
   judgeConditions({ tables, located, conditions: request.conditions, locks });
   locks.allowChange(located);
 
-  const operations: Operation[] = [...locks.endings];
-  for (const change of request.changes) {
-    checkProperty(change, context);
-    const { namespace, name, value } = change;
-    operations.push({ o: 'property', entry: id, namespace, name, value });
-  }
+  const operations: Operation[] = [...locks.endings, ...propertyOperations(id, request.changes, context)];
   const { created, modified } = request.times ?? {};
   if (created !== undefined || modified !== undefined) {
     const [newCreated, newModified] = [created, modified].map((time) => (time === undefined ? null : wholeTime(time)));
@@ -35,6 +30,19 @@ export function resolveSetProperties(request: RequestOf<'set-properties'>, conte
       return { entry: tables.entries.byId(id)! };
     },
   };
+}
+
+/** LIMIT_EXCEEDED, BAD_REQUEST. */
+export function propertyOperations(
+  entry: EntryId,
+  changes: readonly PropertyChange[],
+  context: ResolveContext,
+): Operation[] {
+  return changes.map((change) => {
+    checkProperty(change, context);
+    const { namespace, name, value } = change;
+    return { o: 'property', entry, namespace, name, value };
+  });
 }
 
 function checkProperty({ namespace, name, value }: PropertyChange, { limits }: ResolveContext): void {

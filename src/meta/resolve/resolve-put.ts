@@ -6,6 +6,7 @@ import { LockJudge } from '../judge/lock-judge.js';
 import type { Operation } from '../operations.js';
 import { contentOperations } from './content-operations.js';
 import { type RequestOf, type Resolution, type ResolveContext, wholeTime } from './resolve-context.js';
+import { propertyOperations } from './resolve-properties.js';
 
 export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): Resolution {
   const { tables } = context;
@@ -17,6 +18,9 @@ export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): 
   judgeConditions({ tables, located, conditions: request.conditions, locks });
   if (entry === undefined) locks.allowCreate(located);
   else locks.allowChange(located);
+  if (request.replaces !== undefined && request.replaces !== entry?.content) {
+    throw new DriveError('PRECONDITION_FAILED', { message: 'the file was replaced meanwhile' });
+  }
 
   const time = wholeTime(request.now);
   const modified = wholeTime(request.modified ?? time);
@@ -26,8 +30,10 @@ export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): 
     entry !== undefined
       ? { o: 'replace', id, content: content.id, modified, time }
       : { o: 'entry', id, parent: parent.id, name, kind: 'file', content: content.id, created: time, modified, time };
+  // Most files have no properties: nothing is journaled to remove what is not there.
+  const properties = (request.properties ?? []).filter(({ value }) => value !== null || entry?.hasProperties === true);
   return {
-    operations: [...locks.endings, ...content.operations, change],
+    operations: [...locks.endings, ...content.operations, change, ...propertyOperations(id, properties, context)],
     result: () => ({ created: entry === undefined, entry: tables.entries.byId(id)!, ...(entry && { ended: [id] }) }),
   };
 }

@@ -69,6 +69,10 @@ export class WindowsVolume implements Volume {
     return this.#inner.put(await this.spelling(path), content, await this.#options(options));
   }
 
+  async amend(path: EntryPath, amendment: Parameters<Volume['amend']>[1], options: Parameters<Volume['amend']>[2]) {
+    return this.#inner.amend(await this.spelling(path), amendment, await this.#options(options));
+  }
+
   async makeFolder(path: EntryPath, options: Parameters<Volume['makeFolder']>[1]): Promise<EntryRow> {
     return this.#inner.makeFolder(await this.spelling(path), await this.#options(options));
   }
