@@ -5,6 +5,7 @@ import { type Clock, systemClock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
 import { limits } from '../http/limits.js';
 import { refusal } from '../http/status.js';
+import type { AdaptationSwitches } from '../webdav/client-profiles.js';
 import { DavServer, type Volume } from '../webdav/dav-server.js';
 import { isLoopbackHost, ownHosts } from './host-rules.js';
 import { IdleSweeper } from './idle-sweeper.js';
@@ -25,6 +26,8 @@ export interface StartServerOptions {
   readonly port?: number | undefined;
   /** Host names beside the loopback ones that requests may carry (a proxy in front). */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** Switches answers off that certain clients need (webdav/client-profiles.ts). Default: all on. */
+  readonly adaptations?: AdaptationSwitches | undefined;
   readonly onEvent?: ((event: ServerEvent) => void) | undefined;
   readonly clock?: Clock | undefined;
   /** How long `close` waits for running requests before it cuts them. */
@@ -92,7 +95,7 @@ class Listener {
     this.#isOwnHost = ownHosts(allowedHosts);
     this.#sweeper = new IdleSweeper(clock);
     this.#dav = new DavServer(volumes, {
-      isOwnHost: this.#isOwnHost,
+      adaptations: options.adaptations,
       linger: (request) => lingerOn(request, clock),
       report: (error, request) =>
         onEvent?.({ time: clock.now(), level: 'error', message: `${request}: ${error.code}: ${error.message}` }),

@@ -6,14 +6,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { DriveError } from '../core/errors.js';
 import { encodeName } from '../http/target-path.js';
 import type { EntryPath, Volume } from '../volume/volume.js';
-import { type ClientProfile, profileOf } from './client-profiles.js';
+import type { ClientProfile } from './client-profiles.js';
 
 /** What the server lends to every request. */
 export interface DavEnvironment {
   /** The volume with that name, in any Unicode form. */
   volumeNamed(name: string): Volume | undefined;
-  /** Whether a host name (without port) is one of ours. */
-  isOwnHost(hostname: string): boolean;
+  /** What the client with that user agent needs. */
+  profileOf(userAgent: string | undefined): ClientProfile;
   /** Something that is our fault and that the operator should see. */
   report(error: DriveError, request: string): void;
   /** Reads what is left of an unwanted body, for a bounded time. */
@@ -65,7 +65,7 @@ export class DavContext {
   }
 
   get profile(): ClientProfile {
-    this.#profile ??= profileOf(this.request.headers['user-agent']);
+    this.#profile ??= this.environment.profileOf(this.request.headers['user-agent']);
     return this.#profile;
   }
 

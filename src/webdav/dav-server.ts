@@ -10,7 +10,7 @@ import { asDriveError, type DriveError } from '../core/errors.js';
 import { decodeTargetPath, encodeName, type TargetPath } from '../http/target-path.js';
 import type { Volume } from '../volume/volume.js';
 import { type Handler, runHandler } from './answers.js';
-import { profileOf } from './client-profiles.js';
+import { type AdaptationSwitches, clientProfiles } from './client-profiles.js';
 import { DavContext, type DavEnvironment } from './dav-context.js';
 import { copy, move } from './methods/copy-move.js';
 import { remove } from './methods/delete.js';
@@ -57,6 +57,11 @@ class DavMethod implements webdav.HTTPMethod {
   }
 }
 
+/** What the listener lends. */
+export interface DavServices extends Pick<DavEnvironment, 'report' | 'linger'> {
+  readonly adaptations?: AdaptationSwitches | undefined;
+}
+
 export class DavServer extends webdav.WebDAVServer {
   readonly #environment: DavEnvironment;
   readonly #volumes = new Map<string, Volume>();
@@ -64,11 +69,13 @@ export class DavServer extends webdav.WebDAVServer {
   readonly #forWindows = new Map<Volume, Volume>();
   readonly #list: VolumeList;
 
-  constructor(volumes: readonly Volume[], services: Omit<DavEnvironment, 'volumeNamed'>) {
+  constructor(volumes: readonly Volume[], services: DavServices) {
     const list = new VolumeList(volumes);
     super({ respondWithPaths: true, serverName: 'Holdfast', version: '1', rootFileSystem: new VolumeFileSystem(list) });
     this.#list = list;
-    this.#environment = { ...services, volumeNamed: (name) => this.#volumes.get(name.normalize('NFC')) };
+    const { report, linger, adaptations } = services;
+    const volumeNamed = (name: string): Volume | undefined => this.#volumes.get(name.normalize('NFC'));
+    this.#environment = { report, linger, volumeNamed, profileOf: clientProfiles(adaptations) };
     for (const volume of volumes) {
       this.#volumes.set(volume.name.normalize('NFC'), volume);
       this.#forWindows.set(volume, new WindowsVolume(volume));
@@ -93,8 +100,8 @@ export class DavServer extends webdav.WebDAVServer {
   ): Promise<void> {
     const [first] = target.names;
     const volume = first === undefined ? undefined : this.#environment.volumeNamed(first);
-    const served =
-      volume && profileOf(request.headers['user-agent']).windowsNames ? this.#forWindows.get(volume) : volume;
+    const { windowsNames } = this.#environment.profileOf(request.headers['user-agent']);
+    const served = volume && windowsNames ? this.#forWindows.get(volume) : volume;
     const [mount, path] = volume ? [`/${encodeName(first!)}`, target.names.slice(1)] : ['', target.names];
     const context = new DavContext(
       this.#environment,

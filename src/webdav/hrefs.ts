@@ -9,11 +9,15 @@ export interface Resolved {
   readonly path: EntryPath;
 }
 
-/** KDE sends its own schemes; a proxy that ends TLS makes http of https. Only host and path count. */
+/**
+ * KDE sends its own schemes; a proxy that ends TLS makes http of https, and most proxies change the host on the way in
+ * but not in here. So only the path counts: for a MOVE to another server (RFC 4918 section 9.8.5, 502) there is no
+ * client, while saves that fail behind a proxy are among the oldest complaints about WebDAV servers.
+ */
 const absoluteUri = /^(?:https?|webdavs?|davs?):\/\/([^/?#]*)([^?#]*)$/i;
 const authority = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/i;
 
-/** undefined: another host, or no volume of ours. Throws a 400 for what is no URI of the right form. */
+/** undefined: no volume of ours. Throws a 400 for what is no URI of the right form. */
 export function resolveUri(uri: string, environment: DavEnvironment): Resolved | undefined {
   // Two Destination lines arrive joined by a comma and a space.
   if (/\s/.test(uri)) throw refusal(400, 'a URI of the request has a space');
@@ -21,7 +25,6 @@ export function resolveUri(uri: string, environment: DavEnvironment): Resolved |
   if (!uri.startsWith('/')) {
     const match = absoluteUri.exec(uri);
     if (!match || !authority.test(match[1]!)) throw refusal(400, 'a URI of the request is not valid');
-    if (!environment.isOwnHost(hostnameOf(match[1]!))) return undefined;
     path = match[2] === '' ? '/' : match[2]!;
   } else if (uri.includes('?')) {
     throw refusal(400, 'a URI of the request has a query');

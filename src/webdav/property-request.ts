@@ -87,7 +87,11 @@ export function propstatsXml(
   let absent = '';
   for (const property of request.live) {
     const value = property.value(source);
-    if (value === undefined) absent += `<${property.tag}${property.declaration}/>`;
+    if (value === undefined)
+      absent +=
+        options.profile.statusBlind && property.shownIn === 'compact'
+          ? ''
+          : `<${property.tag}${property.declaration}/>`;
     else if (value === '') found += `<${property.tag}${property.declaration}/>`;
     else found += `<${property.tag}${property.declaration}>${value}</${property.tag}>`;
   }

@@ -169,7 +169,7 @@ const headers: Row[] = [
   ['Depth twice', plain('PROPFIND /home/', 'Depth: 0\r\nDepth: infinity\r\n'), 400],
   ['Depth 2', plain('PROPFIND /home/', 'Depth: 2\r\n'), 400],
   ['Destination twice', plain('MOVE /home/canary', 'Destination: /home/b\r\nDestination: /home/c\r\n'), 400],
-  ['Destination on another host', plain('MOVE /home/canary', 'Destination: http://evil.example/home/b\r\n'), 502],
+  ['Destination on no volume', plain('MOVE /home/canary', 'Destination: http://evil.example/other/b\r\n'), 502],
   ['Destination with dots', plain('MOVE /home/canary', 'Destination: /home/%2e%2e/x\r\n'), 400],
   ['Destination shorter than the prefix', plain('COPY /home/canary', 'Destination: /h\r\n'), 502],
   ['Overwrite twice', plain('COPY /home/canary', 'Destination: /home/canary\r\nOverwrite: F\r\nOverwrite: T\r\n'), 400],

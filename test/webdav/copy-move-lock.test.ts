@@ -15,8 +15,8 @@ async function withFile(server: TestServer, path = '/home/a'): Promise<void> {
   assert.equal((await server.send('PUT', path, { body: 'text' })).status, 201);
 }
 
-test('Destination in all its forms; other hosts and other volumes are a 502', async (t) => {
-  const server = await serve(t, { allowedHosts: ['Drive.Example'] });
+test('Destination in all its forms; other volumes are a 502', async (t) => {
+  const server = await serve(t);
   await withFile(server);
   const { port } = server;
   const good = [
@@ -33,7 +33,7 @@ test('Destination in all its forms; other hosts and other volumes are a 502', as
     await server.send('DELETE', '/home/b');
   }
   const bad: readonly [string, number][] = [
-    ['http://evil.example/home/b', 502],
+    ['http://elsewhere.example/other/b', 502],
     ['/other/b', 502],
     ['/', 502],
     ['//evil/home/b', 502],
@@ -205,7 +205,8 @@ test('If lists decide as RFC 4918 section 10.4 says', async (t) => {
     [`(Not <${token}>) (Not <DAV:no-lock>)`, 423],
     [`</home/a> (<${token}>)`, 204],
     [`<http://localhost/home/a> (<${token}>)`, 204],
-    [`<http://elsewhere/home/a> (<${token}>)`, 412],
+    [`<http://elsewhere/home/a> (<${token}>)`, 204],
+    [`<http://localhost/other/a> (<${token}>)`, 412],
     [`</home/%ff> (<${token}>)`, 400],
     ['(<unbalanced)', 400],
   ];

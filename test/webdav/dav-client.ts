@@ -140,6 +140,6 @@ function parseAnswer(received: Buffer): { readonly answer: RawAnswer; readonly c
   if (status === 100) return parseAnswer(received.subarray(end + 4));
   const body = text.slice(end + 4);
   const length = /^content-length: (\d+)$/im.exec(head);
-  const complete = length !== null && body.length >= Number(length[1]);
+  const complete = status === 204 || status === 304 || (length !== null && body.length >= Number(length[1]));
   return { answer: { status, head, body }, complete };
 }

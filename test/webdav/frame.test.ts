@@ -10,7 +10,7 @@ import { DavServer } from '../../src/webdav/dav-server.js';
 import { MemoryVolume } from '../support/memory-volume.js';
 import { send } from './dav-client.js';
 
-const services = { isOwnHost: () => true, report: () => {}, linger: async () => {} };
+const services = { report: () => {}, linger: async () => {} };
 
 test("the library's FileSystem calls work on a mounted volume", async () => {
   const volume = new MemoryVolume('my drive');

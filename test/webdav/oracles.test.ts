@@ -39,7 +39,10 @@ const broken: readonly [string, string][] = [
   ['a child of another folder', wrap(folder + response('/other/a'))],
   ['the same entry twice', wrap(folder + response('/home/a') + response('/home/a'))],
   ['the folder itself missing', wrap(response('/home/a'))],
-  ['a file with a slash', wrap(folder + response('/home/a/'))],
+  [
+    'a file with a slash',
+    wrap(folder + response('/home/a/', '<D:resourcetype/><D:getcontentlength>1</D:getcontentlength>')),
+  ],
   ['a folder without a slash', wrap(folder + response('/home/a', '<D:resourcetype><D:collection/></D:resourcetype>'))],
   ['a date before 1970', wrap(folder + response('/home/a', '<D:creationdate>0001-01-01T00:00:00Z</D:creationdate>'))],
   ['no status line', wrap(folder + response('/home/a', '<D:resourcetype/>', ''))],
@@ -79,5 +82,6 @@ test('the volume: what it holds and what is listed must be the same', async () =
   await assert.rejects(judge(wrap(folder + response('/home/a')), { volume }), /listed but not there/);
   await volume.makeFolder(['x'], {});
   await assert.rejects(judge(wrap(folder), { volume }), /x is not listed/);
-  await assert.rejects(judge(wrap(folder + response('/home/x')), { volume }));
+  const file = '<D:resourcetype/><D:getcontentlength>1</D:getcontentlength>';
+  await assert.rejects(judge(wrap(folder + response('/home/x', file)), { volume }));
 });

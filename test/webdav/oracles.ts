@@ -3,6 +3,7 @@
  * see what the others see, and what the volume holds.
  */
 import assert from 'node:assert/strict';
+import { windowsName } from '../../src/core/text/windows-names.js';
 import type { EntryRow, Volume } from '../../src/volume/volume.js';
 import type { Answer, Sent } from './dav-client.js';
 import { finderModel, type Listed } from './models/finder-model.js';
@@ -28,21 +29,17 @@ export async function judgeMultistatus({ method, path, sent, answer, volume }: R
   const header = (name: string) => headers.find(([key]) => key.toLowerCase() === name)?.[1];
   const userAgent = String(header('user-agent') ?? '');
   const children = readChildren(answer, path, userAgent);
-  const usable = new Set<string>();
-  if (userAgent.includes('MiniRedir')) {
+  const isWindows = userAgent.includes('MiniRedir');
+  if (isWindows) {
     const unusable = unusableForWindows(children.map(({ name }) => name));
     assert.deepEqual(unusable, sent.unusableForWindows ?? [], 'names that Windows cannot use');
     assert.ok(answer.body.length <= 1_000_000, 'Explorer shows nothing of a listing this long');
-    for (const { name } of children) usable.add(name.normalize('NFC'));
   }
   if (method !== 'PROPFIND' || header('depth') !== '1' || !volume) return;
   const expected = await listVolume(volume, path);
   const names = new Set(children.map(({ name }) => name.normalize('NFC')));
   for (const row of expected ?? []) {
-    const name = row.name.normalize('NFC');
-    // A listing for Windows may leave out what Windows cannot use; nobody else's may leave out anything.
-    const isExcused = userAgent.includes('MiniRedir') && !usable.has(name);
-    if (isExcused && unusableForWindows([row.name]).length > 0) continue;
+    const name = (isWindows ? windowsName(row.name) : row.name).normalize('NFC');
     assert.ok(names.delete(name), `${name} is not listed`);
     const seen = children.find((child) => child.name.normalize('NFC') === name)!;
     assert.equal(seen.folder ?? row.kind === 'folder', row.kind === 'folder', name);
@@ -99,11 +96,8 @@ function readChildren(
   return finder.flatMap((entry, at) => (entry.name === '' ? [] : [childOf(entry, responses[at]!)]));
 }
 
-function childOf({ name, folder, sizeBytes }: Listed, response: ParsedResponse): Child {
-  const told = response.propstats.some(
-    ({ status, properties }) => status === 200 && properties.has('DAV: resourcetype'),
-  );
-  return { name, folder: told ? folder : undefined, sizeBytes };
+function childOf({ name, folder, sizeBytes }: Listed, { kind }: ParsedResponse): Child {
+  return { name, folder: kind && folder, sizeBytes };
 }
 
 function lastName(href: string): string {

@@ -82,7 +82,6 @@ test('F1: Finder mounts', async (t) => {
     'Contents',
     'mach_kernel',
     'Backups.backupdb',
-    '.metadata_never_index',
   ]) {
     const answer = await ask(server, `/home/${probe}`, p4);
     assert.deepEqual([answer.status, answer.body.length], [404, 0], probe);

@@ -9,15 +9,16 @@ import { drained } from '../../http/streamed-body.js';
 import type { ByteRange, ContentReader, EntryRow } from '../../volume/volume.js';
 import { type Handler, send } from '../answers.js';
 import type { DavContext } from '../dav-context.js';
+import { lookUp } from '../marker-files.js';
 import { sendFolderPage } from '../pages/folder-page.js';
 import { verifyIfHeader } from '../request-headers.js';
 
 export const get: Handler = async (context) => {
   await verifyIfHeader(context);
-  const entry = await context.volume.stat(context.path);
+  const entry = await lookUp(context);
   if (!entry) throw new DriveError('NOT_FOUND');
   if (entry.kind === 'folder') return sendFolderPage(context, entry);
-  if (context.method === 'HEAD') return sendFile(context, entry, undefined);
+  if (context.method === 'HEAD' || entry.sizeBytes === 0) return sendFile(context, entry, undefined);
   const reader = await context.volume.open(context.path);
   try {
     // The entry as it was opened: it may have been replaced since the look-up.

@@ -7,6 +7,7 @@ import { encodeName } from '../../http/target-path.js';
 import type { EntryPath, EntryRow, LockRow, SpaceReport } from '../../volume/volume.js';
 import type { Handler } from '../answers.js';
 import type { DavContext } from '../dav-context.js';
+import { lookUp } from '../marker-files.js';
 import { Multistatus } from '../multistatus.js';
 import { needs, needsStored, type PropertyRequest, propstatsXml, readPropertyRequest } from '../property-request.js';
 import { readDepth, verifyIfHeader } from '../request-headers.js';
@@ -17,7 +18,7 @@ export const propfind: Handler = async (context) => {
   const body = await readBody(context.request, limits.xmlBytes);
   const request = readPropertyRequest(body, context.profile);
   await verifyIfHeader(context);
-  const entry = await context.volume.stat(context.path);
+  const entry = await lookUp(context);
   if (!entry) throw new DriveError('NOT_FOUND');
   if (depth === 'infinity' && entry.kind === 'folder') {
     throw refusal(403, 'whole trees are not listed at once', 'propfind-finite-depth');

@@ -4,10 +4,11 @@ import { DriveError } from '../../core/errors.js';
 import { readBody } from '../../http/body.js';
 import { limits } from '../../http/limits.js';
 import { refusal } from '../../http/status.js';
-import type { PropertyChange } from '../../volume/volume.js';
+import type { Conditions, IfList, PropertyChange } from '../../volume/volume.js';
 import type { Handler } from '../answers.js';
+import type { DavContext } from '../dav-context.js';
 import { Multistatus } from '../multistatus.js';
-import { type EntryTimes, liveProperty } from '../properties.js';
+import { type EntryTimes, liveProperty, microsoftNamespace } from '../properties.js';
 import { changeOptions } from '../request-headers.js';
 import { childElements, isDav, textOf, type XmlElement } from '../xml/xml-element.js';
 import { readXml } from '../xml/xml-reader.js';
@@ -33,13 +34,33 @@ export const proppatch: Handler = async (context) => {
   if (allowed) {
     const changes = verdicts.flatMap(({ change }) => change ?? []);
     const times = Object.assign({}, ...verdicts.map((verdict) => verdict.times)) as EntryTimes;
-    await context.volume.setProperties(context.path, changes, { ...options, times });
+    const conditions = await withOwnLocks(context, verdicts, options.conditions);
+    await context.volume.setProperties(context.path, changes, { ...options, conditions, times });
   }
   const answer = new Multistatus(context);
   const href = entry.kind === 'folder' ? `${context.href}/` : context.href;
   answer.push(href, propstats(verdicts, allowed));
   answer.end();
 };
+
+/**
+ * The tokens of the sender's own locks, where its profile says that it forgets them. The first list holds always: a lock
+ * that ends meanwhile makes nothing fail.
+ */
+async function withOwnLocks(
+  { profile, volume, path, principal }: DavContext,
+  verdicts: readonly Verdict[],
+  conditions: Conditions | undefined,
+): Promise<Conditions | undefined> {
+  const isWin32 = verdicts.every(({ element }) => element.namespace === microsoftNamespace);
+  if (!profile.win32WithoutToken || !isWin32 || conditions?.ifLists) return conditions;
+  const own = (await volume.locks(path)).filter((lock) => lock.principal === principal);
+  const always: IfList = { resource: 'request', conditions: [{ not: true, kind: 'token', value: 'DAV:no-lock' }] };
+  const submitted = own.map(
+    ({ token }): IfList => ({ resource: 'request', conditions: [{ not: false, kind: 'token', value: token }] }),
+  );
+  return { ...conditions, ifLists: [always, ...submitted] };
+}
 
 function readVerdicts(body: Buffer): Verdict[] {
   if (body.length === 0) throw refusal(400, 'a PROPPATCH needs a body');

@@ -1,10 +1,9 @@
 /** `/` for browsers: which volumes there are, and how to mount one on the visitor's own system. */
 import { encodeName } from '../../http/target-path.js';
 import type { Volume } from '../../volume/volume.js';
+import { type VisitorSystem, visitorSystem } from '../client-profiles.js';
 import type { DavContext } from '../dav-context.js';
 import { escapeHtml, pageEnd, pageStart } from './html.js';
-
-type System = 'mac' | 'windows' | 'linux';
 
 export function welcomePage(context: DavContext, volumes: readonly Volume[]): string {
   const { headers } = context.request;
@@ -12,7 +11,7 @@ export function welcomePage(context: DavContext, volumes: readonly Volume[]): st
   const first = volumes[0];
   const path = first ? `/${encodeName(first.name)}/` : '/';
   const url = `http://${host}${path}`;
-  const own = systemOf(headers['user-agent'] ?? '');
+  const own = visitorSystem(headers['user-agent']);
   const sections = (['mac', 'windows', 'linux'] as const).map((system) => section(system, url, own === system));
   return (
     `${pageStart('Holdfast')}<h1>Holdfast is running</h1>` +
@@ -31,12 +30,12 @@ function volumeCard({ name }: Volume, host: string): string {
   );
 }
 
-function section(system: System, url: string, open: boolean): string {
+function section(system: VisitorSystem, url: string, open: boolean): string {
   const { title, body } = guides[system](escapeHtml(url));
   return `<details${open ? ' open' : ''}><summary>${title}</summary>${body}</details>`;
 }
 
-const guides: Readonly<Record<System, (url: string) => { readonly title: string; readonly body: string }>> = {
+const guides: Readonly<Record<VisitorSystem, (url: string) => { readonly title: string; readonly body: string }>> = {
   mac: (url) => ({
     title: 'macOS',
     body:
@@ -64,8 +63,3 @@ const guides: Readonly<Record<System, (url: string) => { readonly title: string;
       'in place of <code>mount URL</code> waits until everything has arrived.</p>',
   }),
 };
-
-function systemOf(userAgent: string): System {
-  if (/Windows/i.test(userAgent)) return 'windows';
-  return /Mac OS|Macintosh|iPhone|iPad/i.test(userAgent) ? 'mac' : 'linux';
-}

@@ -11,6 +11,8 @@ export interface Propstat {
 
 export interface ParsedResponse {
   readonly href: string;
+  /** undefined where the answer does not say. */
+  readonly kind: 'file' | 'folder' | undefined;
   readonly propstats: readonly Propstat[];
   /** Other hrefs inside: of locks, of principals. */
   readonly nestedHrefs: number;
@@ -46,13 +48,20 @@ function readResponse(element: XmlElement): ParsedResponse {
   const propstats = rest.map(readPropstat);
   assert.ok(propstats.length > 0, 'a response without propstat');
   const good = propstats.find(({ status }) => status === 200);
-  const isFolder = good?.properties.get('DAV: resourcetype')?.children.length === 1;
-  if (good?.properties.has('DAV: resourcetype')) assert.equal(href.endsWith('/'), isFolder, `the slash of ${href}`);
+  const kind = kindOf(good);
+  if (kind) assert.equal(href.endsWith('/'), kind === 'folder', `the slash of ${href}`);
   const value = (name: string, namespace = 'DAV:'): string | undefined => {
     const property = good?.properties.get(`${namespace} ${name}`);
     return property && textOf(property);
   };
-  return { href, propstats, nestedHrefs: countHrefs(rest), value };
+  return { href, kind, propstats, nestedHrefs: countHrefs(rest), value };
+}
+
+/** An answer that names properties without their values says nothing. */
+function kindOf(good: Propstat | undefined): ParsedResponse['kind'] {
+  const type = good?.properties.get('DAV: resourcetype');
+  if (!good || !type || ![...good.properties.values()].some(({ children }) => children.length > 0)) return undefined;
+  return type.children.length === 1 ? 'folder' : 'file';
 }
 
 function readPropstat(element: XmlElement): Propstat {
