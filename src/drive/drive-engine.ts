@@ -174,6 +174,7 @@ export class DriveEngine {
       attic: {
         bytes: (node) => this.running?.maintenance.atticBytes(node) ?? 0,
         giveBack: () => this.giveBackAttics(),
+        isReclaiming: () => this.running?.maintenance.isReclaiming ?? false,
       },
       events: {
         onBroken: (error) => this.onBroken(error),

@@ -117,6 +117,11 @@ export class Maintenance {
     return this.gate.atticBytes(node);
   }
 
+  /** Files of retired segments wait for the gate: their room comes soon. */
+  get isReclaiming(): boolean {
+    return this.listingWorker.isAwaited;
+  }
+
   /** Empties all attics now, because there is no room; the bytes that were freed. */
   emptyAttics(): Promise<number> {
     return this.attic.emptyAll();

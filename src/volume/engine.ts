@@ -24,6 +24,7 @@ import { requireFile } from './drive-volume.js';
 import type { EngineNode } from './engine-node.js';
 import { closedHistory, type OpenedHistory, openHistory } from './history/opening.js';
 import { Pins } from './pins.js';
+import { ReturningRoom } from './returning-room.js';
 import { reportSpace } from './space.js';
 import { UploadSession } from './upload-session.js';
 import type { ContentReader, SpaceReport } from './volume.js';
@@ -55,6 +56,8 @@ export interface AtticRoom {
   bytes(node: NodeId): number;
   /** Gives all of it back; false when there was nothing. */
   giveBack(): Promise<boolean>;
+  /** Whether files that are not needed any more are about to be moved there. */
+  isReclaiming(): boolean;
 }
 
 export interface EngineEvents {
@@ -91,6 +94,7 @@ export class VolumeEngine {
   private readonly uploads = new Set<UploadSession>();
   private readonly sealing = new Map<SegmentId, Promise<void>>();
   private readonly budget = new ByteBudget(uploadMemoryBytes);
+  private readonly room: ReturningRoom;
   private closed = false;
 
   private constructor(options: EngineOptions, history: OpenedHistory, segments: SegmentStore) {
@@ -118,6 +122,15 @@ export class VolumeEngine {
       onBroken: events.onBroken,
       onCommitted: (batch) => events.onCommitted(batch),
       refusal: options.refusal,
+    });
+    this.room = new ReturningRoom({
+      reader: this.reader,
+      nodes,
+      clock,
+      leastBytes: () => segments.limits().segmentBytes,
+      limitMs: safety.retryMs,
+      giveBack: async () => (await options.attic?.giveBack()) ?? false,
+      isReclaiming: () => options.attic?.isReclaiming() ?? false,
     });
   }
 
@@ -200,10 +213,15 @@ export class VolumeEngine {
     );
   }
 
-  upload(options: { expectedBytes?: number | undefined; signal?: AbortSignal | undefined }): UploadSession {
+  /** OUT_OF_SPACE when the body cannot fit, after waiting for room that is coming; UNAVAILABLE without a disk. */
+  async upload(options: {
+    expectedBytes?: number | undefined;
+    signal?: AbortSignal | undefined;
+  }): Promise<UploadSession> {
+    const { expectedBytes = 0, signal } = options;
+    const fits = async () => expectedBytes <= this.space().availableBytes;
+    if (!(await fits()) && !(await this.room.wait(fits, signal))) throw this.noRoom();
     if (this.closed) throw new DriveError('CLOSED');
-    const { expectedBytes = 0 } = options;
-    if (expectedBytes > this.space().availableBytes) throw this.noRoom();
     const session = new UploadSession(
       {
         budget: this.budget,
@@ -281,12 +299,20 @@ export class VolumeEngine {
 
   private async append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]> {
     this.noteRequest();
-    try {
-      return await this.segments.append(chunks, options);
-    } catch (error) {
-      if (!hasCode(error, 'OUT_OF_SPACE') || !(await this.options.attic?.giveBack())) throw error;
-      return this.segments.append(chunks, options);
-    }
+    let appended: AppendedChunk[] | undefined;
+    let failure: unknown;
+    const isAppended = async () => {
+      try {
+        appended = await this.segments.append(chunks, options);
+      } catch (error) {
+        if (!hasCode(error, 'OUT_OF_SPACE')) throw error;
+        failure = error;
+      }
+      return appended !== undefined;
+    };
+    if (!(await isAppended())) await this.room.wait(isAppended, options.signal);
+    if (!appended) throw failure;
+    return appended;
   }
 
   /** Uploads left unfinished by the opening before this one. */

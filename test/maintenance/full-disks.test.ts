@@ -67,7 +67,7 @@ test('what waits in the attics counts as free and is given back before anything 
 test('a disk that is truly full refuses, and deleting still works', async (t) => {
   const { fileIo, sizes } = smallDisks();
   for (const disk of ['disk-1', 'disk-2']) sizes.set(disk, 48 * MiB);
-  const fixture = await openTestDrive(t, { nodes: 2, fileIo });
+  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { retryMs: 20_000 } });
   let stored = 0;
   await assert.rejects(
     async () => {
@@ -77,9 +77,6 @@ test('a disk that is truly full refuses, and deleting still works', async (t) =>
   );
   assert.ok(stored >= 4, `${stored} files`);
   for (let file = 0; file < stored; file += 1) await remove(fixture, `file-${file}`);
-  await untilTrue(
-    async () => (await fixture.drive.volume.space()).availableBytes > 8 * MiB,
-    () => eventsOf(fixture),
-  );
-  await put(fixture, 'again', bytesOf(2 * MiB, 99));
+  // The room comes back by itself, moments later: nothing that is saved meanwhile is refused.
+  for (let file = 0; file < stored; file += 1) await put(fixture, `again-${file}`, bytesOf(2 * MiB, 99 + file));
 });

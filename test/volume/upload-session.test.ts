@@ -9,11 +9,15 @@ import { settleAll, TestVolume, until } from './volume-fixture.js';
 
 const MiB = 1024 * 1024;
 
-async function send(upload: ReturnType<VolumeEngine['upload']>, bytes: Buffer, step = 65_536): Promise<void> {
+async function send(upload: Awaited<ReturnType<VolumeEngine['upload']>>, bytes: Buffer, step = 65_536): Promise<void> {
   for (let at = 0; at < bytes.length; at += step) await upload.write(bytes.subarray(at, at + step));
 }
 
-async function put(volume: TestVolume, name: string, upload: ReturnType<VolumeEngine['upload']>): Promise<void> {
+async function put(
+  volume: TestVolume,
+  name: string,
+  upload: Awaited<ReturnType<VolumeEngine['upload']>>,
+): Promise<void> {
   const { staged, chunks, session } = await upload.finish();
   await volume.change({ kind: 'put', path: names(name), content: staged }, chunks);
   session.end();
@@ -30,7 +34,7 @@ async function read(volume: TestVolume, name: string): Promise<Buffer> {
 test('a long body is recorded on the way, so that little is left to do after the last byte', async (t) => {
   const volume = await TestVolume.create(t);
   const bytes = randomBytes(9 * MiB + 17);
-  const upload = volume.engine.upload({});
+  const upload = await volume.engine.upload({});
   await send(upload, bytes);
   await until(() => volume.meta.reader.unfinishedContents().length === 1);
   assert.deepEqual(volume.root(), [], 'nothing is visible');
@@ -45,7 +49,7 @@ test('a long body is recorded on the way, so that little is left to do after the
 for (const sentBytes of [0, 1, MiB, 5 * MiB + 1, 9 * MiB]) {
   test(`an upload that is aborted after ${sentBytes} bytes leaves nothing pinned, visible or unfinished`, async (t) => {
     const volume = await TestVolume.create(t);
-    const upload = volume.engine.upload({});
+    const upload = await volume.engine.upload({});
     await send(upload, randomBytes(sentBytes));
     await upload.abort();
     await upload.abort();
@@ -60,7 +64,7 @@ for (const sentBytes of [0, 1, MiB, 5 * MiB + 1, 9 * MiB]) {
 test('an upload whose signal fires stops', async (t) => {
   const volume = await TestVolume.create(t);
   const stop = new AbortController();
-  const upload = volume.engine.upload({ signal: stop.signal });
+  const upload = await volume.engine.upload({ signal: stop.signal });
   await send(upload, randomBytes(2 * MiB));
   stop.abort();
   await assert.rejects(send(upload, randomBytes(MiB)), withCode('ABORTED'));
@@ -70,7 +74,7 @@ test('an upload whose signal fires stops', async (t) => {
 
 test('what a crash leaves of an upload is pruned at the next opening', async (t) => {
   const volume = await TestVolume.create(t);
-  await send(volume.engine.upload({}), randomBytes(9 * MiB));
+  await send(await volume.engine.upload({}), randomBytes(9 * MiB));
   await until(() => volume.meta.reader.unfinishedContents().length === 1);
   await volume.crash();
   await volume.reopen();
@@ -81,11 +85,11 @@ test('what a crash leaves of an upload is pruned at the next opening', async (t)
 test('equal chunks are stored once, within an upload and over uploads', async (t) => {
   const volume = await TestVolume.create(t);
   const chunk = randomBytes(MiB);
-  const first = volume.engine.upload({});
+  const first = await volume.engine.upload({});
   await send(first, Buffer.concat([chunk, chunk, chunk]));
   await put(volume, 'first', first);
   const { storedBytes, liveBytes } = volume.meta.reader.counts();
-  const second = volume.engine.upload({});
+  const second = await volume.engine.upload({});
   await send(second, Buffer.concat([chunk, chunk]));
   await put(volume, 'second', second);
   const after = volume.meta.reader.counts();
@@ -107,7 +111,7 @@ function hold(t: TestContext, volume: TestVolume): () => void {
 test('a client is held back while the disks are: few chunks are under way', async (t) => {
   const volume = await TestVolume.create(t);
   const letGo = hold(t, volume);
-  const upload = volume.engine.upload({});
+  const upload = await volume.engine.upload({});
   let writtenBytes = 0;
   const bytes = randomBytes(8 * MiB);
   const sending = (async () => {
@@ -127,7 +131,7 @@ test('a client is held back while the disks are: few chunks are under way', asyn
 test('all uploads together hold a bounded number of bytes; one that ends while it waits gives back what it is granted', async (t) => {
   const volume = await TestVolume.create(t);
   const letGo = hold(t, volume);
-  const uploads = Array.from({ length: 40 }, () => volume.engine.upload({}));
+  const uploads = await Promise.all(Array.from({ length: 40 }, () => volume.engine.upload({})));
   let granted = 0;
   const writes = uploads.map((upload, index) =>
     upload.write(randomBytes(1_000, index)).then(
@@ -142,7 +146,7 @@ test('all uploads together hold a bounded number of bytes; one that ends while i
   const aborts = uploads.map((upload) => upload.abort());
   letGo();
   await Promise.all([...writes, ...aborts]);
-  const last = Array.from({ length: 32 }, () => volume.engine.upload({}));
+  const last = await Promise.all(Array.from({ length: 32 }, () => volume.engine.upload({})));
   await Promise.all(last.map((upload) => upload.write(Buffer.from('x'))));
   await Promise.all(last.map((upload) => upload.abort()));
 });
@@ -150,13 +154,13 @@ test('all uploads together hold a bounded number of bytes; one that ends while i
 test('a body that cannot fit is refused before it is read', async (t) => {
   const volume = await TestVolume.create(t);
   const { availableBytes } = volume.engine.space();
-  assert.throws(() => volume.engine.upload({ expectedBytes: availableBytes + 1 }), withCode('OUT_OF_SPACE'));
+  await assert.rejects(volume.engine.upload({ expectedBytes: availableBytes + 1 }), withCode('OUT_OF_SPACE'));
 });
 
 test('disks that fail under an upload fail it with a DriveError, and nothing stays', async (t) => {
   const volume = await TestVolume.create(t);
   for (const store of volume.stores.values()) store.plan({ operation: 'write', effect: 'NODE_GONE', name: '-0000' });
-  const upload = volume.engine.upload({});
+  const upload = await volume.engine.upload({});
   const failure = await send(upload, randomBytes(4 * MiB))
     .then(() => upload.finish())
     .then(

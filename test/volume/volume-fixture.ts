@@ -184,7 +184,7 @@ export class TestVolume {
 
   async put(path: string, content: Buffer | string): Promise<ChangeResult> {
     const bytes = Buffer.from(content);
-    const upload = this.engine.upload({ expectedBytes: bytes.length });
+    const upload = await this.engine.upload({ expectedBytes: bytes.length });
     try {
       await upload.write(bytes);
       const { staged, chunks } = await upload.finish();

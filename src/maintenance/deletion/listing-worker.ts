@@ -21,6 +21,7 @@ export class ListingWorker implements Worker {
   private readonly compare: (node: MaintenanceNode, signal: AbortSignal) => Promise<void>;
   private readonly wanted = new Set<NodeId>();
   private readonly listed = new Map<NodeId, Listed>();
+  private isComparing = false;
 
   constructor(host: MaintenanceHost, compare: (node: MaintenanceNode, signal: AbortSignal) => Promise<void>) {
     this.host = host;
@@ -31,14 +32,21 @@ export class ListingWorker implements Worker {
     this.wanted.add(node);
   }
 
+  /** A hint waits, or a comparison runs: files that are not needed any more may be about to go. */
+  get isAwaited(): boolean {
+    return this.isComparing || this.host.nodes().some(({ id, state }) => this.wanted.has(id) && isListable(state));
+  }
+
   async step(signal: AbortSignal): Promise<StepResult> {
     const startedMs = this.host.clock.monotonic();
     const node = this.host.nodes().find((candidate) => this.isDue(candidate, startedMs));
     if (!node) return 'idle';
     this.wanted.delete(node.id);
+    this.isComparing = true;
     try {
       await this.compare(node, signal);
     } finally {
+      this.isComparing = false;
       const endedMs = this.host.clock.monotonic();
       this.listed.set(node.id, { endedMs, tookMs: endedMs - startedMs });
     }
@@ -46,11 +54,15 @@ export class ListingWorker implements Worker {
   }
 
   private isDue({ id, state }: MaintenanceNode, nowMs: number): boolean {
-    // Of a node in doubt nothing is concluded, and one that returns is compared before it is welcomed.
-    if (state !== 'online' && state !== 'full' && state !== 'read-only') return false;
+    if (!isListable(state)) return false;
     const last = this.listed.get(id);
     if (!last) return true;
     const restedMs = nowMs - last.endedMs;
     return restedMs >= intervalMs || (this.wanted.has(id) && restedMs >= restFactor * last.tookMs);
   }
+}
+
+/** Of a node in doubt nothing is concluded, and one that returns is compared before it is welcomed. */
+function isListable(state: MaintenanceNode['state']): boolean {
+  return state === 'online' || state === 'full' || state === 'read-only';
 }
