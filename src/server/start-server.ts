@@ -7,6 +7,7 @@ import { limits } from '../http/limits.js';
 import { refusal } from '../http/status.js';
 import type { AdaptationSwitches } from '../webdav/client-profiles.js';
 import { DavServer, type Volume } from '../webdav/dav-server.js';
+import { type AnswersUnderWay, refuseBytes } from './client-errors.js';
 import { isLoopbackHost, ownHosts } from './host-rules.js';
 import { IdleSweeper } from './idle-sweeper.js';
 import { lingerOn } from './linger.js';
@@ -72,11 +73,7 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
 type Expectation = 'nothing' | 'continue' | 'unknown';
 
 /** The requests of one connection, in order. */
-interface Line {
-  last: ServerResponse;
-  /** How many wait for the one before them. */
-  waiting: number;
-}
+type Line = { -readonly [key in keyof AnswersUnderWay]: AnswersUnderWay[key] };
 
 class Listener {
   readonly #clock: Clock;
@@ -114,6 +111,7 @@ class Listener {
     this.#server.on('request', (request, response) => this.#accept(request, response, 'nothing'));
     this.#server.on('checkContinue', (request, response) => this.#accept(request, response, 'continue'));
     this.#server.on('checkExpectation', (request, response) => this.#accept(request, response, 'unknown'));
+    this.#server.on('clientError', (error, socket: Socket) => refuseBytes(error, socket, this.#lines.get(socket)));
   }
 
   listen(host: string, port: number): Promise<AddressInfo> {

@@ -221,6 +221,11 @@ test('honest requests near the limits pass', async (t) => {
     ['HTTP/1.0 read', 'GET /home/canary HTTP/1.0\r\nHost: localhost\r\n\r\n', 200],
     ['absolute form', plain('GET http://localhost/home/canary'), 200],
     [
+      'a stray line behind a whole request',
+      `${plain('PROPFIND /home/canary', 'Depth: 0\r\n')}Connection: keep-alive\r\n\r\n`,
+      207,
+    ],
+    [
       'a link from another site',
       plain('GET /home/canary', 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n'),
       200,
