@@ -21,6 +21,8 @@ export const limits = {
   discardMs: 10_000,
   /** Longest lock that is granted; clients refresh. */
   lockMs: 3_600_000,
+  /** Zeros that one partial update may put between the end of a file and its first byte; they are written like others. */
+  holeBytes: 1024 * 1024 * KiB,
   /** Members of an `If` header, over all its lists. */
   conditions: 1000,
 } as const;

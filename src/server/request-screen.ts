@@ -9,6 +9,7 @@ import { refusal } from '../http/status.js';
 import { decodeTargetPath, type TargetPath } from '../http/target-path.js';
 import { hostnameOf } from '../webdav/hrefs.js';
 
+const uploads = new Set(['PUT', 'PATCH']);
 const reads: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
 const absoluteForm = /^https?:\/\/((?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?)(\/[^?#]*)?(?:\?[^#]*)?$/i;
 
@@ -32,7 +33,7 @@ function screenFraming(request: IncomingMessage): void {
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     throw refusal(501, 'no transfer coding but chunked is known here');
   }
-  if (method !== 'PUT' && contentLength(request) > limits.xmlBytes) throw refusal(413, 'the body is too large');
+  if (!uploads.has(method) && contentLength(request) > limits.xmlBytes) throw refusal(413, 'the body is too large');
 }
 
 function screenHost(request: IncomingMessage, isOwnHost: OwnHost): void {

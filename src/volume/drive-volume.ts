@@ -12,16 +12,17 @@ import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
 import { gatherShortBody, writeAmended } from './amendment.js';
 import { isUntouched } from './commit/committer.js';
 import type { ChangeInput, VolumeEngine } from './engine.js';
+import { keepLocks } from './kept-locks.js';
 import { Turns } from './turns.js';
-import type { FinishedUpload } from './upload-session.js';
+import type { FinishedUpload, UploadSession } from './upload-session.js';
 import type {
   Amendment,
   ChangeOptions,
   ContentReader,
   PutOptions,
   SpaceReport,
-  Upload,
   UploadedContent,
+  UploadOptions,
   Volume,
 } from './volume.js';
 
@@ -89,11 +90,10 @@ export class DriveVolume implements Volume {
     return (await this.options.engine()).open(path);
   }
 
-  async upload(options: {
-    readonly expectedBytes?: number | undefined;
-    readonly signal?: AbortSignal | undefined;
-  }): Promise<Upload> {
-    return (await this.options.engine()).upload(options);
+  async upload({ under, ...options }: UploadOptions): Promise<UploadSession> {
+    const session = await (await this.options.engine()).upload(options);
+    if (under) session.onceEnded(keepLocks(this, { clock: this.options.clock, ...under }));
+    return session;
   }
 
   async put(
@@ -226,7 +226,7 @@ export class DriveVolume implements Volume {
     const base = engine.open(path);
     try {
       const { sizeBytes, signal } = amendment;
-      const upload = await engine.upload({ expectedBytes: sizeBytes, signal });
+      const upload = await this.upload({ expectedBytes: sizeBytes, signal, under: { path, ...options } });
       try {
         await writeAmended(upload, { base, reader: engine.reader, amendment });
         const replaces = base.entry.content!;

@@ -79,6 +79,7 @@ export class UploadSession implements Upload {
   private recording: Promise<void> | undefined;
   private failure: DriveError | undefined;
   private ended = false;
+  private readonly afterwards: (() => void)[] = [];
 
   constructor(host: UploadHost, options: { signal?: AbortSignal | undefined; expectedBytes?: number | undefined }) {
     this.host = host;
@@ -103,6 +104,12 @@ export class UploadSession implements Upload {
       if (this.filledBytes === chunkBytes) await this.sendChunk('bulk');
     }
     this.sizeBytes += bytes.length;
+  }
+
+  /** Called when it was put, or ended without. */
+  onceEnded(callback: () => void): void {
+    if (this.ended) callback();
+    else this.afterwards.push(callback);
   }
 
   /** The body will be that long, more than what it brings itself. */
@@ -171,6 +178,7 @@ export class UploadSession implements Upload {
     this.pinned.clear();
     this.pieces = [];
     this.host.onEnd(this);
+    for (const callback of this.afterwards) callback();
   }
 
   private async sendChunk(lane: Lane): Promise<void> {

@@ -6,6 +6,7 @@
  */
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
 import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
+import type { LocksToKeep } from './kept-locks.js';
 
 export type { Conditions, EntryPath, IfList, PropertyChange } from '../meta/requests.js';
 export type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
@@ -38,6 +39,13 @@ export interface Upload {
   finish(): Promise<UploadedContent>;
   /** Leaves no trace but dead space. Idempotent; after `put` it does nothing. */
   abort(): Promise<void>;
+}
+
+export interface UploadOptions {
+  readonly expectedBytes?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+  /** DAV locks under which it was admitted: they are kept alive until it ends. */
+  readonly under?: LocksToKeep | undefined;
 }
 
 /** Opaque to callers. */
@@ -96,10 +104,7 @@ export interface Volume {
   /** NOT_FOUND, IS_FOLDER. */
   open(path: EntryPath): Promise<ContentReader>;
   /** OUT_OF_SPACE at once when `expectedBytes` cannot fit; READ_ONLY. */
-  upload(options: {
-    readonly expectedBytes?: number | undefined;
-    readonly signal?: AbortSignal | undefined;
-  }): Promise<Upload>;
+  upload(options: UploadOptions): Promise<Upload>;
 
   put(
     path: EntryPath,

@@ -18,6 +18,7 @@ import { get } from './methods/get.js';
 import { lock } from './methods/lock.js';
 import { mkcol } from './methods/mkcol.js';
 import { options } from './methods/options.js';
+import { patch } from './methods/patch.js';
 import { post, unknownMethod } from './methods/post.js';
 import { propfind } from './methods/propfind.js';
 import { proppatch } from './methods/proppatch.js';
@@ -34,6 +35,7 @@ const handlers: Readonly<Record<string, Handler>> = {
   GET: get,
   HEAD: get,
   PUT: put,
+  PATCH: patch,
   POST: post,
   DELETE: remove,
   MKCOL: mkcol,

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import { DriveError } from '../../src/core/errors.js';
 import { randomUuid, systemRandom } from '../../src/core/random.js';
+import { keepLocks } from '../../src/volume/kept-locks.js';
 import type {
   Amendment,
   ChangeOptions,
@@ -16,6 +17,7 @@ import type {
   SpaceReport,
   Upload,
   UploadedContent,
+  UploadOptions,
   Volume,
 } from '../../src/volume/volume.js';
 import { judge, type ResourceState, requireTokens } from './memory-conditions.js';
@@ -100,13 +102,15 @@ export class MemoryVolume implements Volume {
     };
   }
 
-  async upload({ expectedBytes = 0 }: { readonly expectedBytes?: number | undefined }): Promise<Upload> {
+  async upload({ expectedBytes = 0, under }: UploadOptions): Promise<Upload> {
     if (expectedBytes > (await this.space()).availableBytes) throw new DriveError('OUT_OF_SPACE');
     const parts: Buffer[] = [];
     let open = true;
     let length = 0;
     this.openUploads += 1;
+    const letGo = under ? keepLocks(this, { clock: this.clock, ...under }) : () => undefined;
     const end = (): void => {
+      letGo();
       if (open) this.openUploads -= 1;
       open = false;
     };

@@ -242,7 +242,7 @@ test('OPTIONS is 200 with the classes, on any path', async (t) => {
     const { status, headers } = await server.send('OPTIONS', path);
     assert.deepEqual(
       [status, headers.dav, headers['ms-author-via'], headers['content-length']],
-      [200, '1, 2, 3', 'DAV', '0'],
+      [200, '1, 2, 3, sabredav-partialupdate', 'DAV', '0'],
       path,
     );
     assert.match(headers.allow!, /PROPFIND.*LOCK/);

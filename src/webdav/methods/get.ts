@@ -8,6 +8,7 @@ import { decideRange } from '../../http/ranges.js';
 import { drained } from '../../http/streamed-body.js';
 import type { ByteRange, ContentReader, EntryRow } from '../../volume/volume.js';
 import { type Handler, send } from '../answers.js';
+import { checksumText } from '../body/checksums.js';
 import type { DavContext } from '../dav-context.js';
 import { lookUp } from '../marker-files.js';
 import { sendFolderPage } from '../pages/folder-page.js';
@@ -18,15 +19,23 @@ export const get: Handler = async (context) => {
   const entry = await lookUp(context);
   if (!entry) throw new DriveError('NOT_FOUND');
   if (entry.kind === 'folder') return sendFolderPage(context, entry);
+  await sayChecksums(context, entry);
   if (context.method === 'HEAD' || entry.sizeBytes === 0) return sendFile(context, entry, undefined);
   const reader = await context.volume.open(context.path);
   try {
     // The entry as it was opened: it may have been replaced since the look-up.
+    if (reader.entry.etag !== entry.etag) context.response.removeHeader('OC-Checksum');
     await sendFile(context, reader.entry, reader);
   } finally {
     reader.close();
   }
 };
+
+/** The checksums that came with the file; few files have any. */
+async function sayChecksums({ volume, response }: DavContext, entry: EntryRow): Promise<void> {
+  const checksums = entry.hasProperties ? checksumText(await volume.properties(entry)) : undefined;
+  if (checksums !== undefined) response.setHeader('OC-Checksum', checksums);
+}
 
 async function sendFile(context: DavContext, entry: EntryRow, reader: ContentReader | undefined): Promise<void> {
   const { request, response } = context;

@@ -6,6 +6,7 @@ import { limits } from '../../http/limits.js';
 import { refusal } from '../../http/status.js';
 import type { Conditions, IfList, PropertyChange } from '../../volume/volume.js';
 import type { Handler } from '../answers.js';
+import { isChecksums } from '../body/checksums.js';
 import type { DavContext } from '../dav-context.js';
 import { Multistatus } from '../multistatus.js';
 import { type EntryTimes, liveProperty, microsoftNamespace } from '../properties.js';
@@ -81,6 +82,7 @@ function readVerdicts(body: Buffer): Verdict[] {
 
 function judge(element: XmlElement, sets: boolean): Verdict {
   const { namespace, name } = element;
+  if (isChecksums(element)) return { element, status: 403 };
   const live = liveProperty(namespace, name);
   if (!live) return { element, status: 200, change: { namespace, name, value: sets ? standaloneXml(element) : null } };
   if (!live.parseTime) return { element, status: 403 };
