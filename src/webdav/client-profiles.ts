@@ -10,6 +10,8 @@ export interface Adaptations {
   readonly hidesQuota: boolean;
   /** Locks stay with an entry that is renamed, instead of ending (RFC 4918 section 7.6). */
   readonly locksFollowMove: boolean;
+  /** Tokens in the If header of a MOVE count, wherever below the source their locks are. */
+  readonly tokensOfMembers: boolean;
   /** An absent property of the four that every entry should have is left out, instead of named with a 404. */
   readonly statusBlind: boolean;
   /** The root seems to hold the empty files that tell the system to leave a drive alone. */
@@ -41,6 +43,9 @@ const anyFinder: readonly Adaptation[] = [
   'statusBlind',
   // Finder keeps the token of an open file and goes on using it at the new path; a strict server loses the save.
   'locksFollowMove',
+  // To rename a folder with open files it sends all their tokens as untagged lists, which the RFC would judge against
+  // the folder, where none of these locks is.
+  'tokensOfMembers',
   // Else Spotlight and the thumbnails read every file of the drive.
   'showsMarkers',
 ];
@@ -75,6 +80,7 @@ const strict: ClientProfile = {
   name: 'strict',
   hidesQuota: false,
   locksFollowMove: false,
+  tokensOfMembers: false,
   statusBlind: false,
   showsMarkers: false,
   compact: false,

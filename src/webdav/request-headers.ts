@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { limits } from '../http/limits.js';
 import { readPreconditions } from '../http/preconditions.js';
 import { refusal } from '../http/status.js';
-import type { ChangeOptions, Conditions, EntryPath } from '../volume/volume.js';
+import type { ChangeOptions, Conditions, EntryPath, IfList } from '../volume/volume.js';
 import type { DavContext } from './dav-context.js';
 import { resolveUri } from './hrefs.js';
 import { parseIfHeader, type TagResolver } from './if-header.js';
@@ -68,6 +68,13 @@ export function readConditions(context: DavContext): Conditions | undefined {
     ifUnmodifiedSince: http?.ifUnmodifiedSince,
     ...(ifHeader !== undefined && { ifLists: parseIfHeader(ifHeader, tagResolver(context)) }),
   };
+}
+
+/** The If header's tokens are submitted, but its conditions always hold: one more list does. */
+export function submittingOnly(conditions: Conditions | undefined): Conditions | undefined {
+  if (!conditions?.ifLists) return conditions;
+  const always: IfList = { resource: 'request', conditions: [{ not: true, kind: 'token', value: 'DAV:no-lock' }] };
+  return { ...conditions, ifLists: [always, ...conditions.ifLists] };
 }
 
 export function changeOptions(context: DavContext): ChangeOptions {

@@ -9,6 +9,7 @@ import {
   readModified,
   readOverwrite,
   requireWholeTree,
+  submittingOnly,
 } from '../request-headers.js';
 
 export const copy: Handler = async (context) => {
@@ -22,8 +23,10 @@ export const copy: Handler = async (context) => {
 export const move: Handler = async (context) => {
   requireWholeTree(context.request.headers);
   const { target, ...options } = readTransfer(context);
-  const { locksFollowMove } = context.profile;
-  const { created } = await context.volume.move(context.path, target, { ...options, locksFollow: locksFollowMove });
+  const { locksFollowMove, tokensOfMembers } = context.profile;
+  const conditions = tokensOfMembers ? submittingOnly(options.conditions) : options.conditions;
+  const change = { ...options, conditions, locksFollow: locksFollowMove };
+  const { created } = await context.volume.move(context.path, target, change);
   await sendDone(context, created, options.modified);
 };
 

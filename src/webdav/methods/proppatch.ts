@@ -10,7 +10,7 @@ import { isChecksums } from '../body/checksums.js';
 import type { DavContext } from '../dav-context.js';
 import { Multistatus } from '../multistatus.js';
 import { type EntryTimes, liveProperty, microsoftNamespace } from '../properties.js';
-import { changeOptions } from '../request-headers.js';
+import { changeOptions, submittingOnly } from '../request-headers.js';
 import { childElements, isDav, textOf, type XmlElement } from '../xml/xml-element.js';
 import { readXml } from '../xml/xml-reader.js';
 import { emptyElement, standaloneXml } from '../xml/xml-writer.js';
@@ -45,8 +45,8 @@ export const proppatch: Handler = async (context) => {
 };
 
 /**
- * The tokens of the sender's own locks, where its profile says that it forgets them. The first list holds always: a lock
- * that ends meanwhile makes nothing fail.
+ * The tokens of the sender's own locks, where its profile says that it forgets them. A lock that ends
+ * meanwhile makes nothing fail.
  */
 async function withOwnLocks(
   { profile, volume, path, principal }: DavContext,
@@ -56,11 +56,10 @@ async function withOwnLocks(
   const isWin32 = verdicts.every(({ element }) => element.namespace === microsoftNamespace);
   if (!profile.win32WithoutToken || !isWin32 || conditions?.ifLists) return conditions;
   const own = (await volume.locks(path)).filter((lock) => lock.principal === principal);
-  const always: IfList = { resource: 'request', conditions: [{ not: true, kind: 'token', value: 'DAV:no-lock' }] };
   const submitted = own.map(
     ({ token }): IfList => ({ resource: 'request', conditions: [{ not: false, kind: 'token', value: token }] }),
   );
-  return { ...conditions, ifLists: [always, ...submitted] };
+  return submittingOnly({ ...conditions, ifLists: submitted });
 }
 
 function readVerdicts(body: Buffer): Verdict[] {

@@ -1,6 +1,6 @@
 /** Writing XML: escaping, and elements of requests written out again so that they stand on their own. */
 import { NamespaceScope } from './namespace-scope.js';
-import { type XmlElement, xmlNamespace } from './xml-element.js';
+import { davNamespace, type XmlElement, xmlNamespace } from './xml-element.js';
 
 export const xmlDeclaration = '<?xml version="1.0" encoding="utf-8"?>';
 export const xmlContentType = 'application/xml; charset="utf-8"';
@@ -16,6 +16,8 @@ const escapes: ReadonlyMap<string, string> = new Map([
 ]);
 
 const outermost = new NamespaceScope(new Map([['xml', xmlNamespace]]));
+/** Inside every document that we write. */
+const inDocument = new NamespaceScope(new Map([['D', davNamespace]]), outermost);
 
 /** For text and for attribute values in double quotes. What XML cannot carry at all becomes U+FFFD. */
 export function escapeXml(text: string): string {
@@ -32,15 +34,16 @@ export function emptyElement(namespace: string, name: string): string {
  * The element with every namespace it uses declared on the spot and its language kept (RFC 4918 section 4.3): it can
  * be put into any other document.
  */
-export function standaloneXml(element: XmlElement): string {
+export function standaloneXml(element: XmlElement, scope = outermost): string {
   const hasLanguage = element.attributes.some(({ namespace, name }) => namespace === xmlNamespace && name === 'lang');
   const extra = element.language === '' || hasLanguage ? '' : ` xml:lang="${escapeXml(element.language)}"`;
-  return write(element, outermost, extra);
+  return write(element, scope, extra);
 }
 
+/** What is in the element, for documents that declare `D:` at their root: Windows wants it declared only there. */
 export function innerXml(element: XmlElement): string {
   return element.children
-    .map((child) => (typeof child === 'string' ? escapeXml(child) : standaloneXml(child)))
+    .map((child) => (typeof child === 'string' ? escapeXml(child) : standaloneXml(child, inDocument)))
     .join('');
 }
 
