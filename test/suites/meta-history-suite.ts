@@ -201,8 +201,12 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
     assert.match((await store.check()).join(), /its place is not known/);
     const unknown = { ...driver.places[0]!, chunk: 'f'.repeat(64) };
     const foreign = { ...driver.places[0]!, segment: 'ffffffffffffffff-00000001' };
-    await store.writer.addPlaces([foreign, unknown, ...driver.places]);
+    // Such as a crash leaves: its head was written, and no batch ever named it.
+    const beyond = { ...unknown, offset: 1_000_000 };
+    await store.writer.addPlaces([foreign, unknown, beyond, ...driver.places]);
     assert.deepEqual(store.reader.chunksWithoutPlace(10), []);
+    const { segment } = driver.places[0]!;
+    assert.equal(store.reader.segment(segment)?.lengthBytes, driver.store.reader.segment(segment)?.lengthBytes);
     assert.equal((await checkpointOf(store)).bytes.toString(), (await driver.checkpoint()).bytes.toString());
     assert.deepEqual(await store.check(), []);
   });
@@ -226,10 +230,12 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
             await loaded.writer.addPlaces(driver.places);
             assert.equal((await checkpointOf(loaded)).bytes.toString(), live.bytes.toString());
             assert.deepEqual(await loaded.check(), []);
-            assert.deepEqual(replayed.reader.counts(), driver.store.reader.counts());
+            // An open segment reaches to its last chunk that is known: what was pruned behind it is found by no scan.
             const { storedBytes: _, ...counts } = driver.store.reader.counts();
-            const { storedBytes: __, ...loadedCounts } = loaded.reader.counts();
-            assert.deepEqual(loadedCounts, counts);
+            for (const store of [replayed, loaded]) {
+              const { storedBytes: __, ...others } = store.reader.counts();
+              assert.deepEqual(others, counts);
+            }
           } finally {
             for (const store of [driver.store, replayed, loaded]) await store.close();
           }

@@ -17,13 +17,15 @@ export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: '
       if (from === 'batch') throw unknownSegment(id);
       continue;
     }
-    extend(tables, segment, inSegment);
-    for (const place of inSegment) {
+    const wanted = inSegment.flatMap((place) => {
       const chunk = tables.chunks.get(place.chunk);
-      if (chunk === undefined) continue;
+      if (chunk === undefined) return [];
       const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
-      if (isWanted) setPlace(tables, chunk, segment, place);
-    }
+      return isWanted ? [{ chunk, place }] : [];
+    });
+    // A scan also finds records that no batch ever named. They may be torn: no good copy would reach to their end.
+    extend(tables, segment, from === 'batch' ? inSegment : wanted.map(({ place }) => place));
+    for (const { chunk, place } of wanted) setPlace(tables, chunk, segment, place);
   }
 }
 
