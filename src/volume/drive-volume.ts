@@ -4,7 +4,7 @@
  * reopened, and a change that never reached the old one is tried again on the new one for a bounded time.
  */
 import type { Clock } from '../core/clock.js';
-import { DriveError } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import { type Random, randomUuid } from '../core/random.js';
 import type { ContentId, EntryId } from '../meta/operations.js';
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
@@ -91,7 +91,8 @@ export class DriveVolume implements Volume {
   }
 
   async upload({ under, ...options }: UploadOptions): Promise<UploadSession> {
-    const session = await (await this.options.engine()).upload(options);
+    const isTransient = (error: unknown): boolean => hasCode(error, 'UNAVAILABLE');
+    const session = await this.retrying((engine) => engine.upload(options), isTransient, options.signal);
     if (under) session.onceEnded(keepLocks(this, { clock: this.options.clock, ...under }));
     return session;
   }
@@ -242,17 +243,25 @@ export class DriveVolume implements Volume {
   }
 
   /** Submitted again only when nothing of it can have happened: it was refused before any batch began with it. */
-  private async change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {
+  private change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {
+    return this.retrying((engine) => engine.change(input, []), isUntouched);
+  }
+
+  private async retrying<T>(
+    work: (engine: VolumeEngine) => Promise<T>,
+    isTransient: (error: unknown) => boolean,
+    signal?: AbortSignal,
+  ): Promise<T> {
     const { clock, retryMs = 0 } = this.options;
     const deadline = clock.monotonic() + retryMs;
     for (;;) {
       const engine = await this.options.engine();
       try {
-        return await engine.change(input, []);
+        return await work(engine);
       } catch (error) {
-        if (!isUntouched(error) || clock.monotonic() >= deadline) throw error;
+        if (!isTransient(error) || signal?.aborted || clock.monotonic() >= deadline) throw error;
       }
-      await clock.sleep(retryPauseMs);
+      await clock.sleep(retryPauseMs, { signal });
     }
   }
 

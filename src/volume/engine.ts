@@ -79,6 +79,8 @@ export type ChangeInput = ChangeRequest;
 
 /** Bytes of chunks in memory over all uploads together. */
 const uploadMemoryBytes = 32 * 1024 * 1024;
+/** Between two attempts of an upload to write a chunk. */
+const retryPauseMs = 200;
 const readCacheBytes = 32 * 1024 * 1024;
 
 export class VolumeEngine {
@@ -297,7 +299,21 @@ export class VolumeEngine {
     this.lastRequestMs = this.options.clock.monotonic();
   }
 
+  /** Disks that are all away may be back in a moment: an upload of hours waits for them before it fails. */
   private async append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]> {
+    const { clock, safety } = this.options;
+    const deadline = clock.monotonic() + safety.retryMs;
+    for (;;) {
+      try {
+        return await this.appendNow(chunks, options);
+      } catch (error) {
+        if (!hasCode(error, 'UNAVAILABLE') || this.closed || clock.monotonic() >= deadline) throw error;
+      }
+      await clock.sleep(retryPauseMs, { signal: options.signal });
+    }
+  }
+
+  private async appendNow(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]> {
     this.noteRequest();
     let appended: AppendedChunk[] | undefined;
     let failure: unknown;

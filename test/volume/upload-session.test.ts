@@ -1,7 +1,7 @@
 /** Uploads: bounded memory, small recordings on the way, and no trace of those that end early. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { DriveError } from '../../src/core/errors.js';
+import { testSafety } from '../../src/core/safety-parameters.js';
 import type { VolumeEngine } from '../../src/volume/engine.js';
 import { names, randomBytes } from '../drive/drive-fixture.js';
 import { withCode } from '../suites/index-driver.js';
@@ -157,17 +157,47 @@ test('a body that cannot fit is refused before it is read', async (t) => {
   await assert.rejects(volume.engine.upload({ expectedBytes: availableBytes + 1 }), withCode('OUT_OF_SPACE'));
 });
 
-test('disks that fail under an upload fail it with a DriveError, and nothing stays', async (t) => {
-  const volume = await TestVolume.create(t);
-  for (const store of volume.stores.values()) store.plan({ operation: 'write', effect: 'NODE_GONE', name: '-0000' });
+/** All disks go away while a chunk is on its way; `settled` tells whether the upload has ended. */
+async function loseAllDisks(volume: TestVolume) {
+  for (const { id } of volume.nodes) volume.node(id[0]!).signal('gone', 'pulled');
   const upload = await volume.engine.upload({});
-  const failure = await send(upload, randomBytes(4 * MiB))
+  const bytes = randomBytes(2 * MiB + 1);
+  const state = { failure: undefined as unknown, hasEnded: false };
+  const sending = send(upload, bytes)
     .then(() => upload.finish())
-    .then(
-      () => undefined,
-      (error: unknown) => error,
-    );
-  assert.ok(failure instanceof DriveError && withCode('UNAVAILABLE')(failure), String(failure));
+    .catch((error: unknown) => {
+      state.failure = error;
+    })
+    .finally(() => {
+      state.hasEnded = true;
+    });
+  await volume.clock.advance(testSafety.retryMs / 2);
+  await settleAll();
+  assert.equal(state.hasEnded, false, 'it waits');
+  return { upload, bytes, state, sending };
+}
+
+test('disks that are all away for a moment do not fail an upload', async (t) => {
+  const volume = await TestVolume.create(t);
+  const { upload, bytes, state, sending } = await loseAllDisks(volume);
+  for (const { id } of volume.nodes) {
+    volume.node(id[0]!).signal('seen', null);
+    volume.node(id[0]!).welcome();
+  }
+  await volume.clock.advance(500);
+  await until(() => state.hasEnded);
+  await sending;
+  assert.equal(state.failure, undefined);
+  await put(volume, 'file', upload);
+  assert.ok((await read(volume, 'file')).equals(bytes));
+});
+
+test('disks that stay away fail it in the end with UNAVAILABLE, and nothing stays', async (t) => {
+  const volume = await TestVolume.create(t);
+  const { upload, state } = await loseAllDisks(volume);
+  await volume.clock.advance(testSafety.retryMs);
+  await until(() => state.hasEnded);
+  assert.ok(withCode('UNAVAILABLE')(state.failure), String(state.failure));
   await upload.abort();
   assert.deepEqual(volume.engine.segments.pinned(), []);
 });
