@@ -1,9 +1,8 @@
 /** The engine through seeded lives; more of them, and single seeds with their trace, by run.ts. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { before, describe, it } from 'node:test';
-import { simulateEngine } from './engine-simulation.js';
-import { simulateThreads } from './sim-threads.js';
+import { describe, it } from 'node:test';
+import { simulateEngine } from './simulate.js';
 
 /** Seeds that failed once, with what they found. */
 const keptSeeds = JSON.parse(
@@ -13,8 +12,6 @@ const keptSeeds = JSON.parse(
 const freshSeeds = 20;
 
 describe('the engine in the simulation', () => {
-  before(() => simulateThreads());
-
   it('repeats from its seed', async () => {
     const trace = async () => {
       const lines: string[] = [];

@@ -1,10 +1,12 @@
 /**
  * The real engine through random lives: clients change files while disks fail, leave and return, the process is killed
- * or the power is cut at any scheduling point, and the index is lost or behind. After each opening, and at the end with
- * every disk back, the clients' folders must hold what was acknowledged.
+ * or the power is cut, and the index is lost or behind. At many points of a life it is asked what a crash here may
+ * leave: such states are drawn, and each is opened by the real opening and looked at; what was acknowledged must be
+ * there. One of them is the next life. At the end, with every disk back, all must become whole.
  */
 import { hasCode } from '../../src/core/errors.js';
 import { BatchReader } from '../../src/segment/batch-reader.js';
+import { type CrashState, drawCrash } from './crash-states.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimClient } from './sim-client.js';
 import type { PlannedFault } from './sim-disk.js';
@@ -14,9 +16,17 @@ import { SimMachine, type SimNode } from './sim-machine.js';
 export interface SimulationResult {
   readonly problems: readonly string[];
   readonly acknowledged: number;
+  readonly locked: number;
+  /** Ends of lives. */
   readonly crashes: number;
+  /** Distinct states that a crash may leave, each opened and looked at. */
+  readonly states: number;
+  /** Of them, those that could not be opened for changes, because a disk was away. */
+  readonly refusals: number;
   readonly operations: number;
   readonly steps: number;
+  /** How often each kind of fault was met. */
+  readonly faults: ReadonlyMap<string, number>;
 }
 
 export interface SimulationOptions {
@@ -25,66 +35,105 @@ export interface SimulationOptions {
   readonly lives?: number;
   readonly indexMayBeLost?: boolean;
   readonly disksMayFail?: boolean;
+  /** States drawn at each point of a life at which a crash is imagined; 0: none. */
+  readonly statesPerPoint?: number;
 }
 
 /** After this much simulated time without faults all must be whole again. */
 const healedWithinMs = 120_000;
 
 export async function simulateEngine(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
-  const simulation = new Simulation(seed, options);
-  try {
-    return await simulation.run();
-  } finally {
-    simulation.machine.close();
-  }
+  return new Simulation(seed, options).run();
 }
 
 class Simulation {
   readonly machine: SimMachine;
   readonly #random: SeededRandom;
+  /** Imagined crashes have a chance of their own, so that their number does not change the lives. */
+  readonly #crashRandom: SeededRandom;
   readonly #options: SimulationOptions;
   readonly #clients: SimClient[];
   readonly #trace: (line: string) => void;
   readonly #problems: string[] = [];
-  readonly #totals = { crashes: 0, operations: 0, steps: 0 };
+  readonly #totals = { crashes: 0, operations: 0, steps: 0, refusals: 0 };
+  readonly #seen = new Set<string>();
+  readonly #faults = new Map<string, number>();
+  #life: SimLife | undefined;
 
   constructor(seed: number, options: SimulationOptions) {
     this.#random = new SeededRandom(seed ^ 0x5eed);
+    this.#crashRandom = new SeededRandom(seed ^ 0xc4a5);
     this.#options = options;
     this.#trace = options.trace ?? (() => undefined);
     const nodes = 2 + this.#random.below(3);
     const replicas = Math.min(nodes, this.#random.chance(0.8) ? 2 : 3);
     this.machine = new SimMachine(seed, { nodes, replicas, trace: this.#trace });
-    this.#clients = ['c1', 'c2', 'c3'].map((name) => new SimClient(name, this.#random.fork(), this.#trace));
+    const now = () => this.#life?.clock.now() ?? this.machine.wallOffsetMs;
+    this.#clients = ['c1', 'c2', 'c3'].map(
+      (name) => new SimClient(name, { random: this.#random.fork(), now, trace: this.#trace }),
+    );
     this.#trace(`nodes ${nodes}, replicas ${replicas}`);
   }
 
   async run(): Promise<SimulationResult> {
     await this.machine.initialize();
-    const lives = this.#options.lives ?? 2 + this.#random.below(5);
-    for (let life = 0; life < lives && this.#problems.length === 0; life++) {
-      await this.#live(life);
-      if (this.#problems.length === 0) this.#whileOff();
-    }
+    const lives = this.#options.lives ?? 2 + this.#random.below(4);
+    for (let life = 0; life < lives && this.#problems.length === 0; life++) await this.#live(life);
     if (this.#problems.length === 0) await this.#liveCalmly();
-    if (this.machine.mounts.bareWrites.length > 0)
-      this.#problems.push(`written to a bare mount point: ${this.machine.mounts.bareWrites.join(', ')}`);
-    const acknowledged = this.#clients.reduce((sum, client) => sum + client.acknowledged, 0);
-    return { problems: this.#problems, acknowledged, ...this.#totals };
+    await this.machine.index.end(null);
+    const { bareWrites } = this.machine.mounts;
+    if (bareWrites.length > 0) this.#problems.push(`written to a bare mount point: ${bareWrites.join(', ')}`);
+    const sum = (key: 'acknowledged' | 'locked') => this.#clients.reduce((total, client) => total + client[key], 0);
+    return {
+      problems: this.#problems,
+      acknowledged: sum('acknowledged'),
+      locked: sum('locked'),
+      ...this.#totals,
+      states: this.#seen.size,
+      faults: this.#faults,
+    };
   }
 
   async #live(number: number): Promise<void> {
-    const life = new SimLife(this.machine);
+    const life = this.#begin();
     this.#trace(
       `life ${number}: disks here ${this.#pluggedNames()}, index ${this.machine.index.exists ? 'there' : 'gone'}`,
     );
     if (number > 0) this.#planCrash(life, 400);
     if (await this.#opened(life, number > 0)) {
-      if (number === 0) this.#planCrash(life, 3_000);
+      if (number === 0) this.#planCrash(life, 2_000);
       else await this.#look(life);
       await this.#work(life);
     }
     await this.#end(life);
+  }
+
+  #begin(): SimLife {
+    const life = new SimLife(this.machine);
+    this.#life = life;
+    const perPoint = this.#options.statesPerPoint ?? 6;
+    if (perPoint > 0 && this.machine.isCreated) this.#imagineCrashes(life, perPoint);
+    return life;
+  }
+
+  /** At some steps, more often where the engine does what it does rarely. */
+  #imagineCrashes(life: SimLife, perPoint: number): void {
+    let changes = 0;
+    life.scheduler.onStep = async () => {
+      const { changes: now, rareChanges } = life.io;
+      const isChanged = now > changes;
+      changes = now;
+      if (!isChanged || this.#problems.length > 0) return;
+      const chance = rareChanges.delete('yes') ? 0.3 : 0.03;
+      if (!this.#crashRandom.chance(chance)) return;
+      for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
+        await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));
+      }
+    };
+  }
+
+  get #crashOptions() {
+    return { indexMayBeLost: this.#options.indexMayBeLost !== false };
   }
 
   /** The process ends at some step of its scheduler. */
@@ -94,9 +143,56 @@ class Simulation {
     life.scheduler.endAt = at;
   }
 
+  /** A state that a crash may leave, opened and looked at. */
+  async #imagine(state: CrashState): Promise<void> {
+    if (this.#seen.has(state.name)) return;
+    this.#seen.add(state.name);
+    for (const fault of state.faults) this.#count(fault);
+    const lines: string[] = [];
+    const machine = this.machine.glance(state, this.#seen.size, (line) => lines.push(line));
+    const hasBackgroundWork = this.#seen.size % 16 === 0;
+    const life = new SimLife(machine, { isGlance: true, hasBackgroundWork });
+    const before = this.#problems.length;
+    this.#trace(`imagined ${this.#seen.size}: ${state.faults.join(', ')}`);
+    try {
+      await life.run(life.open());
+      const allHere = state.disks.every(({ isPlugged }) => isPlugged);
+      if (life.refusal) {
+        this.#totals.refusals++;
+        if (allHere) this.#problems.push(`refused with every disk here: ${life.refusal.message}`);
+      } else await this.#glance(life, allHere);
+    } catch (error) {
+      this.#problems.push(`opening: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
+    }
+    if (this.#problems.length > before) {
+      this.#problems.push(`in imagined state ${this.#seen.size}: ${state.faults.join(', ')}`);
+      for (const line of lines) this.#trace(`  | ${line}`);
+      this.#describeDisks(life);
+    }
+    life.scheduler.end();
+    await machine.index.end(null);
+  }
+
+  async #glance(life: SimLife, allHere: boolean): Promise<void> {
+    for (const client of this.#clients) {
+      const looked = await life.run(client.look(life.volume));
+      if (!looked) return;
+      const { seen, unreadable } = looked.value;
+      if (unreadable.length > 0) {
+        if (allHere) this.#problems.push(...unreadable);
+        continue;
+      }
+      const problem = client.model.judge(seen, life.clock.now());
+      if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
+    }
+  }
+
+  #count(fault: string): void {
+    this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1);
+  }
+
   async #opened(life: SimLife, mayBeRefused: boolean): Promise<boolean> {
-    const opening = life.open();
-    const outcome = await this.#guarded('opening', life, opening);
+    const outcome = await this.#guarded('opening', life, life.open());
     if (!outcome) return false;
     if (life.refusal) {
       this.#trace(`refused: ${life.refusal.message}`);
@@ -111,9 +207,9 @@ class Simulation {
   async #work(life: SimLife): Promise<void> {
     const volume = life.volume;
     const nemesis = this.#nemesis(life);
-    for (let round = 0; round < 4 && !life.scheduler.ended; round++) {
+    for (let round = 0; round < 3 && !life.scheduler.ended; round++) {
       nemesis();
-      const count = 1 + this.#random.below(4);
+      const count = 1 + this.#random.below(3);
       const work = Promise.all(this.#clients.map((client) => client.work(volume, count)));
       if (!(await this.#guarded('work', life, work))) return;
       if (this.#random.chance(0.5)) await this.#guarded('pause', life, life.clock.sleep(this.#random.below(5_000)));
@@ -149,6 +245,7 @@ class Simulation {
     const kind = this.#random.pick<PlannedFault['kind']>(['EIO', 'EIO', 'ENOSPC', 'EROFS', 'hang']);
     const fault = { operation, kind, after: this.#random.below(20), sticky: this.#random.chance(0.3) };
     this.#trace(`disk ${node.path} will fail: ${JSON.stringify(fault)}`);
+    this.#count(kind);
     node.disk.plan(fault);
   }
 
@@ -160,23 +257,10 @@ class Simulation {
       this.#trace('closes');
       await this.#guarded('close', life, life.close());
     }
+    const state = drawCrash(this.machine, this.#random, this.#crashOptions);
+    this.#trace(`ends: ${state.faults.join(', ')}`);
     life.scheduler.end();
-    if (this.#random.chance(0.6)) await this.machine.powerCut();
-    else await this.machine.kill();
-  }
-
-  #whileOff(): void {
-    const { machine } = this;
-    for (const node of machine.nodes) {
-      if (machine.isPlugged(node)) {
-        if (this.#random.chance(0.15)) machine.pull(node);
-      } else if (this.#random.chance(0.5)) machine.plug(node);
-    }
-    if (this.#options.indexMayBeLost !== false && this.#random.chance(0.1)) {
-      // Nodes that are away may be the only holders of the newest changes: then the drive must wait for them.
-      this.#trace('the index is lost');
-      machine.index.lose();
-    }
+    await this.machine.become(state);
   }
 
   /** Everything is plugged in and nothing fails any more: all must be there, readable and whole. */
@@ -184,14 +268,13 @@ class Simulation {
     const { machine } = this;
     for (const node of machine.nodes) if (!machine.isPlugged(node)) machine.plug(node);
     this.#trace('last life: every disk is here');
-    const life = new SimLife(machine);
+    const life = this.#begin();
     if (await this.#opened(life, false)) {
       await this.#look(life);
       if (this.#problems.length === 0) await this.#healed(life);
     }
     this.#totals.operations += life.io.operations;
     life.scheduler.end();
-    await machine.kill();
   }
 
   async #healed(life: SimLife): Promise<void> {
@@ -234,14 +317,14 @@ class Simulation {
         }
         continue;
       }
-      const problem = client.model.settle(seen);
+      const problem = client.model.settle(seen, life.clock.now());
       if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
     }
   }
 
   /** For people who replay a seed. */
   #describeDisks(life: SimLife): void {
-    for (const { path, disk } of this.machine.nodes) {
+    for (const { path, disk } of life.machine.nodes) {
       for (const { path: name, file } of disk.files()) {
         this.#trace(`  ${path}${name} ${file.sizeBytes} bytes`);
         if (!name.endsWith('.journal')) continue;

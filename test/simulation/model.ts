@@ -9,8 +9,18 @@ export interface ModelEntry {
   /** Of a file's bytes; '' for folders. */
   readonly hash: string;
   readonly sizeBytes: number;
+  /** Of files; undefined when no answer told it yet. */
+  readonly modified?: number | undefined;
   /** Dead properties by name. */
   readonly properties: ReadonlyMap<string, string>;
+  readonly lock?: ModelLock | undefined;
+}
+
+/** A DAV lock that the entry itself bears. What a request without an answer made is unknown until it is seen. */
+export interface ModelLock {
+  readonly token: string | undefined;
+  /** Wall clock, milliseconds. */
+  readonly expires: number | undefined;
 }
 
 /** Entries by path within the client's folder, such as `x/y`. */
@@ -21,8 +31,8 @@ export const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).dige
 const noProperties: ReadonlyMap<string, string> = new Map();
 
 export function putFile(tree: ModelTree, path: string, bytes: Buffer): ModelTree {
-  const properties = tree.get(path)?.properties ?? noProperties;
-  return new Map(tree).set(path, { kind: 'file', hash: hashOf(bytes), sizeBytes: bytes.length, properties });
+  const { properties = noProperties, lock } = tree.get(path) ?? {};
+  return new Map(tree).set(path, { kind: 'file', hash: hashOf(bytes), sizeBytes: bytes.length, properties, lock });
 }
 
 export function makeFolder(tree: ModelTree, path: string): ModelTree {
@@ -36,7 +46,7 @@ export function remove(tree: ModelTree, path: string): ModelTree {
 export function copy(tree: ModelTree, path: string, target: string): ModelTree {
   const copied = remove(tree, target) as Map<string, ModelEntry>;
   for (const [other, entry] of tree) {
-    if (isAtOrBelow(other, path)) copied.set(target + other.slice(path.length), entry);
+    if (isAtOrBelow(other, path)) copied.set(target + other.slice(path.length), { ...entry, lock: undefined });
   }
   return copied;
 }
@@ -50,19 +60,50 @@ export function setProperty(tree: ModelTree, path: string, name: string, value: 
   return new Map(tree).set(path, { ...entry, properties: new Map(entry.properties).set(name, value) });
 }
 
+export function setModified(tree: ModelTree, path: string, modified: number): ModelTree {
+  return new Map(tree).set(path, { ...tree.get(path)!, modified });
+}
+
+export function setLock(tree: ModelTree, path: string, lock: ModelLock | undefined): ModelTree {
+  return new Map(tree).set(path, { ...tree.get(path)!, lock });
+}
+
+/** The locks that hold now, by path. */
+export function locksOf(tree: ModelTree, now: number): [path: string, lock: ModelLock][] {
+  return [...tree].flatMap(([path, { lock }]) =>
+    lock && isHeld(lock, now) ? [[path, lock] as [string, ModelLock]] : [],
+  );
+}
+
+const isHeld = ({ expires }: ModelLock, now: number): boolean => expires === undefined || expires > now;
+
 export function isAtOrBelow(path: string, root: string): boolean {
   return path === root || path.startsWith(`${root}/`);
 }
 
 /** One line an entry, for comparing and for people. */
-export function describeTree(tree: ModelTree): string {
+export function describeTree(tree: ModelTree, now: number): string {
   return [...tree]
-    .map(([path, { kind, hash, sizeBytes, properties }]) => {
+    .map(([path, { kind, hash, sizeBytes, modified, properties, lock }]) => {
       const own = [...properties].sort().map(([name, value]) => `${name}=${value}`);
-      return kind === 'folder' ? [`${path}/`, ...own].join(' ') : [path, sizeBytes, hash, ...own].join(' ');
+      if (lock && isHeld(lock, now)) own.push(`locked by ${lock.token} until ${lock.expires}`);
+      return kind === 'folder' ? [`${path}/`, ...own].join(' ') : [path, sizeBytes, hash, modified, ...own].join(' ');
     })
     .sort()
     .join('\n');
+}
+
+/** What is unknown of times and locks becomes what was seen. */
+function completed(tree: ModelTree, seen: ModelTree): ModelTree {
+  let known = tree;
+  for (const [path, { lock, kind, modified }] of tree) {
+    const seenTime = seen.get(path)?.modified;
+    if (kind === 'file' && modified === undefined && seenTime !== undefined) known = setModified(known, path, seenTime);
+    if (!lock || (lock.token !== undefined && lock.expires !== undefined)) continue;
+    const found = seen.get(path)?.lock;
+    if (found && (lock.token === undefined || lock.token === found.token)) known = setLock(known, path, found);
+  }
+  return known;
 }
 
 export class ModelClient {
@@ -70,25 +111,39 @@ export class ModelClient {
   tree: ModelTree = new Map();
   /** The tree with the change that got no answer. */
   maybe: ModelTree | undefined;
-  /** A file whose bytes could not be read says only so much. */
-  isKnown = true;
 
   constructor(name: string) {
     this.name = name;
   }
 
+  get mayHoldLocks(): boolean {
+    return [this.tree, this.maybe ?? []].some((tree) => [...tree].some(([, { lock }]) => lock !== undefined));
+  }
+
+  /** undefined when what was seen is what it must be. */
+  judge(seen: ModelTree, now: number): string | undefined {
+    return this.matching(seen, now) ? undefined : this.#difference(seen, now);
+  }
+
   /** The change that was tried is known to have happened, or not; what was seen decides. undefined when it is sound. */
-  settle(seen: string): string | undefined {
-    if (seen === describeTree(this.tree)) {
-      this.maybe = undefined;
-      return undefined;
-    }
-    if (this.maybe && seen === describeTree(this.maybe)) {
-      this.tree = this.maybe;
-      this.maybe = undefined;
-      return undefined;
-    }
-    return difference(describeTree(this.tree), seen, this.maybe && describeTree(this.maybe));
+  settle(seen: ModelTree, now: number): string | undefined {
+    const matching = this.matching(seen, now);
+    if (!matching) return this.#difference(seen, now);
+    this.tree = matching;
+    this.maybe = undefined;
+    return undefined;
+  }
+
+  matching(seen: ModelTree, now: number): ModelTree | undefined {
+    const text = describeTree(seen, now);
+    if (text === describeTree(this.tree, now)) return this.tree;
+    const maybe = this.maybe && completed(this.maybe, seen);
+    return maybe && text === describeTree(maybe, now) ? maybe : undefined;
+  }
+
+  #difference(seen: ModelTree, now: number): string {
+    const maybe = this.maybe && describeTree(this.maybe, now);
+    return difference(describeTree(this.tree, now), describeTree(seen, now), maybe);
   }
 }
 

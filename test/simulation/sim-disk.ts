@@ -67,9 +67,12 @@ let nextDevice = 100;
 
 export class SimDisk {
   readonly name: string;
-  readonly device = nextDevice++;
+  device = nextDevice++;
   root: SimFolder;
-  capacityBytes = 1024 * 1024 * 1024;
+  /** undefined: never full. */
+  capacityBytes: number | undefined;
+  /** A disk that says yes to every fsync and keeps it in its memory: a crash takes what is not really written. */
+  isLying = false;
   faults: PlannedFault[] = [];
   /** Changes each time it is plugged in: files opened before are dead. */
   mounting = 0;
@@ -126,25 +129,19 @@ export class SimDisk {
   /** Power is gone or the plug was pulled. */
   loseMemory(random: SeededRandom): void {
     const kept = new Set<NameChange>();
-    const folders: SimFolder[] = [];
-    const walk = (folder: SimFolder) => {
-      folders.push(folder);
-      for (const item of new Set([...folder.names.values(), ...folder.durableNames.values()])) {
-        if (item.kind === 'folder') walk(item);
-      }
-    };
-    walk(this.root);
-    for (const folder of new Set(folders)) {
+    const folders = foldersOf(this.root);
+    for (const folder of folders) {
       const count = random.chance(0.2) ? folder.unsynced.length : random.below(folder.unsynced.length + 1);
       for (const change of folder.unsynced.slice(0, count)) kept.add(change);
     }
-    for (const folder of new Set(folders)) {
+    for (const folder of folders) {
       for (const change of folder.unsynced) {
         const isDurable = change.onlyAfter === undefined || kept.has(change.onlyAfter) || !isPending(change, folders);
         if (kept.has(change) && isDurable) applyName(folder.durableNames, change);
       }
     }
-    for (const folder of new Set(folders)) {
+    for (const folder of folders) {
+      if (folder.unsynced.length === 0) continue;
       folder.unsynced = [];
       folder.names = new Map(folder.durableNames);
     }
@@ -153,26 +150,92 @@ export class SimDisk {
 
   /** What the platter holds now, as a state to put back. */
   snapshot(): SimFolder {
-    const copied = new Map<SimItem, SimItem>();
-    const copy = (item: SimItem): SimItem => {
-      const known = copied.get(item);
-      if (known) return known;
-      if (item.kind === 'file') {
-        const file = item.copy();
-        copied.set(item, file);
-        return file;
-      }
-      const folder = new SimFolder(item.inode);
-      copied.set(item, folder);
-      for (const [name, child] of item.durableNames) folder.durableNames.set(name, copy(child));
+    const copy = copyOf(this.root, (file) => file.durableCopy());
+    for (const folder of foldersOf(copy)) {
+      folder.unsynced = [];
       folder.names = new Map(folder.durableNames);
-      return folder;
-    };
-    return copy(this.root) as SimFolder;
+    }
+    return copy;
   }
+
+  /** The same disk in another course of events, with what is in its memory. */
+  fork(): SimDisk {
+    const twin = new SimDisk(this.name);
+    twin.device = this.device;
+    twin.root = copyOf(this.root, (file) => file.fork());
+    twin.capacityBytes = this.capacityBytes;
+    twin.isLying = this.isLying;
+    twin.faults = this.faults.map((fault) => ({ ...fault }));
+    twin.mounting = this.mounting;
+    twin.#nextInode = this.#nextInode;
+    return twin;
+  }
+
+  /** Another disk with the same content, as `dd` or a backup makes it. */
+  clone(): SimDisk {
+    const twin = this.fork();
+    twin.device = nextDevice++;
+    twin.faults = [];
+    twin.root = this.snapshot();
+    return twin;
+  }
+
+  /** Equal for equal contents. */
+  get hash(): string {
+    return this.files()
+      .map(({ path, file }) => `${path}\0${file.hash}`)
+      .sort()
+      .join('\0');
+  }
+}
+
+/** Copies of files are made by `copyFile`; without unsynced changes when these are not asked for by it. */
+function copyOf(root: SimFolder, copyFile: (file: SimFile) => SimFile): SimFolder {
+  const copied = new Map<SimItem, SimItem>();
+  const changes = new Map<NameChange, NameChange>();
+  const copyItem = (item: SimItem): SimItem => {
+    const known = copied.get(item);
+    if (known) return known;
+    if (item.kind === 'file') {
+      const file = copyFile(item);
+      copied.set(item, file);
+      return file;
+    }
+    const folder = new SimFolder(item.inode);
+    copied.set(item, folder);
+    for (const [name, child] of item.durableNames) folder.durableNames.set(name, copyItem(child));
+    for (const [name, child] of item.names) folder.names.set(name, copyItem(child));
+    folder.unsynced = item.unsynced.map(copyChange);
+    return folder;
+  };
+  const copyChange = (change: NameChange): NameChange => {
+    const known = changes.get(change);
+    if (known) return known;
+    const { item, onlyAfter } = change;
+    const twin = {
+      ...change,
+      item: item && copyItem(item),
+      ...(onlyAfter === undefined ? {} : { onlyAfter: copyChange(onlyAfter) }),
+    };
+    changes.set(change, twin);
+    return twin;
+  };
+  return copyItem(root) as SimFolder;
 }
 
 /** Whether the name that this removal waits for is itself not durable yet. */
 function isPending(change: NameChange, folders: readonly SimFolder[]): boolean {
   return folders.some((folder) => change.onlyAfter !== undefined && folder.unsynced.includes(change.onlyAfter));
+}
+
+function foldersOf(root: SimFolder): SimFolder[] {
+  const folders = new Set<SimFolder>();
+  const walk = (folder: SimFolder) => {
+    folders.add(folder);
+    for (const names of [folder.names, folder.durableNames]) {
+      for (const item of names.values()) if (item.kind === 'folder' && !folders.has(item)) walk(item);
+    }
+  };
+  walk(root);
+  return [...folders];
 }

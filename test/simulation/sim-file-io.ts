@@ -60,22 +60,41 @@ export class SimMounts {
   }
 
   /** The disk that a path lies on, and the names from its root. */
-  locate(path: string): { disk: SimDisk; names: string[]; isBare: boolean } {
-    const names: string[] = [];
-    for (const name of path.split('/')) {
-      if (name === '..') names.pop();
-      else if (name !== '' && name !== '.') names.push(name);
-    }
+  locate(path: string): { disk: SimDisk; names: readonly string[]; isBare: boolean } {
+    const names = namesOf(path);
     const point = this.#points.get(`/${names[0] ?? ''}`);
     if (point?.isPlugged) return { disk: point.disk, names: names.slice(1), isBare: false };
     return { disk: this.system, names, isBare: point !== undefined };
   }
 }
 
+const rareFolder = /\/(attic|checkpoints)\//;
+
+const knownPaths = new Map<string, readonly string[]>();
+
+function namesOf(path: string): readonly string[] {
+  const known = knownPaths.get(path);
+  if (known) return known;
+  const names: string[] = [];
+  for (const name of path.split('/')) {
+    if (name === '..') names.pop();
+    else if (name !== '' && name !== '.') names.push(name);
+  }
+  if (knownPaths.size > 5_000) knownPaths.clear();
+  knownPaths.set(path, names);
+  return names;
+}
+
 export class SimFileIo implements FileIo {
   readonly #mounts: SimMounts;
   readonly #scheduler: SimScheduler;
   operations = 0;
+  /** Calls that changed something. */
+  changes = 0;
+  /** Not empty after a change of a kind that is rare: a name, or in a folder that is seldom written to. */
+  readonly rareChanges = new Set<'yes'>();
+  /** Paths of files that are open now. */
+  readonly openFiles = new Set<{ readonly path: string }>();
 
   constructor(mounts: SimMounts, scheduler: SimScheduler) {
     this.#mounts = mounts;
@@ -161,14 +180,17 @@ export class SimFileIo implements FileIo {
   }
 
   syncFolder(path: string): Promise<void> {
-    return this.call(path, 'sync', 'fsync', () => this.#folder(path, 'fsync').sync());
+    return this.call(path, 'sync', 'fsync', () => {
+      const folder = this.#folder(path, 'fsync');
+      if (!this.#mounts.locate(path).disk.isLying) folder.sync();
+    });
   }
 
   space(path: string): Promise<SpaceInfo> {
     return this.call(path, 'read', 'statfs', () => {
       const { disk } = this.#mounts.locate(path);
-      const freeBytes = Math.max(0, disk.capacityBytes - disk.usedBytes);
-      return { totalBytes: disk.capacityBytes, freeBytes, freeInodes: 1_000_000 };
+      const totalBytes = disk.capacityBytes ?? 1024 * 1024 * 1024;
+      return { totalBytes, freeBytes: Math.max(0, totalBytes - disk.usedBytes), freeInodes: 1_000_000 };
     });
   }
 
@@ -185,6 +207,10 @@ export class SimFileIo implements FileIo {
     if (kind === 'hang') return new Promise<T>(() => undefined);
     return this.#scheduler.complete(() => {
       this.operations++;
+      if (operation !== 'read' && operation !== 'open') {
+        this.changes++;
+        if (operation === 'name' || rareFolder.test(path)) this.rareChanges.add('yes');
+      }
       if (kind === undefined) return work();
       onFault();
       throw failure(kind, path, syscall);
@@ -226,6 +252,7 @@ class SimOpenFile implements OpenFile {
     this.#disk = disk;
     this.#file = file;
     this.#mounting = disk.mounting;
+    io.openFiles.add(this);
   }
 
   read(buffer: Buffer, position: number): Promise<number> {
@@ -237,9 +264,10 @@ class SimOpenFile implements OpenFile {
     const bytes = Buffer.concat(buffers);
     return this.#call('write', () => {
       const growth = position + bytes.length - this.#file.sizeBytes;
-      if (growth > 0 && this.#disk.usedBytes + growth > this.#disk.capacityBytes) {
+      const { capacityBytes } = this.#disk;
+      if (capacityBytes !== undefined && growth > 0 && this.#disk.usedBytes + growth > capacityBytes) {
         // What still fits is written: a short write, then the error.
-        const left = Math.max(0, this.#disk.capacityBytes - this.#disk.usedBytes);
+        const left = Math.max(0, capacityBytes - this.#disk.usedBytes);
         this.#file.write(position, bytes.subarray(0, Math.min(bytes.length, left)));
         throw failure('ENOSPC', this.#path, 'write');
       }
@@ -250,7 +278,9 @@ class SimOpenFile implements OpenFile {
   sync(): Promise<void> {
     return this.#call(
       'sync',
-      () => this.#file.sync(),
+      () => {
+        if (!this.#disk.isLying) this.#file.sync();
+      },
       () => this.#file.failSync(),
     );
   }
@@ -265,6 +295,11 @@ class SimOpenFile implements OpenFile {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#io.openFiles.delete(this);
+  }
+
+  get path(): string {
+    return this.#path;
   }
 
   #call<T>(operation: 'read' | 'write' | 'sync' | 'open', work: () => T, onFault?: () => void): Promise<T> {

@@ -1,5 +1,6 @@
 /** A file of a simulated disk: what readers see, what the platter holds, and the writes in between. */
 import type { SeededRandom } from './seeded-random.js';
+import { SimBytes } from './sim-bytes.js';
 
 type Change =
   | { readonly kind: 'write'; readonly position: number; readonly bytes: Buffer }
@@ -10,8 +11,8 @@ export const sectorBytes = 512;
 export class SimFile {
   readonly kind = 'file';
   readonly inode: number;
-  #current = new Bytes();
-  #durable = new Bytes();
+  #current = new SimBytes();
+  #durable = new SimBytes();
   #unsynced: Change[] = [];
 
   constructor(inode: number) {
@@ -31,9 +32,12 @@ export class SimFile {
   }
 
   contents(): Buffer {
-    const buffer = Buffer.alloc(this.#current.length);
-    this.#current.read(buffer, 0);
-    return buffer;
+    return Buffer.from(this.#current.view());
+  }
+
+  /** As readers see it; not to be changed or kept. */
+  view(): Buffer {
+    return this.#current.view();
   }
 
   write(position: number, bytes: Buffer): void {
@@ -47,7 +51,8 @@ export class SimFile {
   }
 
   sync(): void {
-    for (const change of this.#unsynced) this.#durable.apply(change);
+    if (this.#unsynced.length === 0) return;
+    for (const change of this.#unsynced) applyTo(this.#durable, change);
     this.#unsynced = [];
   }
 
@@ -59,40 +64,60 @@ export class SimFile {
   /** Something changes on the platter, past all caches. */
   damage(change: (bytes: Buffer) => Buffer): void {
     const bytes = change(this.contents());
-    this.#current = Bytes.of(bytes);
-    this.#durable = Bytes.of(bytes);
+    this.#current = SimBytes.of(bytes);
+    this.#durable = SimBytes.of(bytes);
     this.#unsynced = [];
   }
 
   /** The memory is gone: each unsynced write is lost, kept or torn, in any combination; sizes may have grown without data. */
   loseMemory(random: SeededRandom): void {
+    if (this.#unsynced.length === 0) {
+      // A failed fsync may have left readers with more than the platter has.
+      this.#current = this.#durable.copy();
+      return;
+    }
     const isWhole = random.chance(0.15);
     const isNothing = !isWhole && random.chance(0.2);
     for (const change of this.#unsynced) {
-      if (isWhole) this.#durable.apply(change);
+      if (isWhole) applyTo(this.#durable, change);
       else if (!isNothing) this.#keepSome(change, random);
     }
     this.#unsynced = [];
     this.#current = this.#durable.copy();
   }
 
-  copy(): SimFile {
+  /** What the platter holds. */
+  durableCopy(): SimFile {
     const file = new SimFile(this.inode);
     file.#durable = this.#durable.copy();
     file.#current = this.#durable.copy();
     return file;
   }
 
+  /** With what is in memory. */
+  fork(): SimFile {
+    const file = new SimFile(this.inode);
+    file.#durable = this.#durable.copy();
+    file.#current = this.#current.copy();
+    file.#unsynced = [...this.#unsynced];
+    return file;
+  }
+
+  /** Equal for equal contents, as readers see them and as the platter holds them. */
+  get hash(): string {
+    return this.#unsynced.length === 0 ? this.#current.hash : this.#current.hash + this.#durable.hash;
+  }
+
   #keepSome(change: Change, random: SeededRandom): void {
     const chance = random.next();
     if (chance < 0.3) return;
     if (change.kind === 'truncate' || chance < 0.55) {
-      this.#durable.apply(change);
+      applyTo(this.#durable, change);
       return;
     }
     const end = change.position + change.bytes.length;
     if (chance < 0.65) {
-      this.#durable.grow(end);
+      if (end > this.#durable.length) this.#durable.resize(end);
       return;
     }
     const firstSector = Math.floor(change.position / sectorBytes);
@@ -108,47 +133,7 @@ export class SimFile {
   }
 }
 
-/** Growable bytes; what was never written reads as zeros. */
-class Bytes {
-  #buffer: Buffer = Buffer.alloc(0);
-  length = 0;
-
-  static of(bytes: Buffer): Bytes {
-    const copy = new Bytes();
-    copy.write(0, bytes);
-    return copy;
-  }
-
-  read(target: Buffer, position: number): number {
-    const end = Math.min(this.length, position + target.length);
-    return end <= position ? 0 : this.#buffer.copy(target, 0, position, end);
-  }
-
-  write(position: number, bytes: Buffer): void {
-    this.grow(position + bytes.length);
-    bytes.copy(this.#buffer, position);
-  }
-
-  grow(lengthBytes: number): void {
-    if (lengthBytes > this.length) this.resize(lengthBytes);
-  }
-
-  resize(lengthBytes: number): void {
-    if (lengthBytes > this.#buffer.length) {
-      const larger = Buffer.alloc(Math.max(lengthBytes, this.#buffer.length * 2));
-      this.#buffer.copy(larger, 0, 0, this.length);
-      this.#buffer = larger;
-    }
-    if (lengthBytes < this.length) this.#buffer.fill(0, lengthBytes, this.length);
-    this.length = lengthBytes;
-  }
-
-  apply(change: Change): void {
-    if (change.kind === 'write') this.write(change.position, change.bytes);
-    else this.resize(change.lengthBytes);
-  }
-
-  copy(): Bytes {
-    return Bytes.of(this.#buffer.subarray(0, this.length));
-  }
+function applyTo(bytes: SimBytes, change: Change): void {
+  if (change.kind === 'write') bytes.write(change.position, change.bytes);
+  else bytes.resize(change.lengthBytes);
 }

@@ -1,113 +1,122 @@
 /**
- * The index of a simulated machine: the real SQLite index in the system's temporary folder, of which a power cut leaves
- * any committed prefix that reaches the last commit made with a full sync. It may also be absent, or stale.
+ * The index of a simulated machine: the real SQLite index, of which a power cut leaves any committed prefix that
+ * reaches the last commit made with a full sync. It may also be absent, or an old one.
  */
-import { copyFileSync, existsSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DriveError } from '../../src/core/errors.js';
-import type { Random } from '../../src/core/random.js';
-import type { MetaStore, MetaWriter } from '../../src/meta/meta-store.js';
+import type { MetaReader, MetaStore, MetaWriter } from '../../src/meta/meta-store.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
-import type { SeededRandom } from './seeded-random.js';
+import { type IndexCommit, type IndexLine, IndexSlot, type IndexState } from './index-slots.js';
+import { keptFiles } from './sim-database.js';
 import type { SimScheduler } from './sim-scheduler.js';
 
-let nextIndex = 1;
-/** An index in memory is really a file with a random name; these are the names. */
-const prefix = process.pid.toString(16).padStart(8, '0');
-
-interface Committed {
-  readonly walBytes: number;
-  readonly isFull: boolean;
+interface Running {
+  readonly slot: IndexSlot;
+  readonly path: string;
+  readonly store: MetaStore;
+  commits: IndexCommit[];
 }
 
-export class SimIndex {
-  /** The state between two processes: a copy of the files, or null when there is none. */
-  #kept: string | null = null;
-  #running: { store: MetaStore; path: string; commits: Committed[] } | undefined;
-  readonly #folder: string;
-  readonly #closing: Promise<void>[] = [];
+/** Slots of the lines that were looked at last, while nobody uses them. */
+const twins = new Map<IndexLine, IndexSlot[]>();
+const mostLines = 4;
+let empty: IndexState | undefined;
 
-  constructor(folder: string) {
-    this.#folder = folder;
+export class SimIndex {
+  /** The state between two processes; null when there is none. */
+  #kept: IndexState | null;
+  #running: Running | undefined;
+  /** Only looked at: nobody goes on with what becomes of it. */
+  readonly #isGlance: boolean;
+  #slots: IndexSlot[] = [];
+
+  constructor(kept: IndexState | null = null, { isGlance = false }: { readonly isGlance?: boolean } = {}) {
+    this.#kept = kept;
+    this.#isGlance = isGlance;
   }
 
   get exists(): boolean {
     return this.#kept !== null;
   }
 
+  get kept(): IndexState | null {
+    return this.#kept;
+  }
+
   /** As it was left, or a new one: by the process before, or by this process itself, which closed it. */
   async open(scheduler: SimScheduler): Promise<MetaStore> {
-    if (this.#running) {
-      const { store, commits, path } = this.#running;
-      await store.writer.abort();
-      return this.#observed(store, commits, path, scheduler);
-    }
-    const opened = await this.#openCopy(this.#kept);
-    this.#running = opened;
-    return this.#observed(opened.store, opened.commits, opened.path, scheduler);
+    if (this.#running) await this.#running.store.writer.abort();
+    else this.#running = await this.#begin(this.#kept);
+    return this.#observed(this.#running, scheduler);
   }
 
   /** An empty index aside, as a rebuild makes it. `adopt` makes it the index. */
   async openNew(scheduler: SimScheduler): Promise<{ store: MetaStore; adopt: () => void }> {
-    const opened = await this.#openCopy(null);
+    const opened = await this.#begin(null);
     return {
-      store: this.#observed(opened.store, opened.commits, opened.path, scheduler),
+      store: this.#observed(opened, scheduler),
       adopt: () => {
-        // Closing is real I/O: nobody inside the simulation waits for it.
-        if (this.#running) this.#closing.push(this.#running.store.close());
+        if (this.#running) void close(this.#running);
         this.#running = opened;
-        opened.commits.length = 0;
-        opened.commits.push({ walBytes: sizeOf(`${opened.path}-wal`), isFull: true });
+        opened.commits = [opened.slot.commit(true)];
       },
     };
   }
 
-  /** The process ended. What it committed is there; after a power cut only a prefix may be. */
-  async end(random: SeededRandom, isPowerCut: boolean): Promise<void> {
-    const running = this.#running;
+  /** What may be left if the power were cut now, or the process killed. */
+  states(isPowerCut: boolean): (IndexState | null)[] {
+    if (!this.#running) return [this.#kept];
+    const { slot, commits } = this.#running;
+    slot.capture();
+    const floor = isPowerCut
+      ? Math.max(
+          0,
+          commits.findLastIndex(({ isFull }) => isFull),
+        )
+      : commits.length - 1;
+    return commits.slice(floor).map((commit) => ({ line: slot.line, commit }));
+  }
+
+  /** The process ended. Its state is this one from now on. */
+  async end(state: IndexState | null): Promise<void> {
+    if (this.#running) await close(this.#running);
     this.#running = undefined;
-    if (!running) return;
-    const kept = join(this.#folder, `index-${nextIndex++}.db`);
-    copyFileSync(running.path, kept);
-    if (existsSync(`${running.path}-wal`)) copyFileSync(`${running.path}-wal`, `${kept}-wal`);
-    if (isPowerCut) cutWal(`${kept}-wal`, running.commits, random);
-    await running.store.close();
-    await Promise.all(this.#closing.splice(0));
-    this.#kept = kept;
-  }
-
-  lose(): void {
-    this.#kept = null;
-  }
-
-  state(): string | null {
-    return this.#kept;
-  }
-
-  putBack(state: string | null): void {
+    for (const slot of this.#slots) {
+      const free = twins.get(slot.line);
+      if (this.#isGlance && slot.isFree && free) free.push(slot);
+      else slot.discard();
+    }
+    this.#slots = [];
     this.#kept = state;
   }
 
-  async #openCopy(from: string | null): Promise<{ store: MetaStore; path: string; commits: Committed[] }> {
-    const name = `${prefix}${(nextIndex++).toString(16).padStart(8, '0')}`;
-    const path = join(tmpdir(), `holdfast-index-${name}.db`);
-    for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
-    if (from !== null) {
-      copyFileSync(from, path);
-      if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${path}-wal`);
+  async #begin(state: IndexState | null): Promise<Running> {
+    const slot = this.#isGlance ? await this.#twin(state) : IndexSlot.fold(state);
+    return run(slot, this.#slots);
+  }
+
+  async #twin(state: IndexState | null): Promise<IndexSlot> {
+    const { line, commit } = state ?? (await emptyState());
+    const free = twins.get(line) ?? [];
+    twins.delete(line); // Put back as the newest.
+    twins.set(line, free);
+    for (const [other, slots] of twins) {
+      if (twins.size <= mostLines) break;
+      twins.delete(other);
+      for (const slot of slots) slot.discard();
     }
-    const named: Random = { bytes: () => Buffer.from(name, 'hex') };
-    const store = await openMetaStore({ file: ':memory:', random: named });
-    return { store, path, commits: [{ walBytes: sizeOf(`${path}-wal`), isFull: true }] };
+    const slot = free.pop() ?? IndexSlot.of(line);
+    slot.putBack(commit);
+    return slot;
   }
 
   /** Notes each commit, and gives the seed a say before and after each call. */
-  #observed(store: MetaStore, commits: Committed[], path: string, scheduler: SimScheduler): MetaStore {
+  #observed({ store, slot, commits: _ }: Running, scheduler: SimScheduler): MetaStore {
     const pause = () => scheduler.complete(() => undefined);
     let isClosed = false;
     const writer = new Proxy(store.writer, {
-      get(target, key) {
+      get: (target, key) => {
         const method = Reflect.get(target, key) as unknown;
         if (typeof method !== 'function') return method;
         const call = method.bind(target) as (...parameters: unknown[]) => unknown;
@@ -116,9 +125,9 @@ export class SimIndex {
           await pause();
           if (isClosed) throw new DriveError('CLOSED');
           const result = await call(...parameters);
-          if (key !== 'prepare' && key !== 'abort') {
+          if (key !== 'prepare' && key !== 'abort' && this.#running?.slot === slot) {
             const isFull = key === 'commit' && (parameters[0] as { full?: boolean }).full === true;
-            commits.push({ walBytes: sizeOf(`${path}-wal`), isFull });
+            this.#running.commits.push(slot.commit(isFull));
           }
           await pause();
           return result;
@@ -132,6 +141,38 @@ export class SimIndex {
   }
 }
 
+let lastIndex = 0;
+
+/** An index in memory is really a file with a random name: that name stands for the slot. */
+async function run(slot: IndexSlot, slots: IndexSlot[]): Promise<Running> {
+  slots.push(slot);
+  const name = (++lastIndex).toString(16).padStart(16, '0');
+  const path = join(tmpdir(), `holdfast-index-${name}.db`);
+  slot.serve(path);
+  const store = await openMetaStore({ file: ':memory:', random: { bytes: () => Buffer.from(name, 'hex') } });
+  if (!slot.isServed) throw new Error('the simulation is entered through simulate.js');
+  return { slot, path, store, commits: [slot.commit(true)] };
+}
+
+/** Not by the store's own `close`, which would remove its file: there is none. */
+async function close({ store, slot, path }: Running): Promise<void> {
+  keptFiles.delete(path);
+  (store.reader as MetaReader & { close(): void }).close();
+  await store.writer.close();
+  slot.release();
+}
+
+async function emptyState(): Promise<IndexState> {
+  if (!empty) {
+    const slot = IndexSlot.fold(null);
+    await close(await run(slot, []));
+    slot.capture();
+    empty = { line: slot.line, commit: slot.commit(true) };
+    slot.discard();
+  }
+  return empty;
+}
+
 const waited: ReadonlySet<string> = new Set<keyof MetaWriter>([
   'prepare',
   'commit',
@@ -143,15 +184,3 @@ const waited: ReadonlySet<string> = new Set<keyof MetaWriter>([
   'setReplicaStates',
   'setJournaled',
 ]);
-
-function sizeOf(path: string): number {
-  return existsSync(path) ? statSync(path).size : 0;
-}
-
-function cutWal(path: string, commits: readonly Committed[], random: SeededRandom): void {
-  const size = sizeOf(path);
-  const floor = commits.findLastIndex(({ isFull }) => isFull);
-  const candidates = commits.slice(Math.max(0, floor)).filter(({ walBytes }) => walBytes <= size);
-  if (size === 0 || candidates.length === 0) return;
-  truncateSync(path, random.pick(candidates).walBytes);
-}

@@ -11,6 +11,7 @@ import { DriveEvents } from '../../src/drive/drive-events.js';
 import type { IndexSource } from '../../src/drive/drive-index.js';
 import { DriveNodes } from '../../src/drive/drive-nodes.js';
 import { checkVolume } from '../../src/maintenance/check.js';
+import { Maintenance } from '../../src/maintenance/maintenance.js';
 import { DriveVolume } from '../../src/volume/drive-volume.js';
 import type { VolumeEngine } from '../../src/volume/engine.js';
 import type { EngineNode } from '../../src/volume/engine-node.js';
@@ -22,9 +23,21 @@ import { SimClock, SimScheduler } from './sim-scheduler.js';
 export const simSafety: SafetyParameters = {
   ...testSafety,
   healGraceMs: 2_000,
-  segmentLimitBytes: 256 * 1024,
-  syncWindowBytes: 512 * 1024,
+  segmentLimitBytes: 96 * 1024,
+  syncWindowBytes: 256 * 1024,
   checkpointAfterBytes: 24 * 1024,
+};
+
+export interface SimLifeOptions {
+  readonly isGlance?: boolean;
+  readonly hasBackgroundWork?: boolean;
+}
+
+/** Most states are only opened and looked at: the first steps of ten workers cost as much as the opening. */
+const backgroundWork = { isStarted: true };
+const startMaintenance = Maintenance.prototype.start;
+Maintenance.prototype.start = function start(): void {
+  if (backgroundWork.isStarted) startMaintenance.call(this);
 };
 
 export class SimLife {
@@ -34,15 +47,19 @@ export class SimLife {
   readonly machine: SimMachine;
   readonly nodes: DriveNodes;
   readonly #context: DriveContext;
+  readonly #hasBackgroundWork: boolean;
   readonly #events: DriveEvents;
   #drive: DriveEngine | undefined;
   #failure: DriveError | undefined;
   #volume: DriveVolume | undefined;
 
-  constructor(machine: SimMachine) {
+  /** `isGlance`: only opened and looked at. */
+  constructor(machine: SimMachine, { isGlance = false, hasBackgroundWork = true }: SimLifeOptions = {}) {
     this.machine = machine;
-    this.scheduler = new SimScheduler(machine.random.fork(), machine.nowMs);
+    this.#hasBackgroundWork = hasBackgroundWork;
+    this.scheduler = new SimScheduler(machine.random.fork(), machine.nowMs, { isEager: isGlance });
     this.clock = new SimClock(this.scheduler);
+    this.clock.wallOffsetMs = machine.wallOffsetMs;
     this.io = new SimFileIo(machine.mounts, this.scheduler);
     const { clock, io: fileIo } = this;
     this.#context = { clock, random: machine.random, fileIo, platform: systemPlatform, safety: simSafety };
@@ -80,10 +97,20 @@ export class SimLife {
       isSettled = true;
     });
     settled.catch(() => undefined);
-    const isDone = await this.scheduler.runUntil(() => isSettled);
+    const isDone = await this.#runUntil(() => isSettled);
     this.machine.nowMs = this.scheduler.nowMs;
     if (!isDone && !this.scheduler.ended) throw new Error('nothing is left to run, and the work is not done');
     return isDone ? { value: await settled } : undefined;
+  }
+
+  async #runUntil(done: () => boolean): Promise<boolean> {
+    const outside = backgroundWork.isStarted;
+    backgroundWork.isStarted = this.#hasBackgroundWork;
+    try {
+      return await this.scheduler.runUntil(done);
+    } finally {
+      backgroundWork.isStarted = outside;
+    }
   }
 
   /** Serves afterwards, or has a `refusal`. */

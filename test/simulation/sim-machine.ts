@@ -1,14 +1,12 @@
 /**
  * A machine with its disks, on which processes of the engine live and die. It survives them: disks, index, time.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { randomId } from '../../src/core/random.js';
 import type { Operation } from '../../src/meta/operations.js';
 import { initializeNodeDirectory } from '../../src/node/node-directory.js';
+import type { IndexState } from './index-slots.js';
 import { SeededRandom } from './seeded-random.js';
-import { SimDisk, type SimFolder } from './sim-disk.js';
+import { SimDisk } from './sim-disk.js';
 import { SimFileIo, SimMounts } from './sim-file-io.js';
 import { SimIndex } from './sim-index.js';
 import { SimScheduler } from './sim-scheduler.js';
@@ -16,32 +14,76 @@ import { SimScheduler } from './sim-scheduler.js';
 export interface SimNode {
   readonly id: string;
   readonly path: string;
-  readonly disk: SimDisk;
-  /** An older state of its disk, to be put back. */
-  older: SimFolder | undefined;
+  disk: SimDisk;
+}
+
+/** What one outcome of a crash leaves: every disk as it then is, plugged in or not, and the index. */
+export interface MachineState {
+  readonly disks: readonly { readonly disk: SimDisk; readonly isPlugged: boolean }[];
+  readonly index: IndexState | null;
+}
+
+export interface SimMachineOptions {
+  readonly nodes: number;
+  readonly replicas: number;
+  readonly trace: (line: string) => void;
 }
 
 export class SimMachine {
   readonly random: SeededRandom;
   readonly mounts = new SimMounts(new SimDisk('system'));
   readonly nodes: SimNode[] = [];
-  readonly index: SimIndex;
+  index = new SimIndex();
   readonly volume: { readonly id: string; readonly replicas: number };
   readonly trace: (line: string) => void;
-  readonly #folder = mkdtempSync(join(tmpdir(), 'holdfast-simulation-'));
   nowMs = 0;
+  wallOffsetMs = 1_700_000_000_000;
   isCreated = false;
 
-  constructor(seed: number, options: { nodes: number; replicas: number; trace: (line: string) => void }) {
+  constructor(seed: number, options: SimMachineOptions) {
     this.random = new SeededRandom(seed);
     this.trace = options.trace;
-    this.index = new SimIndex(this.#folder);
     this.volume = { id: randomId(this.random), replicas: options.replicas };
     for (const name of 'abcdef'.slice(0, options.nodes)) {
-      const node = { id: randomId(this.random), path: `/${name}`, disk: new SimDisk(name), older: undefined };
+      const node = { id: randomId(this.random), path: `/${name}`, disk: new SimDisk(name) };
       this.nodes.push(node);
       this.mounts.plug(node.path, node.disk);
     }
+  }
+
+  /** The same machine with that state, only to be looked at. */
+  glance(state: MachineState, seed: number, trace: (line: string) => void): SimMachine {
+    const { nodes, volume } = this;
+    const twin: SimMachine = Object.create(SimMachine.prototype, {}) as SimMachine;
+    const mounts = new SimMounts(new SimDisk('system'));
+    Object.assign(twin, {
+      random: new SeededRandom(seed),
+      mounts,
+      nodes: nodes.map(({ id, path }, index) => ({ id, path, disk: state.disks[index]!.disk })),
+      index: new SimIndex(state.index, { isGlance: true }),
+      volume,
+      trace,
+      nowMs: this.nowMs,
+      wallOffsetMs: this.wallOffsetMs,
+      isCreated: this.isCreated,
+    });
+    for (const [index, { path, disk }] of twin.nodes.entries()) {
+      mounts.plug(path, disk);
+      if (!state.disks[index]!.isPlugged) mounts.unplug(path);
+    }
+    return twin;
+  }
+
+  /** Goes on with that state. */
+  async become({ disks, index }: MachineState): Promise<void> {
+    for (const [number, node] of this.nodes.entries()) {
+      const { disk, isPlugged } = disks[number]!;
+      node.disk = disk;
+      disk.faults = [];
+      this.mounts.plug(node.path, disk);
+      if (!isPlugged) this.mounts.unplug(node.path);
+    }
+    await this.index.end(index);
   }
 
   /** Makes the node directories; nothing fails yet. */
@@ -94,28 +136,5 @@ export class SimMachine {
   plug(node: SimNode): void {
     this.trace(`disk ${node.path} is plugged in`);
     this.mounts.plug(node.path, node.disk);
-  }
-
-  async powerCut(): Promise<void> {
-    this.trace('power cut');
-    for (const { disk } of this.nodes) {
-      disk.loseMemory(this.random);
-      disk.faults = [];
-      disk.mounting++;
-    }
-    await this.index.end(this.random, true);
-  }
-
-  async kill(): Promise<void> {
-    this.trace('killed');
-    for (const { disk } of this.nodes) {
-      disk.faults = [];
-      disk.mounting++;
-    }
-    await this.index.end(this.random, false);
-  }
-
-  close(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
   }
 }

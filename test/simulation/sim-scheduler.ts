@@ -12,24 +12,43 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Rounds of the event loop that let everything run that was made runnable; the engine hands over with setImmediate. */
-const settleRounds = 3;
+/** The engine hands over with setImmediate; who waits for everything to come to rest must know of those. */
+const hostImmediate = setImmediate;
+let handovers = 0;
+
+/** For the rest of this process. */
+export function countHandovers(): void {
+  if (globalThis.setImmediate !== hostImmediate) return;
+  const counted = (callback: (...parameters: unknown[]) => void, ...parameters: unknown[]) => {
+    handovers++;
+    return hostImmediate(() => {
+      handovers--;
+      callback(...parameters);
+    });
+  };
+  globalThis.setImmediate = counted as typeof setImmediate;
+}
 
 export class SimScheduler {
   readonly random: SeededRandom;
   readonly #pending: (() => void)[] = [];
-  #timers: Timer[] = [];
+  readonly #timers = new Set<Timer>();
+  readonly #isEager: boolean;
   #order = 0;
   #ended = false;
   readonly #acts: { readonly step: number; readonly act: () => void }[] = [];
   nowMs: number;
   steps = 0;
+  /** Called between steps, when everything is at rest; nothing of this machine moves before it resolves. */
+  onStep: (() => Promise<void>) | undefined;
   /** The process ends by itself at this step. */
   endAt = Number.POSITIVE_INFINITY;
 
-  constructor(random: SeededRandom, nowMs: number) {
+  /** `isEager`: calls complete at once and in order, so that what is only looked at costs little. */
+  constructor(random: SeededRandom, nowMs: number, { isEager = false }: { readonly isEager?: boolean } = {}) {
     this.random = random;
     this.nowMs = nowMs;
+    this.#isEager = isEager;
   }
 
   get ended(): boolean {
@@ -40,6 +59,7 @@ export class SimScheduler {
   complete<T>(work: () => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       if (this.#ended) return;
+      if (this.#isEager) return resolve(work()); // What is thrown rejects.
       this.#pending.push(() => {
         try {
           resolve(work());
@@ -52,10 +72,8 @@ export class SimScheduler {
 
   schedule(delayMs: number, callback: () => void): () => void {
     const timer: Timer = { at: this.nowMs + Math.max(0, delayMs), order: this.#order++, callback };
-    if (!this.#ended) this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
+    if (!this.#ended) this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
   }
 
   /** Runs until `done()`; false when the process ended, nothing is left to run, or `limit` steps are over. */
@@ -63,6 +81,7 @@ export class SimScheduler {
     for (let left = limit; left > 0; left--) {
       await settle();
       if (done()) return true;
+      await this.onStep?.();
       if (this.#ended || !this.#step()) return false;
     }
     return false;
@@ -72,7 +91,7 @@ export class SimScheduler {
   end(): void {
     this.#ended = true;
     this.#pending.length = 0;
-    this.#timers = [];
+    this.#timers.clear();
   }
 
   /** Something happens to the machine at a step. */
@@ -96,21 +115,22 @@ export class SimScheduler {
       completion!();
       return true;
     }
-    const next = this.#timers.reduce<Timer | undefined>(
-      (first, timer) =>
-        !first || timer.at < first.at || (timer.at === first.at && timer.order < first.order) ? timer : first,
-      undefined,
-    );
+    let next: Timer | undefined;
+    for (const timer of this.#timers) {
+      if (!next || timer.at < next.at || (timer.at === next.at && timer.order < next.order)) next = timer;
+    }
     if (!next) return false;
-    this.#timers = this.#timers.filter((timer) => timer !== next);
+    this.#timers.delete(next);
     this.nowMs = Math.max(this.nowMs, next.at);
     next.callback();
     return true;
   }
 }
 
+/** Everything runs that was made runnable. */
 async function settle(): Promise<void> {
-  for (let round = 0; round < settleRounds; round++) await new Promise<void>((resolve) => setImmediate(resolve));
+  do await new Promise<void>((resolve) => hostImmediate(resolve));
+  while (handovers > 0);
 }
 
 export class SimClock implements Clock {

@@ -1,0 +1,135 @@
+/**
+ * Files that were registered are served by connections of SQLite that stay open, all others as ever: in a process that
+ * simulates, better-sqlite3 finds its native part changed. What is asked of a kept connection is answered by the real
+ * SQLite; only its configuration, which stays what it was, and WAL checkpoints are not repeated.
+ */
+import { createRequire } from 'node:module';
+import Database from 'better-sqlite3';
+
+export type RealConnection = InstanceType<typeof Database>;
+
+/** The part of better-sqlite3 that is not JavaScript, as version 12 calls it. */
+interface Native {
+  prepare(text: string, owner: unknown, isPragma: boolean): Statement;
+  exec(text: string): void;
+  close(): void;
+  readonly open: boolean;
+  readonly inTransaction: boolean;
+}
+type Statement = Pick<ReturnType<RealConnection['prepare']>, 'pluck' | 'get' | 'all' | 'run'>;
+type OpenNative = new (
+  path: string,
+  given: string,
+  anonymous: boolean,
+  isReadOnly: boolean,
+  ...rest: unknown[]
+) => Native;
+
+const inside = createRequire(createRequire(import.meta.url).resolve('better-sqlite3'));
+const { cppdb } = inside('./util') as { cppdb: symbol };
+const addon = inside('../build/Release/better_sqlite3.node') as { Database: OpenNative };
+const RealNative = addon.Database;
+
+/** What opens a registered file, by its path. */
+export const keptFiles = new Map<string, (isReadOnly: boolean) => KeptConnection>();
+
+/** For the rest of this process. */
+export function keepConnections(): void {
+  // `new` of a function that returns an object gives that object.
+  addon.Database = function open(...parameters: ConstructorParameters<OpenNative>): Native {
+    const [path, , , isReadOnly] = parameters;
+    return keptFiles.get(path)?.(isReadOnly) ?? new RealNative(...parameters);
+  } as unknown as OpenNative;
+}
+
+/** As the engine configures its own, but nothing is ever synced. The first read makes the WAL index. */
+export function openReal(path: string): RealConnection {
+  const connection = new Database(path);
+  connection.pragma('journal_mode = wal');
+  connection.pragma('synchronous = off');
+  connection.pragma('wal_autocheckpoint = 0');
+  connection.pragma('user_version');
+  return connection;
+}
+
+const configuration =
+  /^(journal_mode|synchronous|mmap_size|cell_size_check|trusted_schema|foreign_keys|wal_autocheckpoint|busy_timeout)( = .*)?$/;
+
+/** A connection whose statements are prepared once for all that have it one after the other. */
+export class KeptConnection implements Native {
+  readonly #connection: RealConnection;
+  readonly #native: Native;
+  readonly #statements = new Map<string, Statement[]>();
+  readonly #configured = new Map<string, unknown>();
+  #used = new Map<string, number>();
+  #isOpen = false;
+  #onClose: (() => void) | undefined;
+
+  constructor(connection: RealConnection) {
+    this.#connection = connection;
+    this.#native = (connection as unknown as Record<symbol, Native>)[cppdb]!;
+  }
+
+  begin(onClose?: () => void): this {
+    this.#used = new Map();
+    this.#isOpen = true;
+    this.#onClose = onClose;
+    return this;
+  }
+
+  get open(): boolean {
+    return this.#isOpen;
+  }
+
+  get inTransaction(): boolean {
+    return this.#native.inTransaction;
+  }
+
+  /** Each that asks for the same text gets one of its own: `pluck` and `raw` are states of a statement. */
+  prepare(text: string, owner: unknown, isPragma: boolean): Statement {
+    if (isPragma) return this.#pragma(text.slice('PRAGMA '.length)) ?? this.#native.prepare(text, owner, true);
+    let statements = this.#statements.get(text);
+    if (!statements) {
+      statements = [];
+      this.#statements.set(text, statements);
+    }
+    const turn = this.#used.get(text) ?? 0;
+    this.#used.set(text, turn + 1);
+    statements[turn] ??= this.#native.prepare(text, owner, false);
+    return statements[turn];
+  }
+
+  exec(text: string): void {
+    this.#native.exec(text);
+  }
+
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    if (this.#native.inTransaction) this.#native.exec('ROLLBACK');
+    this.#onClose?.();
+  }
+
+  end(): void {
+    this.#connection.close();
+  }
+
+  #pragma(text: string): Statement | undefined {
+    if (text.startsWith('wal_checkpoint')) return answer({ busy: 0, log: 0, checkpointed: 0 });
+    const [, name, value] = configuration.exec(text) ?? [];
+    if (name === undefined) return undefined;
+    if (value === undefined)
+      return answer(this.#configured.get(name) ?? this.#connection.pragma(name, { simple: true }));
+    const wanted = value.slice(' = '.length);
+    const isSet = String(this.#configured.get(name)) === wanted;
+    // How much is synced does not matter to files that are in memory.
+    if (!isSet && name !== 'synchronous') this.#connection.pragma(text);
+    this.#configured.set(name, /^\d+$/.test(wanted) ? Number(wanted) : wanted);
+    return answer(undefined);
+  }
+}
+
+function answer(value: unknown): Statement {
+  const statement = { pluck: () => statement, get: () => value, all: () => [value], run: () => value };
+  return statement as unknown as Statement;
+}
