@@ -10,6 +10,7 @@ import { DavServer, type Volume } from '../webdav/dav-server.js';
 import { type AnswersUnderWay, refuseBytes } from './client-errors.js';
 import { isLoopbackHost, ownHosts } from './host-rules.js';
 import { IdleSweeper } from './idle-sweeper.js';
+import { LateAnswers } from './late-answers.js';
 import { lingerOn } from './linger.js';
 import { screenRequest } from './request-screen.js';
 
@@ -79,6 +80,7 @@ class Listener {
   readonly #clock: Clock;
   readonly #dav: DavServer;
   readonly #sweeper: IdleSweeper;
+  readonly #lateAnswers: LateAnswers;
   readonly #isOwnHost: (hostname: string) => boolean;
   readonly #drainMs: number;
   readonly #server: Server;
@@ -91,6 +93,7 @@ class Listener {
     this.#drainMs = drainMs;
     this.#isOwnHost = ownHosts(allowedHosts);
     this.#sweeper = new IdleSweeper(clock);
+    this.#lateAnswers = new LateAnswers(clock);
     this.#dav = new DavServer(volumes, {
       adaptations: options.adaptations,
       linger: (request) => lingerOn(request, clock),
@@ -163,6 +166,7 @@ class Listener {
     const expectsContinue = expected !== 'nothing';
     response.setHeader('Server', 'Holdfast');
     this.#sweeper.watch(request, response);
+    if (this.#dav.readsInterimAnswers(request)) this.#lateAnswers.watch(request, response);
     if (this.#closing) response.setHeader('Connection', 'close');
     try {
       const target = screenRequest(request, this.#isOwnHost);
@@ -186,6 +190,7 @@ class Listener {
     await closed;
     cancel();
     this.#sweeper.stop();
+    this.#lateAnswers.stop();
   }
 }
 

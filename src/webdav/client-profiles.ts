@@ -20,6 +20,8 @@ export interface Adaptations {
   readonly compact: boolean;
   /** Names that differ in case only are the same, and those it could not open are shown with look-alikes. */
   readonly windowsNames: boolean;
+  /** No 102 before an answer that is late: nobody has seen it read one, and it waits for 60 s or more anyway. */
+  readonly onlyFinalAnswers: boolean;
   /** PROPPATCH of Win32 properties needs no token of the sender's own lock. */
   readonly win32WithoutToken: boolean;
 }
@@ -48,6 +50,7 @@ const anyFinder: readonly Adaptation[] = [
   'tokensOfMembers',
   // Else Spotlight and the thumbnails read every file of the drive.
   'showsMarkers',
+  'onlyFinalAnswers',
 ];
 
 /** The first row that is meant counts. */
@@ -66,13 +69,13 @@ const table: readonly Row[] = [
     // without the token, and takes the refusal for a failed copy.
     name: 'MiniRedir',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft-WebDAV-MiniRedir/'),
-    adaptations: ['compact', 'windowsNames', 'win32WithoutToken'],
+    adaptations: ['compact', 'windowsNames', 'win32WithoutToken', 'onlyFinalAnswers'],
   },
   {
     // Opens by URL, past Explorer's cache; the same attributes without the token.
     name: 'Office',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft Office'),
-    adaptations: ['win32WithoutToken'],
+    adaptations: ['win32WithoutToken', 'onlyFinalAnswers'],
   },
 ];
 
@@ -85,6 +88,7 @@ const strict: ClientProfile = {
   showsMarkers: false,
   compact: false,
   windowsNames: false,
+  onlyFinalAnswers: false,
   win32WithoutToken: false,
 };
 

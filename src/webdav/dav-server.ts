@@ -94,6 +94,11 @@ export class DavServer extends webdav.WebDAVServer {
     };
   }
 
+  /** Whether its client is known, or must be expected, to read a 102 before the answer. */
+  readsInterimAnswers({ headers }: IncomingMessage): boolean {
+    return !this.#environment.profileOf(headers['user-agent']).onlyFinalAnswers;
+  }
+
   /** Runs a request to its end; never rejects. */
   execute(
     request: IncomingMessage,

@@ -1,0 +1,64 @@
+/**
+ * Tells clients that an answer is still coming. Trouble with disks is waited out for some 20 s; a client that hears
+ * nothing for 30 s gives up. So a request that came in whole and has no answer yet gets an interim one (102, RFC 2518
+ * section 10.1) before 10 s of silence have passed. One sweep over the running requests instead of a timer for each.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '../core/clock.js';
+
+const sweepMs = 2_000;
+/** With the sweep's own delay, less than 10 s. */
+const silenceMs = 8_000;
+
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  since: number;
+}
+
+export class LateAnswers {
+  readonly #clock: Clock;
+  readonly #waiting = new Set<Waiting>();
+  #cancel: (() => void) | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** For clients that read interim answers. */
+  watch(request: IncomingMessage, response: ServerResponse): void {
+    if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0) return;
+    const waiting = { request, response, since: this.#clock.monotonic() };
+    this.#waiting.add(waiting);
+    response.once('close', () => this.#waiting.delete(waiting));
+    if (!this.#cancel) this.#schedule();
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+  }
+
+  #schedule(): void {
+    this.#cancel = this.#clock.schedule(sweepMs, () => {
+      this.#cancel = undefined;
+      this.#sweep();
+      if (this.#waiting.size > 0) this.#schedule();
+    });
+  }
+
+  #sweep(): void {
+    const now = this.#clock.monotonic();
+    for (const waiting of this.#waiting) {
+      const { request, response } = waiting;
+      if (response.headersSent) {
+        this.#waiting.delete(waiting);
+      } else if (!request.complete) {
+        waiting.since = now; // It is the client that has the word.
+      } else if (now - waiting.since >= silenceMs) {
+        response.writeProcessing();
+        waiting.since = now;
+      }
+    }
+  }
+}
