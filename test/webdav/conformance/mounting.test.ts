@@ -64,7 +64,7 @@ test('M-11: a preflight of another web site is refused: without users it would o
   assert.deepEqual([answer.status, String(answer.headers.dav).startsWith('1, 2')], [200, true]);
 });
 
-test('M-12: nobody is challenged, redirected or shown HTML by a DAV method', async (t) => {
+test('M-12 S-10: nobody is challenged, redirected or shown HTML by a DAV method', async (t) => {
   const server = await serveIndexed(t);
   for (const method of [
     'OPTIONS',
