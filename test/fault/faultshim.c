@@ -12,10 +12,15 @@
  *                  hang              the call never returns
  *   FAULT_STICKY   set: errno and hang go on for all later calls too
  *   FAULT_CALLS    only these count, separated by ',' (default: all below)
- *   FAULT_LOG      a file that gets one line for each counted call
+ *   FAULT_LOG      a file that gets one line for each counted call; `number call path`, and ` !` where the fault struck
+ *   FAULT_LIE      fsync does nothing and says it did: `folders` for all folders, otherwise for files whose path holds it
+ *   FAULT_CONTROL  a file of at least 64 bytes that the program writes to while it runs. It holds 64-bit numbers: calls
+ *                  counted (write 0 to begin anew), FAULT_AT (0: nothing is counted), action (an errno, or -1 kill, -2 cut,
+ *                  -3 torn, -4 short, -5 hang until FAULT_AT changes), sticky, strikes so far, which of FAULT_FOLDERS
+ *                  count (a bit each; 0: all), and calls seen whether counted or not. The variables above then do nothing.
  *
  * Names in FAULT_CALLS and the log: open (creating or truncating), write, fsync, truncate, allocate, rename, link,
- * unlink, mkdir, rmdir, copy. Not seen: writes through a memory map, and system calls made without the C library
+ * unlink, mkdir, rmdir, copy, owner. Not seen: writes through a memory map, and system calls made without the C library
  * (io_uring; copyFile of Node, which calls copy_file_range by itself).
  */
 #define _GNU_SOURCE
@@ -31,6 +36,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -41,19 +47,48 @@
 #define IOCTL_SHUTDOWN _IOR('X', 125, unsigned int)
 #define SHUTDOWN_NO_LOG_FLUSH 2u
 
-enum action { COUNT, ERRNO, KILL, CUT, TORN, SHORT, HANG };
+/* A positive action is an errno. */
+enum action { KILL = -1, CUT = -2, TORN = -3, SHORT = -4, HANG = -5 };
 enum verdict { PASS, FAIL, HALF };
+
+/* In FAULT_CONTROL, or this process's own. */
+struct control {
+  atomic_long calls;
+  atomic_long at;
+  atomic_long action;
+  atomic_long sticky;
+  atomic_long strikes;
+  atomic_long folders;
+  atomic_long seen;
+};
 
 static pthread_once_t configured = PTHREAD_ONCE_INIT;
 static char *folders[16];
 static int folder_count;
-static enum action action;
-static int action_errno;
-static long act_at;
-static int sticky;
+static struct control own_control;
+static struct control *control = &own_control;
 static const char *counted_calls;
+static const char *lie;
 static int log_file = -1;
-static atomic_long calls;
+
+static long action_called(const char *name) {
+  if (!strcmp(name, "kill")) return KILL;
+  if (!strcmp(name, "cut")) return CUT;
+  if (!strcmp(name, "torn")) return TORN;
+  if (!strcmp(name, "short")) return SHORT;
+  if (!strcmp(name, "hang")) return HANG;
+  return atoi(name);
+}
+
+static void map_control(const char *path) {
+  int file = syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC, 0);
+  void *mapped = mmap(NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  if (file < 0 || mapped == MAP_FAILED) {
+    perror("faultshim: FAULT_CONTROL");
+    abort();
+  }
+  control = mapped;
+}
 
 static void configure(void) {
   char *list = getenv("FAULT_FOLDERS");
@@ -64,25 +99,22 @@ static void configure(void) {
   }
   const char *at = getenv("FAULT_AT");
   const char *name = getenv("FAULT_ACTION");
-  act_at = at ? atol(at) : 0;
-  sticky = getenv("FAULT_STICKY") != NULL;
+  const char *control_path = getenv("FAULT_CONTROL");
+  /* Without an action the calls are counted, and none has the number -1. */
+  own_control.at = at && name ? atol(at) : -1;
+  own_control.action = name ? action_called(name) : 0;
+  own_control.sticky = getenv("FAULT_STICKY") != NULL;
+  if (control_path) map_control(control_path);
   counted_calls = getenv("FAULT_CALLS");
-  if (!at || !name) action = COUNT;
-  else if (!strcmp(name, "kill")) action = KILL;
-  else if (!strcmp(name, "cut")) action = CUT;
-  else if (!strcmp(name, "torn")) action = TORN;
-  else if (!strcmp(name, "short")) action = SHORT;
-  else if (!strcmp(name, "hang")) action = HANG;
-  else {
-    action = ERRNO;
-    action_errno = atoi(name);
-  }
+  lie = getenv("FAULT_LIE");
   const char *log_path = getenv("FAULT_LOG");
   if (log_path) log_file = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
 }
 
 static int is_watched(const char *path) {
+  long wanted = control->folders;
   for (int i = 0; i < folder_count; i++) {
+    if (wanted && !(wanted >> i & 1)) continue;
     size_t length = strlen(folders[i]);
     if (!strncmp(path, folders[i], length) && (path[length] == '/' || path[length] == 0)) return 1;
   }
@@ -113,25 +145,33 @@ static void cut_power(void) {
   end_by_kill();
 }
 
+/* Only writes can be short. */
+static int can_strike(long action, const char *call) { return action != SHORT || !strcmp(call, "write"); }
+
 static enum verdict judge_path(const char *call, const char *path) {
   pthread_once(&configured, configure);
-  if (!is_watched(path) || !is_counted(call)) return PASS;
-  long number = atomic_fetch_add(&calls, 1) + 1;
+  atomic_fetch_add(&control->seen, 1);
+  long at = control->at;
+  if (!at || !is_watched(path) || !is_counted(call)) return PASS;
+  long number = atomic_fetch_add(&control->calls, 1) + 1;
+  long action = control->action;
+  int strikes = at > 0 && (number == at || (number > at && control->sticky)) && can_strike(action, call);
   if (log_file >= 0) {
     char line[PATH_MAX + 64];
-    int length = snprintf(line, sizeof line, "%ld %s %s\n", number, call, path);
+    int length = snprintf(line, sizeof line, "%ld %s %s%s\n", number, call, path, strikes ? " !" : "");
     syscall(SYS_write, log_file, line, length);
   }
-  if (action == COUNT || number < act_at || (number > act_at && !sticky)) return PASS;
+  if (!strikes) return PASS;
+  atomic_fetch_add(&control->strikes, 1);
   switch (action) {
     case KILL: end_by_kill(); break;
-    case HANG: for (;;) pause();
     case CUT: cut_power(); break;
+    case HANG: while (control->at == at) usleep(1000); return PASS;
     case TORN: if (strcmp(call, "write")) cut_power(); return HALF;
-    case SHORT: return strcmp(call, "write") ? PASS : HALF;
+    case SHORT: return HALF;
     default: break;
   }
-  errno = action_errno;
+  errno = action;
   return FAIL;
 }
 
@@ -159,7 +199,7 @@ static enum verdict judge_at(const char *call, int folder, const char *name) {
 }
 
 static ssize_t finish_half(int fd, ssize_t written) {
-  if (action == TORN) {
+  if (control->action == TORN) {
     syscall(SYS_fsync, fd);
     cut_power();
   }
@@ -241,9 +281,22 @@ ssize_t sendfile64(int, int, off64_t *, size_t) __attribute__((alias("sendfile")
 
 /* ---- what makes durable, cuts and extends ---- */
 
-int fsync(int fd) { return judge_file("fsync", fd) == FAIL ? -1 : (int)syscall(SYS_fsync, fd); }
+static int is_lied_about(int fd) {
+  char path[PATH_MAX];
+  struct stat found;
+  if (!lie || !path_of(fd, path) || fstat(fd, &found)) return 0;
+  return S_ISDIR(found.st_mode) ? !strcmp(lie, "folders") : strstr(path, lie) != NULL;
+}
 
-int fdatasync(int fd) { return judge_file("fsync", fd) == FAIL ? -1 : (int)syscall(SYS_fdatasync, fd); }
+int fsync(int fd) {
+  if (judge_file("fsync", fd) == FAIL) return -1;
+  return is_lied_about(fd) ? 0 : (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd) {
+  if (judge_file("fsync", fd) == FAIL) return -1;
+  return is_lied_about(fd) ? 0 : (int)syscall(SYS_fdatasync, fd);
+}
 
 int ftruncate(int fd, off_t length) {
   return judge_file("truncate", fd) == FAIL ? -1 : (int)syscall(SYS_ftruncate, fd, length);
@@ -262,6 +315,10 @@ int posix_fallocate(int fd, off_t position, off_t length) {
 }
 
 int posix_fallocate64(int, off64_t, off64_t) __attribute__((alias("posix_fallocate")));
+
+int fchown(int fd, uid_t owner, gid_t group) {
+  return judge_file("owner", fd) == FAIL ? -1 : (int)syscall(SYS_fchown, fd, owner, group);
+}
 
 /* ---- names ---- */
 

@@ -30,6 +30,25 @@ export class FaultShim {
     return new FaultShim(library);
   }
 
+  /** For a program that arms its fault by itself, through the file `control`. */
+  controlled(options: {
+    readonly folders: readonly string[];
+    readonly control: string;
+    readonly log: string;
+    readonly calls?: string | undefined;
+    readonly lie?: string | undefined;
+  }): Record<string, string> {
+    return {
+      LD_PRELOAD: this.#library,
+      FAULT_FOLDERS: options.folders.join(':'),
+      FAULT_CONTROL: options.control,
+      FAULT_LOG: options.log,
+      ...(options.calls === undefined ? {} : { FAULT_CALLS: options.calls }),
+      ...(options.lie === undefined ? {} : { FAULT_LIE: options.lie }),
+      UV_USE_IO_URING: '0',
+    };
+  }
+
   environment(fault: Fault): Record<string, string> {
     return {
       LD_PRELOAD: this.#library,

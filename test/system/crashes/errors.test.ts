@@ -1,0 +1,69 @@
+/**
+ * An error at each state-changing call of a workload in turn: once, or for good until the workload has ended; of any disk,
+ * of the index's or of one node. Errors of one node may refuse no change; the others may, and then it is wholly there or
+ * wholly absent. Afterwards the drive becomes whole by itself and holds all that was acknowledged.
+ * HOLDFAST_SOAK=1: every error at every call, once and for good. HOLDFAST_POINT repeats what a failure names.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
+import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
+import { ErrorSweep } from './tools/error-sweep.js';
+import type { ErrorFault } from './tools/error-task.js';
+import type { FaultName } from './tools/fault-control.js';
+import { Tally } from './tools/tally.js';
+import type { WorkloadName } from './tools/workloads.js';
+
+interface Plan extends ErrorFault {
+  /** Every so many calls. */
+  readonly step: number;
+}
+
+const rare: readonly FaultName[] = ['EDQUOT', 'EROFS', 'ENXIO', 'ESTALE', 'EINTR', 'EAGAIN', 'EMFILE'];
+const scopes = ['all', 'index', 'node'] as const;
+
+const plans: readonly Plan[] = [
+  { action: 'EIO', sticky: false, scope: 'all', step: 1 },
+  { action: 'ENOSPC', sticky: true, scope: 'node', step: 1 },
+  { action: 'ENOSPC', sticky: true, scope: 'index', step: 1 },
+  { action: 'ENOSPC', sticky: true, scope: 'all', step: 3 },
+  { action: 'EIO', sticky: true, scope: 'node', step: 2 },
+  { action: 'short', sticky: false, scope: 'all', step: 2 },
+  { action: 'hang', sticky: false, scope: 'node', step: 9 },
+  ...rare.map((action) => ({ action, sticky: false, scope: 'all', step: 9 }) as const),
+  ...rare.map((action) => ({ action, sticky: true, scope: 'node', step: 9 }) as const),
+];
+const all: readonly Plan[] = [...rare, 'EIO' as const, 'ENOSPC' as const, 'short' as const].flatMap((action) =>
+  [false, true].flatMap((sticky) => scopes.map((scope) => ({ action, sticky, scope, step: 1 }))),
+);
+const struck: readonly WorkloadName[] = [
+  'put-new',
+  'put-overwrite',
+  'put-large',
+  'copy',
+  'move-overwrite',
+  'delete-tree',
+  'properties-and-locks',
+  'opening',
+];
+const skip = missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: GiB });
+
+for (const { step, ...fault } of isSoak ? all : plans) {
+  const kind = `${fault.action}-${fault.sticky ? 'for-good' : 'once'}-${fault.scope}`;
+  const asked = struck.flatMap((workload) => {
+    const range = chosenPoints(workload, kind);
+    return range ? [{ workload, range }] : [];
+  });
+  if (asked.length === 0) continue;
+  test(`${kind} at every ${step === 1 ? '' : `${step}th `}call`, { skip, timeout: 3_600_000 }, async (context) => {
+    const sweep = await ErrorSweep.create(context);
+    const tally = new Tally();
+    let refused = 0;
+    for (const { workload, range } of asked) {
+      const replay = replayCommand(import.meta.url, workload, kind);
+      refused += await sweep.run({ workload, fault, step, range, tally, replay });
+    }
+    tally.tell(context, `${kind} (${refused} refused)`);
+    assert.ok(tally.points > 0, 'nothing was struck');
+  });
+}

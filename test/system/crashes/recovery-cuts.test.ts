@@ -1,0 +1,46 @@
+/**
+ * Power cuts during the recovery from a power cut: a workload is cut, its recovery is cut at one call, the recovery of that
+ * at another one, and then all must be as after a single cut. HOLDFAST_SOAK=1: many times more, on XFS too.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
+import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
+import type { FileSystemName } from './tools/crash-disks.js';
+import { CrashSweep } from './tools/crash-sweep.js';
+import { Tally } from './tools/tally.js';
+import { type WorkloadName, workloads } from './tools/workloads.js';
+
+const rounds = isSoak ? 100 : 10;
+const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
+/** A recovery makes about so many calls; their numbers and those of the workload go round with steps that share no factor. */
+const recoveryCalls = 31;
+const workloadCalls = 67;
+const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
+
+for (const fileSystem of fileSystems) {
+  for (const workload of Object.keys(workloads) as WorkloadName[]) {
+    const range = chosenPoints(workload, 'recovery');
+    if (!range) continue;
+    test(`power cuts during the recovery from cuts of ${workload} on ${fileSystem}`, {
+      skip,
+      timeout: 1_200_000,
+    }, async (context) => {
+      const tally = new Tally();
+      const replay = replayCommand(import.meta.url, workload, 'recovery');
+      const sweep = await CrashSweep.create(context, { fileSystem, workload, action: 'cut', tally, replay });
+      let recoveries = 0;
+      for (let round = range.first; round <= Math.min(range.last, rounds); round += 1) {
+        // A workload that ended before its call is followed by a recovery all the same, of a clean end.
+        await sweep.strike(1 + ((round * 29) % workloadCalls), round);
+        for (const turn of [0, 1]) {
+          if (await sweep.strikeRecovery(round, 1 + (((round * 2 + turn) * 11) % recoveryCalls))) recoveries += 1;
+        }
+      }
+      await sweep.end();
+      tally.tell(context, `cut during recovery, ${workload}, ${recoveries} of recoveries`);
+      if (range.last === Number.POSITIVE_INFINITY)
+        assert.ok(recoveries >= rounds, `only ${recoveries} recoveries were cut`);
+    });
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * Which points a run takes. Without anything: those of CI. HOLDFAST_SOAK=1: all of them. HOLDFAST_POINT repeats the
+ * points that a failure named: WORKLOAD:KIND:FIRST-LAST, where KIND is that of the test (`cut`, `torn`, ...).
+ */
+import { fileURLToPath } from 'node:url';
+import type { WorkloadName } from './workloads.js';
+
+export const isSoak = process.env.HOLDFAST_SOAK === '1';
+
+export interface PointRange {
+  readonly first: number;
+  /** Infinity: until the workload ends unstruck. */
+  readonly last: number;
+}
+
+/** undefined when only other points were asked for. */
+export function chosenPoints(workload: WorkloadName, kind: string): PointRange | undefined {
+  const asked = process.env.HOLDFAST_POINT;
+  if (!asked) return { first: 1, last: Number.POSITIVE_INFINITY };
+  const [askedWorkload, askedKind, range = ''] = asked.split(':');
+  if (askedWorkload !== workload || askedKind !== kind) return undefined;
+  const [first = 1, last = first] = range.split('-').map(Number);
+  return { first, last };
+}
+
+/** The command that repeats some points of the test file with this `import.meta.url`. */
+export function replayCommand(testFile: string, workload: WorkloadName, kind: string) {
+  return (first: number, last: number): string =>
+    `HOLDFAST_POINT=${workload}:${kind}:${first}-${last} node --test ${fileURLToPath(testFile)}`;
+}

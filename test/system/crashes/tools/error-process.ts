@@ -1,0 +1,122 @@
+/**
+ * The program under test of the errno sweep: at each point one call fails (or all from there on), the workload goes on or
+ * is refused, the fault ends, and the drive must become whole by itself and hold what was acknowledged. Every few
+ * points, and when the fault has struck the index, it is closed and opened again before.
+ * Only what strikes the index, or all disks for good, may refuse a change: trouble of one node is nobody's trouble.
+ */
+import { readFileSync, truncateSync, writeSync } from 'node:fs';
+import { DriveError } from '../../../../src/core/errors.js';
+import { createVolume } from '../../../../src/drive.js';
+import { DriveUnderTest } from './drive-under-test.js';
+import type { ErrorMessage, ErrorTask } from './error-task.js';
+import { FaultControl } from './fault-control.js';
+import { readStrike } from './strike-log.js';
+import { applied, type Change, possibleTrees, type Tree } from './tree.js';
+import { type Workload, workloads } from './workloads.js';
+
+const speed = 50;
+/** Real time; a change that may be refused need not wait for better days. */
+const patienceMs = 30_000;
+const impatienceMs = 50;
+const hangMs = 700;
+/** A drive that is not whole soon is opened again: what it waits for was measured in the other tests. */
+const soonMs = 150;
+const reopenEvery = 3;
+
+const task = JSON.parse(readFileSync(0, 'utf8')) as ErrorTask;
+const { directory, nodePaths, fault } = task;
+const workload: Workload = workloads[task.workload];
+const control = new FaultControl(task.control);
+/** Whether a change may be refused whatever is struck. */
+const isHopeless = fault.scope === 'index' || (fault.scope === 'all' && fault.sticky) || fault.action === 'EMFILE';
+const tested = new DriveUnderTest({
+  directory,
+  nodePaths,
+  speed,
+  safety: {
+    ...(workload.checkpointAfterBytes === undefined ? {} : { checkpointAfterBytes: workload.checkpointAfterBytes }),
+    ...(fault.action === 'hang' ? { writeDeadlineMs: hangMs * speed, readDeadlineMs: hangMs * speed } : {}),
+    retryMs: (isHopeless ? impatienceMs : patienceMs) * speed,
+    probeIntervalMs: 1_000 * speed,
+    returnProbeIntervalMs: 10 * speed,
+  },
+  waitMs: patienceMs,
+});
+let acknowledged: Tree = {};
+let at = task.first;
+
+try {
+  await createVolume({ directory, nodes: nodePaths, replicas: 2 });
+  await tested.open();
+  let isStruck = true;
+  for (let point = 0; point < task.points && isStruck; point += 1) {
+    at = task.first + point * task.step;
+    isStruck = await strike(point);
+  }
+  await tested.close();
+  say({ finished: true, ended: !isStruck });
+} catch (error) {
+  control.disarm();
+  say({ violation: `${(error as Error).stack}\n${tested.events.slice(-40).join('\n')}`, at });
+  // A drive that cannot even be closed must not keep the process.
+  process.exit(1);
+}
+
+/** false when the workload has no such call. */
+async function strike(point: number): Promise<boolean> {
+  const underWay = new Map<number, Change>();
+  const world = tested.world(`point ${at}`, {
+    begun: (number, change) => underWay.set(number, change),
+    done: (number) => {
+      acknowledged = applied(acknowledged, underWay.get(number)!);
+      underWay.delete(number);
+    },
+  });
+  truncateSync(task.log);
+  if (workload.fromOpening) await tested.close();
+  else await workload.prepare(world);
+  const node = 1 + (at % nodePaths.length);
+  const folders = fault.scope === 'all' ? [] : fault.scope === 'index' ? [0] : [node];
+  control.arm({ at, action: fault.action, sticky: fault.sticky, folders });
+  let refusal: unknown;
+  try {
+    if (workload.fromOpening) await tested.open();
+    await workload.run(world);
+  } catch (error) {
+    refusal = error;
+  }
+  const { strikes } = control;
+  control.disarm();
+  const struck = readStrike(task.log);
+  judgeRefusal(refusal, struck?.path);
+  await recover(point);
+  const possible = possibleTrees(acknowledged, [...underWay.values()]);
+  const mustCheck = point % reopenEvery === 0;
+  acknowledged = possible[await tested.verify(acknowledged, [...underWay.values()], { mustCheck })]!;
+  if (strikes === 0 || !struck) return false;
+  say({ point: at, struck, refused: refusal !== undefined });
+  return true;
+}
+
+function judgeRefusal(refusal: unknown, path: string | undefined): void {
+  if (refusal === undefined) return;
+  const isOfIndex = path?.startsWith(directory) ?? false;
+  const isPlain = refusal instanceof DriveError && refusal.code !== 'INTERNAL';
+  if ((isHopeless || isOfIndex) && isPlain) return;
+  throw new Error(`refused after trouble at ${path ?? 'no call'}: ${(refusal as Error).stack}`);
+}
+
+async function recover(point: number): Promise<void> {
+  if (tested.isOpen) {
+    const deadline = performance.now() + soonMs;
+    await tested.until('it is whole or late', async () => (await tested.isWhole()) || performance.now() > deadline);
+    if (point % reopenEvery !== 0 && (await tested.isWhole())) return;
+    await tested.close();
+  }
+  await tested.open();
+  await tested.until('nothing is degraded', () => tested.isWhole());
+}
+
+function say(message: ErrorMessage): void {
+  writeSync(1, `${JSON.stringify(message)}\n`);
+}
