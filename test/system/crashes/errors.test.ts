@@ -10,9 +10,9 @@ import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import { ErrorSweep } from './tools/error-sweep.js';
 import type { ErrorFault } from './tools/error-task.js';
-import type { FaultName } from './tools/fault-control.js';
+import type { FaultName } from './tools/struck/fault-control.js';
+import type { WorkloadName } from './tools/struck/workloads.js';
 import { Tally } from './tools/tally.js';
-import type { WorkloadName } from './tools/workloads.js';
 
 interface Plan extends ErrorFault {
   /** Every so many calls. */

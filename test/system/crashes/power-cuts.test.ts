@@ -11,8 +11,8 @@ import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
+import { type WorkloadName, workloads } from './tools/struck/workloads.js';
 import { Tally } from './tools/tally.js';
-import { type WorkloadName, workloads } from './tools/workloads.js';
 
 const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
 /** A workload with fewer calls than this has lost its meaning. */

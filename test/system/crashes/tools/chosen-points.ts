@@ -3,7 +3,7 @@
  * points that a failure named: WORKLOAD:KIND:FIRST-LAST, where KIND is that of the test (`cut`, `torn`, ...).
  */
 import { fileURLToPath } from 'node:url';
-import type { WorkloadName } from './workloads.js';
+import type { WorkloadName } from './struck/workloads.js';
 
 export const isSoak = process.env.HOLDFAST_SOAK === '1';
 

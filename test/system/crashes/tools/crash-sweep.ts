@@ -7,12 +7,12 @@ import type { TestContext } from 'node:test';
 import { FaultShim } from '../../tools/fault-shim.js';
 import { Workspace } from '../../tools/workspace.js';
 import { CrashDisks, type FileSystemName } from './crash-disks.js';
-import type { ArmedFault } from './fault-control.js';
 import { type PointOutcome, PointRunner, type PointRunnerOptions } from './point-runner.js';
 import type { PointMessage, PointTask } from './point-task.js';
+import type { ArmedFault } from './struck/fault-control.js';
+import { type WorkloadName, workloads } from './struck/workloads.js';
 import type { Tally } from './tally.js';
 import { applied, type Change, possibleTrees, type Tree } from './tree.js';
-import { type WorkloadName, workloads } from './workloads.js';
 
 export interface CrashSweepOptions extends Pick<PointRunnerOptions, 'calls' | 'lie'> {
   readonly fileSystem: FileSystemName;
@@ -52,7 +52,7 @@ export class CrashSweep {
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, options.fileSystem);
     const { calls, lie } = options;
-    const runnerOptions = { program: './point-process.js', folders: disks.paths, calls, lie, limitMs };
+    const runnerOptions = { program: './struck/point-process.js', folders: disks.paths, calls, lie, limitMs };
     return new CrashSweep(options, disks, new PointRunner(workspace, shim, runnerOptions));
   }
 

@@ -6,8 +6,8 @@ import type { PointRange } from './chosen-points.js';
 import { CrashDisks } from './crash-disks.js';
 import type { ErrorFault, ErrorMessage, ErrorTask } from './error-task.js';
 import { PointRunner } from './point-runner.js';
+import type { WorkloadName } from './struck/workloads.js';
 import type { Tally } from './tally.js';
-import type { WorkloadName } from './workloads.js';
 
 export interface ErrorSweepOptions {
   readonly workload: WorkloadName;
@@ -35,7 +35,7 @@ export class ErrorSweep {
     const workspace = await Workspace.create(context);
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, 'ext4');
-    const program = './error-process.js';
+    const program = './struck/error-process.js';
     return new ErrorSweep(disks, new PointRunner(workspace, shim, { program, folders: disks.paths, limitMs }));
   }
 

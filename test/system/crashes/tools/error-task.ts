@@ -1,6 +1,6 @@
 /** What the errno sweep tells its process, and what that says: one JSON object a line. */
-import type { FaultName } from './fault-control.js';
-import type { WorkloadName } from './workloads.js';
+import type { FaultName } from './struck/fault-control.js';
+import type { WorkloadName } from './struck/workloads.js';
 
 export interface ErrorFault {
   readonly action: FaultName;

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FaultShim } from '../../tools/fault-shim.js';
 import type { Workspace } from '../../tools/workspace.js';
-import { FaultControl } from './fault-control.js';
 import { readStrike, type Strike } from './strike-log.js';
+import { FaultControl } from './struck/fault-control.js';
 
 export interface PointOutcome<Message> {
   readonly messages: readonly Message[];

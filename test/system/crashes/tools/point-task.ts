@@ -1,7 +1,7 @@
 /** What the sweep tells the process of one point, and what that process says: one JSON object a line. */
-import type { ArmedFault } from './fault-control.js';
+import type { ArmedFault } from './struck/fault-control.js';
+import type { WorkloadName } from './struck/workloads.js';
 import type { Change, Tree } from './tree.js';
-import type { WorkloadName } from './workloads.js';
 
 export interface PointTask {
   readonly directory: string;

@@ -4,8 +4,8 @@
  */
 import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Drive } from '../../../../src/drive-contract.js';
-import type { Change } from './tree.js';
+import type { Drive } from '../../../../../src/drive-contract.js';
+import type { Change } from '../tree.js';
 
 export interface World {
   /** The drive that is open now. */

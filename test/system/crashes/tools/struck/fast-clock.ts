@@ -2,8 +2,8 @@
  * A clock on which everything happens so many times faster, so that background work need not be waited for. What must
  * not get shorter with it (deadlines of disks) is made longer in `crashSafety`.
  */
-import { type Clock, systemClock } from '../../../../src/core/clock.js';
-import { productionSafety, type SafetyParameters } from '../../../../src/core/safety-parameters.js';
+import { type Clock, systemClock } from '../../../../../src/core/clock.js';
+import { productionSafety, type SafetyParameters } from '../../../../../src/core/safety-parameters.js';
 
 export const fastClock = (speed: number): Clock => ({
   now: () => systemClock.now(),

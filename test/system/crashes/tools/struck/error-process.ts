@@ -5,13 +5,13 @@
  * Only what strikes the index, or all disks for good, may refuse a change: trouble of one node is nobody's trouble.
  */
 import { readFileSync, truncateSync, writeSync } from 'node:fs';
-import { DriveError } from '../../../../src/core/errors.js';
-import { createVolume } from '../../../../src/drive.js';
+import { DriveError } from '../../../../../src/core/errors.js';
+import { createVolume } from '../../../../../src/drive.js';
+import type { ErrorMessage, ErrorTask } from '../error-task.js';
+import { readStrike } from '../strike-log.js';
+import { applied, type Change, possibleTrees, type Tree } from '../tree.js';
 import { DriveUnderTest } from './drive-under-test.js';
-import type { ErrorMessage, ErrorTask } from './error-task.js';
 import { FaultControl } from './fault-control.js';
-import { readStrike } from './strike-log.js';
-import { applied, type Change, possibleTrees, type Tree } from './tree.js';
 import { type Workload, workloads } from './workloads.js';
 
 const speed = 50;

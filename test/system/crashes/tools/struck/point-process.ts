@@ -6,11 +6,11 @@
 import { readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createVolume } from '../../../../src/drive.js';
+import { createVolume } from '../../../../../src/drive.js';
+import type { PointMessage, PointTask } from '../point-task.js';
 import { compareCopies } from './copies.js';
 import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
-import type { PointMessage, PointTask } from './point-task.js';
 import { type Workload, workloads } from './workloads.js';
 
 const waitMs = 60_000;

@@ -1,11 +1,11 @@
 /** The drive that a point opens, closes and verifies, in the process that the faults strike. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { SafetyParameters } from '../../../../src/core/safety-parameters.js';
-import { systemContext } from '../../../../src/drive/drive-context.js';
-import { openDrive } from '../../../../src/drive.js';
-import type { Drive } from '../../../../src/drive-contract.js';
+import type { SafetyParameters } from '../../../../../src/core/safety-parameters.js';
+import { systemContext } from '../../../../../src/drive/drive-context.js';
+import { openDrive } from '../../../../../src/drive.js';
+import type { Drive } from '../../../../../src/drive-contract.js';
+import { type Change, differences, possibleTrees, type Tree } from '../tree.js';
 import { crashSafety, fastClock } from './fast-clock.js';
-import { type Change, differences, possibleTrees, type Tree } from './tree.js';
 import { change, readAll } from './tree-on-drive.js';
 import type { World } from './workloads.js';
 

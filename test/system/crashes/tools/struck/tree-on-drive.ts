@@ -1,7 +1,7 @@
 /** Makes changes on a real volume, and reads everything that it holds. */
-import type { EntryRow, Volume } from '../../../../src/volume/volume.js';
-import { contentOf } from '../../tools/seeded.js';
-import { type Change, describeItem, digestOf, fileText, modifiedOf } from './tree.js';
+import type { EntryRow, Volume } from '../../../../../src/volume/volume.js';
+import { contentOf } from '../../../tools/seeded.js';
+import { type Change, describeItem, digestOf, fileText, modifiedOf } from '../tree.js';
 
 const pieceBytes = 256 * 1024;
 const lockMs = 3_600_000;

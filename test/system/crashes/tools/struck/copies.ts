@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { SegmentRow } from '../../../../src/meta/rows.js';
-import { openMetaStore } from '../../../../src/meta/sqlite-meta-store.js';
+import type { SegmentRow } from '../../../../../src/meta/rows.js';
+import { openMetaStore } from '../../../../../src/meta/sqlite-meta-store.js';
 import { filesIn } from './workloads.js';
 
 const mostSegments = 10_000;
