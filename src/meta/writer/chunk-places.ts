@@ -17,15 +17,17 @@ export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: '
       if (from === 'batch') throw unknownSegment(id);
       continue;
     }
-    const wanted = inSegment.flatMap((place) => {
+    const taken: ChunkPlace[] = [];
+    for (const place of inSegment) {
       const chunk = tables.chunks.get(place.chunk);
-      if (chunk === undefined) return [];
+      if (chunk === undefined) continue;
       const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
-      return isWanted ? [{ chunk, place }] : [];
-    });
+      if (!isWanted) continue;
+      setPlace(tables, chunk, segment, place);
+      taken.push(place);
+    }
     // A scan also finds records that no batch ever named. They may be torn: no good copy would reach to their end.
-    extend(tables, segment, from === 'batch' ? inSegment : wanted.map(({ place }) => place));
-    for (const { chunk, place } of wanted) setPlace(tables, chunk, segment, place);
+    extend(tables, segment, from === 'batch' ? inSegment : taken);
   }
 }
 
