@@ -5,6 +5,8 @@ import { join } from 'node:path';
 
 export interface Requirements {
   readonly tools?: readonly string[];
+  /** Absolute paths of what is installed outside the search path. */
+  readonly files?: readonly string[];
   readonly root?: boolean;
   readonly fuse?: boolean;
   /** Free bytes in the temporary folder. */
@@ -21,6 +23,7 @@ export const loopDiskTools = ['losetup', 'mkfs.ext4', 'mount', 'umount', 'xfs_io
 /** `false` when everything is there, else the skip reason for node:test. */
 export function missing(requirements: Requirements): string | false {
   const absent = (requirements.tools ?? []).filter((tool) => !isOnPath(tool));
+  absent.push(...(requirements.files ?? []).filter((path) => !isUsable(path, constants.R_OK)));
   if (process.platform !== 'linux') absent.push('Linux');
   if (requirements.root && process.getuid?.() !== 0) absent.push('root');
   if (requirements.fuse && !isUsable('/dev/fuse')) absent.push('/dev/fuse');
