@@ -18,8 +18,7 @@ const servingMs = 1_000;
 
 export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }: HostOptions): MaintenanceHost {
   const occupied = new Set<SegmentId>();
-  const isWritten = (segment: SegmentId) =>
-    engine.segments.isPinned(segment) || engine.segments.openSegments().some((open) => open.segment === segment);
+  const isWritten = (segment: SegmentId) => engine.isInUse(segment);
   return {
     reader: engine.reader,
     segments: engine.segments,
@@ -36,6 +35,7 @@ export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }
     },
     isServing: () => context.clock.monotonic() - engine.lastRequestMs < servingMs,
     readChunk: (target, signal) => engine.segmentReader.read(target, 0, target.place.plainBytes, { signal }),
+    addsUp: async () => (await engine.meta.check({ only: 'sums' })).length === 0,
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),
     withWriter: (work) => engine.committer.withWriter(work),
