@@ -12,3 +12,5 @@ export type {
   RebuildReport,
 } from './drive-contract.js';
 export type { DriveStatus, Health, NodeStatus } from './drive-status.js';
+/** A volume for somebody's own webdav-server application: `server.setFileSystemSync('/drive/', new VolumeFileSystem(drive.volume))`. */
+export { VolumeFileSystem } from './webdav/volumes/volume-file-system.js';

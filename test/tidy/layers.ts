@@ -4,7 +4,7 @@
 export const layers: Readonly<Record<string, readonly string[]>> = {
   launch: ['main'],
   main: ['cli', 'drive', 'server', 'core'],
-  index: ['drive', 'core'],
+  index: ['drive', 'webdav', 'core'],
   cli: ['drive', 'server', 'config', 'core'],
   server: ['webdav', 'api', 'http', 'drive', 'core'],
   webdav: ['volume', 'http', 'core'],

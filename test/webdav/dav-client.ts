@@ -77,7 +77,7 @@ export async function send(
   return answer;
 }
 
-function exchangeWhole(port: number, method: string, path: string, sent: Sent): Promise<Answer> {
+export function exchangeWhole(port: number, method: string, path: string, sent: Sent): Promise<Answer> {
   const { headers = {}, body, agent = false } = sent;
   return new Promise((resolve, reject) => {
     const parts = body === undefined ? [] : Array.isArray(body) ? body : [body as string | Buffer];

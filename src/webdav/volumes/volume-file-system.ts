@@ -1,36 +1,16 @@
 /**
- * webdav-server's FileSystem contract over a Volume, so that the library's own API and mount table work (a program that
- * embeds the drive may use them). Requests do not come through here. Locks and properties can be read; changing them
- * needs the protocol, which knows about conditions.
+ * A volume as a file system of webdav-server: for its own API and mount table here, and for programs that mount a drive
+ * into a webdav-server application of their own. Requests of this program do not come through here. That library judges
+ * DAV locks itself, by user; what it lets through is done with the tokens of that user's locks.
  */
 import { Readable, Writable } from 'node:stream';
 import { v2 as webdav } from 'webdav-server';
-import { asDriveError, DriveError, type ErrorCode } from '../../core/errors.js';
+import { DriveError } from '../../core/errors.js';
 import { contentTypeOf } from '../../http/content-types.js';
-import type { EntryRow, Upload, Volume } from '../../volume/volume.js';
-
-type Callback<T> = (error?: Error, data?: T) => void;
-
-const libraryErrors: Partial<Record<ErrorCode, Error>> = {
-  NOT_FOUND: webdav.Errors.ResourceNotFound,
-  PARENT_MISSING: webdav.Errors.IntermediateResourceMissing,
-  EXISTS: webdav.Errors.ResourceAlreadyExists,
-  FORBIDDEN: webdav.Errors.Forbidden,
-  LOCKED: webdav.Errors.Locked,
-  OUT_OF_SPACE: webdav.Errors.InsufficientStorage,
-};
-
-function libraryError(error: unknown): Error {
-  const known = asDriveError(error);
-  return libraryErrors[known.code] ?? known;
-}
-
-function settle<T>(work: Promise<T>, callback: Callback<T>): void {
-  work.then(
-    (data) => callback(undefined, data),
-    (error) => callback(libraryError(error)),
-  );
-}
+import type { ChangeOptions, EntryRow, Upload, Volume } from '../../volume/volume.js';
+import { type Callback, libraryError, settle } from './library-callbacks.js';
+import { submitting, userOf, VolumeLocks } from './library-locks.js';
+import { libraryBag, setLibraryProperty } from './library-properties.js';
 
 class VolumeSerializer implements webdav.FileSystemSerializer {
   constructor(readonly volumeId: string) {}
@@ -118,30 +98,38 @@ export class VolumeFileSystem extends webdav.FileSystem {
     settle(this.#names(path), callback);
   }
 
-  override _create(path: webdav.Path, { type }: webdav.CreateInfo, callback: webdav.SimpleCallback): void {
-    const work = type.isDirectory ? this.volume.makeFolder(path.paths, {}) : this.#store(path, []);
-    settle<unknown>(work, (error) => callback(error));
+  override _create(path: webdav.Path, { type, context }: webdav.CreateInfo, callback: webdav.SimpleCallback): void {
+    const work = async (): Promise<unknown> => {
+      const options = await this.#options(path, context);
+      return type.isDirectory ? this.volume.makeFolder(path.paths, options) : this.#storeEmpty(path, options);
+    };
+    settle(work(), (error) => callback(error));
   }
 
-  override _delete(path: webdav.Path, _info: webdav.DeleteInfo, callback: webdav.SimpleCallback): void {
-    settle(this.volume.delete(path.paths, {}), (error) => callback(error));
+  override _delete(path: webdav.Path, { context }: webdav.DeleteInfo, callback: webdav.SimpleCallback): void {
+    const work = this.#options(path, context).then((options) => this.volume.delete(path.paths, options));
+    settle(work, (error) => callback(error));
   }
 
   override _move(from: webdav.Path, to: webdav.Path, info: webdav.MoveInfo, callback: Callback<boolean>): void {
-    const work = this.volume.move(from.paths, to.paths, { overwrite: info.overwrite });
-    settle(
-      work.then(({ created }) => !created),
-      callback,
-    );
+    const { overwrite, context } = info;
+    const work = async (): Promise<boolean> => {
+      const options = await this.#options(from, context, to);
+      const { created } = await this.volume.move(from.paths, to.paths, { ...options, overwrite });
+      return !created;
+    };
+    settle(work(), callback);
   }
 
   override _copy(from: webdav.Path, to: webdav.Path, info: webdav.CopyInfo, callback: Callback<boolean>): void {
+    const { overwrite, context } = info;
     const depth = info.depth === 0 ? 0 : 'infinity';
-    const work = this.volume.copy(from.paths, to.paths, { overwrite: info.overwrite, depth });
-    settle(
-      work.then(({ created }) => !created),
-      callback,
-    );
+    const work = async (): Promise<boolean> => {
+      const options = await this.#options(to, context);
+      const { created } = await this.volume.copy(from.paths, to.paths, { ...options, overwrite, depth });
+      return !created;
+    };
+    settle(work(), callback);
   }
 
   override _openReadStream(path: webdav.Path, _info: webdav.OpenReadStreamInfo, callback: Callback<Readable>): void {
@@ -150,50 +138,51 @@ export class VolumeFileSystem extends webdav.FileSystem {
 
   override _openWriteStream(path: webdav.Path, info: webdav.OpenWriteStreamInfo, callback: Callback<Writable>): void {
     const expectedBytes = info.estimatedSize >= 0 ? info.estimatedSize : undefined;
-    settle(
-      this.volume.upload({ expectedBytes }).then((upload) => this.#writable(path, upload)),
-      callback,
-    );
+    const work = async (): Promise<Writable> => {
+      const options = await this.#options(path, info.context);
+      const upload = await this.volume.upload({ expectedBytes, under: { path: path.paths, ...options } });
+      return this.#writable(path, upload, options);
+    };
+    settle(work(), callback);
   }
 
   override _lockManager(
     path: webdav.Path,
-    _info: webdav.LockManagerInfo,
+    { context }: webdav.LockManagerInfo,
     callback: Callback<webdav.ILockManager>,
   ): void {
-    const locks = async (): Promise<webdav.Lock[]> => (await this.volume.locks(path.paths)).map(libraryLock);
-    callback(undefined, {
-      getLocks: (done) => settle(locks(), done),
-      getLock: (token, done) =>
-        settle(
-          locks().then((all) => all.find(({ uuid }) => uuid === token)!),
-          done,
-        ),
-      setLock: (_lock, done) => done(webdav.Errors.InvalidOperation),
-      removeLock: (_token, done) => done(webdav.Errors.InvalidOperation),
-      refresh: (_token, _timeout, done) => done(webdav.Errors.InvalidOperation),
-    });
+    callback(undefined, new VolumeLocks(this.volume, path.paths, userOf(context)));
   }
 
   override _propertyManager(
     path: webdav.Path,
-    _info: webdav.PropertyManagerInfo,
+    { context }: webdav.PropertyManagerInfo,
     callback: Callback<webdav.IPropertyManager>,
   ): void {
-    const bag = async (): Promise<webdav.PropertyBag> => {
-      const rows = await this.volume.properties(await this.#entry(path));
-      return Object.fromEntries(rows.map(({ namespace, name, value }) => [`${namespace}${name}`, { value }]));
+    const bag = async (): Promise<webdav.PropertyBag> =>
+      libraryBag(await this.volume.properties(await this.#entry(path)));
+    const change = async (key: string, value: webdav.ResourcePropertyValue | null): Promise<void> => {
+      const options = await this.#options(path, context);
+      await setLibraryProperty(this.volume, await this.#entry(path), { path: path.paths, key, value, options });
     };
     callback(undefined, {
       getProperties: (done) => settle(bag(), done),
-      getProperty: (name, done) =>
-        settle(
-          bag().then((all) => all[name]?.value ?? ''),
-          done,
+      getProperty: (key, done) =>
+        bag().then(
+          (all) => (all[key] ? done(undefined, all[key].value) : done(webdav.Errors.PropertyNotFound)),
+          (error) => done(libraryError(error)),
         ),
-      setProperty: (_name, _value, _attributes, done) => done(webdav.Errors.InvalidOperation),
-      removeProperty: (_name, done) => done(webdav.Errors.InvalidOperation),
+      setProperty: (key, value, _attributes, done) => settle(change(key, value), (error) => done(error)),
+      removeProperty: (key, done) => settle(change(key, null), (error) => done(error)),
     });
+  }
+
+  /** As the user, holding the tokens of the user's locks at the paths: the library has judged locks by user. */
+  async #options(path: webdav.Path, context: webdav.RequestContext, other?: webdav.Path): Promise<ChangeOptions> {
+    const principal = userOf(context);
+    const rows = await Promise.all([path, ...(other ? [other] : [])].map((each) => this.volume.locks(each.paths)));
+    const own = rows.flat().filter((row) => row.principal === principal);
+    return own.length === 0 ? { principal } : { principal, conditions: { ifLists: submitting(own) } };
   }
 
   async #entry(path: webdav.Path): Promise<EntryRow> {
@@ -214,33 +203,21 @@ export class VolumeFileSystem extends webdav.FileSystem {
     return stream.once('close', () => reader.close());
   }
 
-  async #store(path: webdav.Path, parts: readonly Buffer[]): Promise<void> {
+  async #storeEmpty(path: webdav.Path, options: ChangeOptions): Promise<void> {
     const upload = await this.volume.upload({});
-    for (const part of parts) await upload.write(part);
-    await this.volume.put(path.paths, await upload.finish(), {});
+    await this.volume.put(path.paths, await upload.finish(), options);
   }
 
   /** Commits at its end; a stream that is destroyed before leaves nothing. */
-  #writable(path: webdav.Path, upload: Upload): Writable {
+  #writable(path: webdav.Path, upload: Upload, options: ChangeOptions): Writable {
     const { volume } = this;
     return new Writable({
       write: (chunk: Buffer, _encoding, done) => settle(upload.write(chunk), (error) => done(error)),
       final: (done) => {
-        const work = upload.finish().then((content) => volume.put(path.paths, content, {}));
+        const work = upload.finish().then((content) => volume.put(path.paths, content, options));
         settle<unknown>(work, (error) => done(error));
       },
       destroy: (error, done) => settle(upload.abort(), () => done(error)),
     });
   }
-}
-
-function libraryLock(row: {
-  readonly scope: 'exclusive' | 'shared';
-  readonly token: string;
-  readonly timeoutMs: number;
-}): webdav.Lock {
-  const scope = row.scope === 'exclusive' ? webdav.LockScope.Exclusive : webdav.LockScope.Shared;
-  const lock = new webdav.Lock(new webdav.LockKind(scope, webdav.LockType.Write, row.timeoutMs / 1000), '', '');
-  lock.uuid = row.token;
-  return lock;
 }
