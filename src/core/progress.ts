@@ -5,5 +5,5 @@ export interface Progress {
   readonly done: number;
   /** null when not known yet. */
   readonly total: number | null;
-  readonly unit: 'bytes' | 'files' | 'segments' | 'batches';
+  readonly unit: 'bytes' | 'files' | 'segments' | 'batches' | 'questions';
 }

@@ -112,27 +112,27 @@ export class Checkpointer implements Worker {
     return since.reduce((sum, file) => sum + file.sizeBytes, 0);
   }
 
+  /** What the gate refuses is only told: the state is saved all the same. */
   private async removeSuperseded(node: MaintenanceNode): Promise<void> {
     const names = await checkpointNames(node.store);
-    const oldestKept = names[keptCheckpoints - 1];
-    if (!oldestKept) return;
-    const checkpoints = await node.store.list('checkpoints');
-    const ended = new Set(names.slice(keptCheckpoints));
-    await this.gate.removeSuperseded(
-      node,
-      'checkpoints',
-      checkpoints.filter((file) => ended.has(file.name)),
-    );
-    const { sequence } = parseCheckpointName(oldestKept)!;
-    const journals = (await node.store.list('journal'))
-      .map((file) => ({ ...file, first: parseJournalFileName(file.name)?.firstSequence }))
-      .filter((file) => file.first !== undefined);
+    const kept = names.slice(0, keptCheckpoints);
+    if (kept.length < keptCheckpoints) return;
+    const { sequence } = parseCheckpointName(kept.at(-1)!)!;
+    const firsts = (await node.store.list('journal')).flatMap(({ name }) => {
+      const first = parseJournalFileName(name)?.firstSequence;
+      return first === undefined ? [] : [{ name, first }];
+    });
     // A file ends where a later one begins; the last one may still grow. One that begins with the same batch is no later
     // one: an opening writes again what may not be durable.
-    const superseded = journals.filter(({ first }) =>
-      journals.some((other) => other.first! > first! && other.first! <= sequence + 1),
-    );
-    await this.gate.removeSuperseded(node, 'journal', superseded);
+    const journal = firsts
+      .filter(({ first }) => firsts.some((other) => other.first > first && other.first <= sequence + 1))
+      .map(({ name }) => name);
+    try {
+      await this.gate.removeSuperseded(node, { kept, checkpoints: names.slice(keptCheckpoints), journal });
+    } catch (error) {
+      if (!hasCode(error, 'GATE_REFUSED')) throw error;
+      this.host.report('warning', `${error.message}; ${error.hint}`);
+    }
   }
 }
 

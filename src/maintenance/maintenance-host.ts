@@ -32,6 +32,8 @@ export interface MaintenanceHost {
   isServing(): boolean;
   /** Reads a chunk, verified, from any good copy. */
   readChunk(target: ReadTarget, signal: AbortSignal): Promise<Buffer>;
+  /** Whether the references that the index notes are those that its chunk lists make; a second of work in another thread. */
+  addsUp(): Promise<boolean>;
   /** Contents that a reader has open. */
   pinnedContents(): ContentId[];
   /** Journaled and durable when it resolves. */

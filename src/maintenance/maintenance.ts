@@ -7,6 +7,9 @@ import type { BatchIdentity } from '../meta/meta-store.js';
 import { Checkpointer } from './checkpointer.js';
 import { Cleaner } from './cleaning/cleaner.js';
 import { Pruner } from './cleaning/pruner.js';
+import { Attic } from './deletion/attic.js';
+import type { AtticListing, RestoreOptions, RestoreReport } from './deletion/attic-report.js';
+import { AtticRestorer } from './deletion/attic-restorer.js';
 import { AtticWorker } from './deletion/attic-worker.js';
 import { DeletionGate } from './deletion/deletion-gate.js';
 import { ListingCheck } from './deletion/listing-check.js';
@@ -26,10 +29,10 @@ export class Maintenance {
   readonly healer: Healer;
   readonly checkpointer: Checkpointer;
   private readonly host: MaintenanceHost;
-  private readonly gate: DeletionGate;
+  private readonly attic: Attic;
   private readonly listings: ListingCheck;
   private readonly listingWorker: ListingWorker;
-  private readonly attic: AtticWorker;
+  private readonly atticWorker: AtticWorker;
   private readonly places: PlaceFinder;
   private readonly leftovers: LeftoverSealer;
   private readonly hasher: SealHasher;
@@ -38,12 +41,13 @@ export class Maintenance {
   /** Before anything is written: what the index calls open then was left open by an earlier opening. */
   constructor(host: MaintenanceHost) {
     this.host = host;
-    this.gate = new DeletionGate(host);
+    this.attic = new Attic(host);
+    const gate = new DeletionGate(host, this.attic);
     this.healer = new Healer(host);
-    this.checkpointer = new Checkpointer(host, this.gate);
-    this.listings = new ListingCheck(host, this.gate);
+    this.checkpointer = new Checkpointer(host, gate);
+    this.listings = new ListingCheck(host, gate);
     this.listingWorker = new ListingWorker(host, (node, signal) => this.compareListing(node, signal));
-    this.attic = new AtticWorker(host, this.gate);
+    this.atticWorker = new AtticWorker(host, this.attic);
     this.places = new PlaceFinder(host);
     this.leftovers = new LeftoverSealer(host);
     this.hasher = new SealHasher(host, () => this.wantHealing());
@@ -73,7 +77,7 @@ export class Maintenance {
       new Pruner(this.host),
       new HashList(this.host),
       this.listingWorker,
-      this.attic,
+      this.atticWorker,
     ];
     for (const worker of workers) this.scheduler.start(worker);
   }
@@ -114,7 +118,7 @@ export class Maintenance {
 
   /** Bytes that wait in a node's attic. */
   atticBytes(node: NodeId): number {
-    return this.gate.atticBytes(node);
+    return this.attic.bytes(node);
   }
 
   /** Files of retired segments wait for the gate: their room comes soon. */
@@ -124,7 +128,19 @@ export class Maintenance {
 
   /** Empties all attics now, because there is no room; the bytes that were freed. */
   emptyAttics(): Promise<number> {
-    return this.attic.emptyAll();
+    return this.atticWorker.emptyAll();
+  }
+
+  listAttics(): Promise<AtticListing> {
+    return this.attic.listAll();
+  }
+
+  /** See attic-restorer.ts. What came back is made whole at once. */
+  async restoreFromAttics(options: RestoreOptions): Promise<RestoreReport> {
+    const report = await new AtticRestorer(this.host, this.attic).restore(options);
+    this.places.lookAgain();
+    this.wantHealing();
+    return report;
   }
 
   async close(): Promise<void> {

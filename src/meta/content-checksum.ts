@@ -6,7 +6,7 @@
  * SHA-256 of each page. So part of a long list is verified by reading one page and the digests of the others.
  * Its first 32 hex digits are the file's ETag. Specified in docs/format.md, "Contents".
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { ChunkReference } from '../core/ids.js';
 
 export const chunksPerPage = 256;
@@ -77,7 +77,7 @@ export function decodePage(bytes: Buffer, first = 0, count = bytes.length / refe
 }
 
 export function pageDigest(bytes: Buffer): Buffer {
-  return createHash('sha256').update(bytes).digest();
+  return hash('sha256', bytes, 'buffer');
 }
 
 export function checksumOfPages(content: {
@@ -88,7 +88,5 @@ export function checksumOfPages(content: {
   const numbers = Buffer.allocUnsafe(16);
   numbers.writeBigUInt64LE(BigInt(content.sizeBytes), 0);
   numbers.writeBigUInt64LE(BigInt(content.count), 8);
-  const hash = createHash('sha256').update(domain).update(numbers);
-  for (const page of content.pages) hash.update(page);
-  return hash.digest();
+  return hash('sha256', Buffer.concat([domain, numbers, ...content.pages]), 'buffer');
 }

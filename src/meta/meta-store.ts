@@ -6,6 +6,7 @@
  * The index is disposable: everything in it comes from journaled operations and from the segments' own records.
  */
 
+import type { Progress } from '../core/progress.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import type { ChunkId, ContentId, EntryId, NodeId, Operation, SegmentId } from './operations.js';
 import type { ChangeRequest, Conditions, EntryPath, Outcome } from './requests.js';
@@ -181,6 +182,8 @@ export interface MetaReader {
   }): SegmentRow[];
   /** Paths of files that refer to a chunk of the segment without a good replica (for damage reports), at most `limit`. */
   filesInSegment(id: SegmentId, limit: number): string[][];
+  /** Paths of living files that hold any of the chunks (for damage reports: it reads every chunk list), at most `limit`. */
+  filesHolding(chunks: ReadonlySet<ChunkId>, limit: number): string[][];
   /** Kept up with each change. What lies below a deleted folder counts until prune steps have walked it. */
   counts(): {
     readonly files: number;
@@ -202,11 +205,18 @@ export interface MetaReader {
   hasEnded(): boolean;
 }
 
+export interface CheckOptions {
+  /** Only whether the references noted are as many as the chunk lists make: what is asked before anything is unlinked. */
+  readonly only?: 'sums' | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface MetaStore {
   readonly writer: MetaWriter;
   readonly reader: MetaReader;
-  /** Invariants of the index that need no data read; each finding is a sentence. */
-  check(): Promise<string[]>;
+  /** Invariants of the index that need no data read; each finding is a sentence. Readers and the writer go on. ABORTED. */
+  check(options?: CheckOptions): Promise<string[]>;
   close(): Promise<void>;
 }
 

@@ -9,11 +9,11 @@ import { join } from 'node:path';
 import { DriveError } from '../core/errors.js';
 import { type Random, randomId, systemRandom } from '../core/random.js';
 import { SystemFileIo } from '../core/system-file-io.js';
-import type { CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
+import type { CheckOptions, CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
 import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
 import { openConnection } from './sqlite/connection.js';
-import { runIndexJob } from './sqlite/index-jobs.js';
+import { type JobOptions, runIndexJob } from './sqlite/index-jobs.js';
 import { translated } from './sqlite/sqlite-errors.js';
 import { SqliteReader } from './sqlite/sqlite-reader.js';
 import { LocalWriter } from './writer/local-writer.js';
@@ -81,9 +81,18 @@ class SqliteMetaStore implements MetaStore {
     return this.#reader;
   }
 
-  async check(): Promise<string[]> {
+  /** The file itself and what stands in it are looked at side by side; damage of the file makes the other moot. */
+  async check({ only, ...options }: CheckOptions = {}): Promise<string[]> {
     if (this.#closing !== undefined) throw new DriveError('CLOSED');
-    return this.#run({ kind: 'check', file: this.#file });
+    if (only === 'sums') return this.#run({ kind: 'check-sums', file: this.#file }, options);
+    const [damage, findings] = await Promise.allSettled([
+      this.#run({ kind: 'check-file', file: this.#file }, { signal: options.signal }),
+      this.#run({ kind: 'check', file: this.#file }, options),
+    ]);
+    if (damage.status === 'rejected') throw damage.reason;
+    if (damage.value.length > 0) return damage.value;
+    if (findings.status === 'rejected') throw findings.reason;
+    return findings.value;
   }
 
   close(): Promise<void> {
@@ -106,7 +115,7 @@ class SqliteMetaStore implements MetaStore {
     return checkpoint;
   }
 
-  #run(job: Parameters<typeof runIndexJob>[0]): Promise<string[]> {
-    return runIndexJob(job, { inThread: !this.#isTemporary });
+  #run(job: Parameters<typeof runIndexJob>[0], options: Omit<JobOptions, 'inThread'> = {}): Promise<string[]> {
+    return runIndexJob(job, { ...options, inThread: !this.#isTemporary });
   }
 }

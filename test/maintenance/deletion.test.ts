@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { formatAtticName, parseAtticName } from '../../src/maintenance/deletion/attic-name.js';
+import { Attic } from '../../src/maintenance/deletion/attic.js';
+import { atticReasons, formatAtticName, parseAtticName } from '../../src/maintenance/deletion/attic-name.js';
 import { AtticWorker } from '../../src/maintenance/deletion/attic-worker.js';
 import { DeletionGate, freelyMovedBytes } from '../../src/maintenance/deletion/deletion-gate.js';
 import { ListingCheck, unknownMs } from '../../src/maintenance/deletion/listing-check.js';
@@ -21,15 +22,19 @@ async function plant(host: HostFixture, segment: string, node: HostNode): Promis
 const outsider = (host: HostFixture, segment: string) =>
   host.all.find((node) => !host.holders(segment).includes(node))!;
 
+const gateOf = (host: HostFixture) => new DeletionGate(host, new Attic(host));
+
 async function removeFrom(host: HostFixture, node: HostNode, segment: string) {
   const listing = await node.store.list('segments');
   const wanted = listing.filter((file) => file.name === segmentFileName(segment));
-  return new DeletionGate(host).removeSegments({ node, files: wanted, listing });
+  return gateOf(host).removeSegments({ node, files: wanted });
 }
 
 test('names in the attic say what a file was and when it came', () => {
-  const name = { time: 1_700_000_000_000, folder: 'segments', name: 'abc.seg' } as const;
-  assert.deepEqual(parseAtticName(formatAtticName(name)), name);
+  for (const reason of [...atticReasons, null]) {
+    const name = { time: 1_700_000_000_000, folder: 'segments', reason, name: 'abc.seg' } as const;
+    assert.deepEqual(parseAtticName(formatAtticName(name)), name);
+  }
   assert.equal(parseAtticName('something else'), undefined);
 });
 
@@ -97,7 +102,7 @@ test('one run moves a share of a node at most; the rest follows later and is tol
     const names = node!.store.names(folder);
     return folder === 'segments' ? listing.filter(({ name }) => names.includes(name)) : [];
   };
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   check.noteRetired(listing.map(({ name }) => name.slice(0, -4)));
   assert.deepEqual(await check.clearUnreferred(node!), { adopted: 0, removed: 2, postponed: 2 });
   assert.deepEqual(await check.clearUnreferred(node!), { adopted: 0, removed: 1, postponed: 1 });
@@ -109,7 +114,7 @@ test('a listing that fails concludes nothing', async (t) => {
   const host = await openHost(t);
   const segment = await host.save(...files);
   const [holder] = host.holders(segment);
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   holder!.store.plan({ operation: 'list', effect: 'NODE_GONE' }, { operation: 'list', effect: 'NODE_GONE' });
   await assert.rejects(check.findBadCopies(holder!), { code: 'NODE_GONE' });
   await assert.rejects(check.clearUnreferred(holder!), { code: 'NODE_GONE' });
@@ -126,7 +131,7 @@ test('missing and short copies are found; a listing older than a copy accuses no
   const [a] = host.all;
   a!.store.lose('segments', segmentFileName(first));
   a!.store.shorten('segments', segmentFileName(second), 1_000);
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   const list = a!.store.list.bind(a!.store);
   a!.store.list = async (folder) => (await list(folder)).filter(({ name }) => name !== segmentFileName(third));
   assert.deepEqual(await check.findBadCopies(a!), { missing: 1, short: 1 });
@@ -144,7 +149,7 @@ test('what lies behind a seal is cut, but not while the place of a living chunk 
   const whole = Buffer.from(a!.store.bytesOf('segments', name));
   await a!.store.put('segments', name, [whole, Buffer.alloc(5_000)]);
   await host.operations({ o: 'retire', segment: other });
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   await check.findBadCopies(a!);
   assert.equal(a!.store.bytesOf('segments', name).length, whole.length + 5_000);
   await host.remove('file-1');
@@ -160,7 +165,7 @@ test('a file that the index does not know must be seen twice; a retired one goes
   const segment = await host.save(...files);
   await host.remove('file-0', 'file-1');
   await host.submit({ kind: 'retire', principal: '', now: 1, segments: [segment], pinned: [] });
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   check.noteRetired([segment]);
   assert.equal((await check.clearUnreferred(a!)).removed, 1);
   assert.deepEqual(a!.store.names('segments'), [segmentFileName(unknown)]);
@@ -175,7 +180,7 @@ test('a copy that was given up counts again when the segment lacks copies, but o
   const back = outsider(host, segment);
   await plant(host, segment, back);
   for (const node of host.holders(segment)) if (node !== back) node.leave(host.clock.now());
-  const check = new ListingCheck(host, new DeletionGate(host));
+  const check = new ListingCheck(host, gateOf(host));
   back.store.damage('segments', segmentFileName(segment), 70_000);
   assert.deepEqual(await check.clearUnreferred(back), { adopted: 0, removed: 0, postponed: 0 });
   back.store.damage('segments', segmentFileName(segment), 70_000);
@@ -186,26 +191,28 @@ test('a copy that was given up counts again when the segment lacks copies, but o
 test('the attic is emptied of what waited long enough, or of the oldest when room is short', async (t) => {
   const host = await openHost(t, { letters: 'a' });
   const [node] = host.all;
-  const gate = new DeletionGate(host);
+  const attic = new Attic(host);
   const waiting = async (time: number, name: string) =>
-    node!.store.put('attic', formatAtticName({ time, folder: 'segments', name }), [Buffer.alloc(1_000)]);
+    node!.store.put('attic', formatAtticName({ time, folder: 'segments', reason: 'unreferred', name }), [
+      Buffer.alloc(1_000),
+    ]);
   const now = host.clock.now();
   await waiting(now - 61_000, 'old.seg');
   await waiting(now - 2_000, 'younger.seg');
   await waiting(now - 1_000, 'youngest.seg');
-  assert.equal(await gate.emptyAttic(node!, 0), 1_000);
-  assert.equal(gate.atticBytes(node!.id), 2_000);
-  const attic = new AtticWorker(host, gate);
+  assert.equal(await attic.empty(node!, 0), 1_000);
+  assert.equal(attic.bytes(node!.id), 2_000);
+  const worker = new AtticWorker(host, attic);
   node!.space = { totalBytes: 64 * MiB, freeBytes: 64 * MiB, freeInodes: 1_000 };
-  await attic.step();
+  await worker.step();
   assert.equal(node!.store.names('attic').length, 2);
   const { segmentBytes, reserveBytes } = host.segments.limits();
   node!.space = { totalBytes: 64 * MiB, freeBytes: reserveBytes + 4 * segmentBytes - 1, freeInodes: 1_000 };
-  await attic.step();
+  await worker.step();
   assert.deepEqual(
     node!.store.names('attic').map((name) => parseAtticName(name)?.name),
     ['youngest.seg'],
   );
-  assert.equal(await attic.emptyAll(), 1_000);
-  assert.equal(gate.atticBytes(node!.id), 0);
+  assert.equal(await worker.emptyAll(), 1_000);
+  assert.equal(attic.bytes(node!.id), 0);
 });

@@ -2,7 +2,7 @@
 import { hasCode } from '../../core/errors.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import type { StepResult, Worker } from '../worker.js';
-import type { DeletionGate } from './deletion-gate.js';
+import type { Attic } from './attic.js';
 
 /** How often the attics are looked at, or as often as files may leave them when that is sooner. */
 const intervalMs = 30_000;
@@ -10,12 +10,12 @@ const intervalMs = 30_000;
 export class AtticWorker implements Worker {
   readonly name = 'attic';
   private readonly host: MaintenanceHost;
-  private readonly gate: DeletionGate;
+  private readonly attic: Attic;
   private lastMs = Number.NEGATIVE_INFINITY;
 
-  constructor(host: MaintenanceHost, gate: DeletionGate) {
+  constructor(host: MaintenanceHost, attic: Attic) {
     this.host = host;
-    this.gate = gate;
+    this.attic = attic;
   }
 
   async step(): Promise<StepResult> {
@@ -26,8 +26,8 @@ export class AtticWorker implements Worker {
     if (isDue) this.lastMs = now;
     for (const node of this.nodes()) {
       const missingBytes = Math.max(0, wantedBytes - (node.space?.freeBytes ?? wantedBytes));
-      const isShort = missingBytes > 0 && this.gate.atticBytes(node.id) > 0;
-      if (isDue || isShort) await this.gate.emptyAttic(node, missingBytes);
+      const isShort = missingBytes > 0 && this.attic.bytes(node.id) > 0;
+      if (isDue || isShort) await this.attic.empty(node, missingBytes);
     }
     return 'idle';
   }
@@ -37,7 +37,7 @@ export class AtticWorker implements Worker {
     let freedBytes = 0;
     for (const node of this.nodes()) {
       try {
-        freedBytes += await this.gate.emptyAttic(node, Number.POSITIVE_INFINITY);
+        freedBytes += await this.attic.empty(node, Number.POSITIVE_INFINITY);
       } catch (error) {
         if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY', 'FILE_MISSING')) throw error;
       }

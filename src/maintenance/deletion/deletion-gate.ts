@@ -1,21 +1,27 @@
 /**
- * The one gate for every deletion. Nothing else moves or unlinks a node's file. It moves files to the node's attic,
- * where they wait; only the attic is ever unlinked, after a time or when the node needs the room.
+ * The one gate for every deletion. Nothing else moves, cuts or unlinks a node's file (test/tidy holds the list). It moves
+ * files to the node's attic, where they wait; only the attic is ever unlinked (attic.ts), after a time or when the node
+ * needs the room.
  *
- * It demands: the caller's listing was complete (a listing that failed never gets here: `NodeStore.list` gives all or
- * throws); that the place of every living chunk is known; for a segment that is still referred to, as many copies
- * elsewhere as the volume wants, verified now; for one that is not, that the index does not know it, asked again here;
- * and that a run moves at most a stated share of what the node holds. What exceeds the share waits for a later run.
+ * It believes no caller. It demands: a listing of its own that says the same (one that fails ends the run: `NodeStore.list`
+ * gives all or throws); that the place of every living chunk is known; for a segment that is still referred to, as many
+ * copies elsewhere as the volume wants, verified now; for one that is not, that the index does not know it, asked again
+ * here, and that the node knows of nothing newer than the index; and that a run moves at most a stated share of what the
+ * node holds. What exceeds the share waits for a later run.
  */
-import { hasCode } from '../../core/errors.js';
-import type { NodeId, SegmentId } from '../../core/ids.js';
+import { DriveError, hasCode } from '../../core/errors.js';
+import type { SegmentId } from '../../core/ids.js';
+import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { parseSegmentId, segmentOfFileName } from '../../segment/segment-id.js';
+import { parseCheckpointName } from '../../segment/checkpoint-name.js';
+import { parseJournalFileName } from '../../segment/journal-file-name.js';
+import { parseSegmentId, segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
+import { checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
-import { isReadable, type StoredFile } from '../../store/store-node.js';
+import { isReadable, isWritable, type StoredFile } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
-import { formatAtticName, parseAtticName } from './attic-name.js';
+import type { Attic } from './attic.js';
 
 export interface GateRun {
   readonly moved: readonly SegmentId[];
@@ -27,40 +33,41 @@ export interface GateRun {
 export interface SegmentRemoval {
   readonly node: MaintenanceNode;
   readonly files: readonly StoredFile[];
-  /** The whole listing that `files` were taken from. */
-  readonly listing: readonly StoredFile[];
   readonly signal?: AbortSignal | undefined;
 }
 
 /** A run may always move this much: the share of a nearly empty node would be nothing. */
 export const freelyMovedBytes = 256 * 1024 * 1024;
+/** Numbers past the index's last batch that a journal file may begin with: a batch under way, epochs that failed. */
+const numbersUnderWay = 8;
 
 export class DeletionGate {
   private readonly host: MaintenanceHost;
+  private readonly attic: Attic;
   private readonly pacer: Pacer;
-  private readonly waitingBytes = new Map<NodeId, number>();
 
-  constructor(host: MaintenanceHost) {
+  constructor(host: MaintenanceHost, attic: Attic) {
     this.host = host;
+    this.attic = attic;
     this.pacer = new Pacer(host);
   }
 
-  /** Bytes in a node's attic: they count as free, and are given back when room is needed. */
-  atticBytes(node: NodeId): number {
-    return this.waitingBytes.get(node) ?? 0;
-  }
-
   /** Moves segment files of one node to its attic, as far as they may go. */
-  async removeSegments({ node, files, listing, signal }: SegmentRemoval): Promise<GateRun> {
-    const heldBytes = listing.reduce((sum, file) => sum + file.sizeBytes, 0);
+  async removeSegments({ node, files, signal }: SegmentRemoval): Promise<GateRun> {
+    const present = new Map((await node.store.list('segments')).map((file) => [file.name, file.sizeBytes]));
+    const heldBytes = [...present.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
     const allowedBytes = Math.max(freelyMovedBytes, heldBytes * this.host.safety.gateShare);
+    const isNewer = await this.isNewerThanIndex(node);
     const moved: SegmentId[] = [];
     const refused: { segment: SegmentId; reason: string }[] = [];
     let movedBytes = 0;
     for (const file of files) {
       if (signal?.aborted || movedBytes + file.sizeBytes > allowedBytes) break;
       const segment = segmentOfFileName(file.name)!;
-      const reason = await this.moveSegment(node, segment, file, signal);
+      const isAsSaid = present.get(file.name) === file.sizeBytes;
+      const reason = isAsSaid
+        ? await this.moveSegment({ node, segment, file, isNewer }, signal)
+        : 'the listing says something else of it now';
       if (reason !== undefined) {
         refused.push({ segment, reason });
         continue;
@@ -71,52 +78,85 @@ export class DeletionGate {
     return { moved, refused, postponed: files.length - moved.length - refused.length };
   }
 
-  /** Journal files and checkpoints that a newer checkpoint on the same node replaces. The caller verified that one. */
+  /**
+   * Journal files and checkpoints that the checkpoints `kept` (newest first) on the same node replace. GATE_REFUSED,
+   * with nothing moved, unless these verify on the node now and none of the files is needed beside them.
+   */
   async removeSuperseded(
     node: MaintenanceNode,
-    folder: 'journal' | 'checkpoints',
-    files: readonly StoredFile[],
+    { kept, checkpoints, journal }: Record<'kept' | 'checkpoints' | 'journal', readonly string[]>,
   ): Promise<void> {
-    for (const file of files) await this.moveToAttic(node, folder, file);
+    if (checkpoints.length + journal.length === 0) return;
+    const oldest = parseCheckpointName(kept.at(-1) ?? '')?.sequence;
+    if (oldest === undefined) throw refusal(node, 'no checkpoint would be left');
+    const files = { checkpoints: await node.store.list('checkpoints'), journal: await node.store.list('journal') };
+    const firsts = files.journal.map(({ name }) => parseJournalFileName(name)?.firstSequence ?? -1);
+    for (const name of checkpoints) {
+      const sequence = parseCheckpointName(name)?.sequence;
+      if (kept.includes(name) || sequence === undefined || sequence > oldest) throw refusal(node, `${name} is needed`);
+    }
+    for (const name of journal) {
+      const first = parseJournalFileName(name)?.firstSequence ?? Number.MAX_SAFE_INTEGER;
+      const isReplaced = firsts.some((other) => other > first && other <= oldest + 1);
+      if (!isReplaced) throw refusal(node, `no checkpoint holds what ${name} holds`);
+    }
+    for (const name of kept) await this.demandWhole(node, name);
+    for (const folder of ['checkpoints', 'journal'] as const) {
+      const wanted = folder === 'journal' ? journal : checkpoints;
+      const found = files[folder].filter(({ name }) => wanted.includes(name));
+      for (const file of found) await this.attic.take(node, { folder, reason: 'superseded', file });
+    }
   }
 
-  /** Unlinks what waited long enough, or, when room is needed, the oldest first until `neededBytes` are free. Returns the bytes. */
-  async emptyAttic(node: MaintenanceNode, neededBytes: number): Promise<number> {
-    const now = this.host.clock.now();
-    const files = (await node.store.list('attic'))
-      .map((file) => ({ file, movedAt: parseAtticName(file.name)?.time ?? now }))
-      .sort((a, b) => a.movedAt - b.movedAt);
-    let restBytes = files.reduce((sum, { file }) => sum + file.sizeBytes, 0);
-    let freedBytes = 0;
-    this.waitingBytes.set(node.id, restBytes);
-    for (const { file, movedAt } of files) {
-      if (now - movedAt < this.host.safety.atticMs && freedBytes >= neededBytes) break;
-      await node.store.remove('attic', file.name);
-      freedBytes += file.sizeBytes;
-      restBytes -= file.sizeBytes;
-      this.waitingBytes.set(node.id, restBytes);
+  /**
+   * Cuts what lies behind the seal of a sealed segment, where the index places it; only when all below the seal verifies,
+   * so that a wrong length or a wrong file cuts nothing. False when it did not.
+   */
+  async cutBehindSeal(node: MaintenanceNode, segment: SegmentId, signal?: AbortSignal): Promise<boolean> {
+    // While the place of a living chunk is not known, it may lie right there.
+    if (!isWritable(node.state) || this.host.isWritten(segment) || !this.isEveryPlaceKnown()) return false;
+    const release = this.host.occupy(segment);
+    if (!release) return false;
+    try {
+      const row = this.host.reader.segment(segment);
+      if (row?.state !== 'sealed' || !row.replicas.some((replica) => replica.node === node.id)) return false;
+      if ((await this.stateOn(node, row, signal)) !== 'good') return false;
+      if (this.host.reader.segment(segment)?.lengthBytes !== row.lengthBytes || !this.isEveryPlaceKnown()) return false;
+      await node.store.cut('segments', segmentFileName(segment), row.lengthBytes);
+      return true;
+    } finally {
+      release();
     }
-    return freedBytes;
   }
 
   /** undefined when it was moved; else why not. */
   private async moveSegment(
-    node: MaintenanceNode,
-    segment: SegmentId,
-    file: StoredFile,
+    {
+      node,
+      segment,
+      file,
+      isNewer,
+    }: Pick<SegmentRemoval, 'node'> & {
+      readonly segment: SegmentId;
+      readonly file: StoredFile;
+      readonly isNewer: boolean;
+    },
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
     const release = this.host.occupy(segment);
     if (!release) return 'a worker has it';
     try {
       const row = this.host.reader.segment(segment);
+      if (!row && isNewer) return 'the index is older than what lies on this node';
       const reason =
         this.reasonToKeep(node, segment, row) ?? (row ? await this.demandVerifiedCopies(row, signal) : undefined);
       if (reason !== undefined) return reason;
       // Verifying takes seconds, and nodes join and leave meanwhile.
-      const changed = this.reasonToKeep(node, segment, this.host.reader.segment(segment));
+      const now = this.host.reader.segment(segment);
+      const changed = this.reasonToKeep(node, segment, now);
       if (changed !== undefined) return changed;
-      await this.moveToAttic(node, 'segments', file);
+      if (now && !row) return 'the index knows it again';
+      await this.attic.take(node, { folder: 'segments', reason: row ? 'surplus' : 'unreferred', file });
       return undefined;
     } finally {
       release();
@@ -135,14 +175,26 @@ export class DeletionGate {
     return reader.epochs().some((known) => known.id === epoch) ? undefined : 'it is not of this history';
   }
 
+  private isEveryPlaceKnown(): boolean {
+    return this.host.reader.chunksWithoutPlace(1).length === 0;
+  }
+
+  /** Its journal or a checkpoint goes further than the index: then "not known to the index" proves nothing. */
+  private async isNewerThanIndex({ store }: MaintenanceNode): Promise<boolean> {
+    const journal = (await store.list('journal')).map(({ name }) => parseJournalFileName(name)?.firstSequence ?? 0);
+    const checkpoints = (await store.list('checkpoints')).map(({ name }) => parseCheckpointName(name)?.sequence ?? 0);
+    const newest = (this.host.reader.tip()?.sequence ?? 0) + numbersUnderWay;
+    return [...journal, ...checkpoints].some((sequence) => sequence > newest);
+  }
+
   /** Copies found bad are noted, so that they are healed; undefined when enough verified. */
   private async demandVerifiedCopies(row: SegmentRow, signal: AbortSignal | undefined): Promise<string | undefined> {
-    const { id: segment, lengthBytes, hash, replicas } = row;
+    const { id: segment, replicas } = row;
     let good = 0;
     for (const node of this.host.nodes()) {
       if (good >= this.host.replicas) break;
       if (!isReadable(node.state) || !replicas.some((replica) => replica.node === node.id)) continue;
-      const state = await this.stateOn(node, { segment, lengthBytes, hash }, signal);
+      const state = await this.stateOn(node, row, signal);
       if (state === 'good') good += 1;
       else if (state !== 'unknown') {
         await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state }]));
@@ -155,23 +207,32 @@ export class DeletionGate {
 
   private async stateOn(
     node: MaintenanceNode,
-    check: { segment: SegmentId; lengthBytes: number; hash: string | null },
+    { id: segment, lengthBytes, hash }: SegmentRow,
     signal: AbortSignal | undefined,
   ): Promise<Awaited<ReturnType<typeof verifyReplica>> | 'unknown'> {
     try {
-      return await verifyReplica({ ...check, node, signal, pace: this.pacer.pace });
+      return await verifyReplica({ segment, lengthBytes, hash, node, signal, pace: this.pacer.pace });
     } catch (error) {
       if (hasCode(error, 'UNAVAILABLE')) return 'unknown';
       throw error;
     }
   }
 
-  private async moveToAttic(
-    node: MaintenanceNode,
-    folder: 'segments' | 'journal' | 'checkpoints',
-    { name, sizeBytes }: StoredFile,
-  ): Promise<void> {
-    await node.store.move(folder, name, 'attic', formatAtticName({ time: this.host.clock.now(), folder, name }));
-    this.waitingBytes.set(node.id, this.atticBytes(node.id) + sizeBytes);
+  private async demandWhole(node: MaintenanceNode, name: string): Promise<void> {
+    try {
+      const header = await decodeCheckpoint(checkpointPieces(node.store, name), () => this.pacer.pace());
+      if (header.volume === this.host.reader.volume()?.id) return;
+    } catch (error) {
+      if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NEWER_FORMAT')) throw error;
+    }
+    throw refusal(node, `its checkpoint ${name} does not verify`);
   }
+}
+
+function refusal({ label }: MaintenanceNode, reason: string): DriveError {
+  return new DriveError('GATE_REFUSED', {
+    message: `${label}: journal files and checkpoints stay: ${reason}`,
+    details: { reason },
+    hint: 'nothing was deleted; look for disk errors of this node in the system log',
+  });
 }

@@ -8,11 +8,11 @@ import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
 import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
-import { isWritable, type StoredFile } from '../../store/store-node.js';
+import type { StoredFile } from '../../store/store-node.js';
 import { lostNodes } from '../healing/grace.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
-import type { DeletionGate } from './deletion-gate.js';
+import type { DeletionGate, GateRun } from './deletion-gate.js';
 
 export interface CopyFindings {
   readonly missing: number;
@@ -41,7 +41,7 @@ export class ListingCheck {
   /** Retired while this runs: their files need not be seen twice. */
   private readonly retired = new Set<SegmentId>();
   private readonly unknownSince = new Map<NodeId, Map<string, number>>();
-  private readonly warned = new Set<NodeId>();
+  private readonly warned = new Map<NodeId, string>();
 
   constructor(host: MaintenanceHost, gate: DeletionGate) {
     this.host = host;
@@ -85,11 +85,11 @@ export class ListingCheck {
     }
     if (adopted > 0) this.host.report('info', `${node.label}: ${adopted} segment file(s) found there count again`);
     if (superseded.length === 0) return { adopted, removed: 0, postponed: 0 };
-    const run = await this.gate.removeSegments({ node, files: superseded, listing, signal });
+    const run = await this.gate.removeSegments({ node, files: superseded, signal });
     if (run.moved.length > 0) {
       this.host.report('info', `${node.label}: ${run.moved.length} superseded segment file(s) moved to the attic`);
     }
-    this.warnOnce(node, run.postponed);
+    this.warnOnce(node, run);
     return { adopted, removed: run.moved.length, postponed: run.postponed };
   }
 
@@ -111,7 +111,7 @@ export class ListingCheck {
     if (!replica || state !== 'sealed' || this.host.isInUse(id)) return undefined;
     const sizeBytes = file?.sizeBytes ?? 0;
     if (sizeBytes < lengthBytes && replica.state === 'good') return this.badCopy(node, id, lengthBytes);
-    if (sizeBytes > lengthBytes) await this.cut(node, id, lengthBytes);
+    if (sizeBytes > lengthBytes) await this.gate.cutBehindSeal(node, id);
     // A copy that was only missed may be here again; whether it is whole, the healer verifies before it counts.
     return undefined;
   }
@@ -128,17 +128,6 @@ export class ListingCheck {
     } catch (error) {
       if (hasCode(error, 'FILE_MISSING')) return 'missing';
       throw error;
-    }
-  }
-
-  private async cut(node: MaintenanceNode, segment: SegmentId, lengthBytes: number): Promise<void> {
-    // While the place of a living chunk is not known, it may lie right there.
-    if (!isWritable(node.state) || this.host.reader.chunksWithoutPlace(1).length > 0) return;
-    const release = this.host.occupy(segment);
-    try {
-      if (release) await node.store.cut('segments', segmentFileName(segment), lengthBytes);
-    } finally {
-      release?.();
     }
   }
 
@@ -179,14 +168,24 @@ export class ListingCheck {
     }
   }
 
-  private warnOnce(node: MaintenanceNode, postponed: number): void {
-    if (postponed === 0) this.warned.delete(node.id);
-    if (postponed === 0 || this.warned.has(node.id)) return;
-    this.warned.add(node.id);
-    this.host.report(
-      'warning',
-      `${node.label}: ${postponed} more superseded segment file(s) are a large share of it; they are moved bit by bit`,
-    );
+  /** Each new state of things once. */
+  private warnOnce(node: MaintenanceNode, { refused, postponed }: GateRun): void {
+    const reasons = [...new Set(refused.map(({ reason }) => reason))].sort();
+    const files = (count: number) => `${count} superseded segment file(s)`;
+    const sentences = reasons.map((reason) => {
+      const kept = refused.filter((refusal) => refusal.reason === reason).length;
+      return `the gate keeps ${files(kept)}: ${reason}`;
+    });
+    if (postponed > 0) {
+      sentences.push(
+        `${files(postponed)} more are a large share of it; they are moved bit by bit, and wait in the attic for a day: ` +
+          'if you did not delete that much, "holdfast attic restore DIR --all" brings back what is needed',
+      );
+    }
+    const state = [...reasons, postponed > 0].join();
+    if (this.warned.get(node.id) === state) return;
+    this.warned.set(node.id, state);
+    for (const sentence of sentences) this.host.report('warning', `${node.label}: ${sentence}`);
   }
 }
 

@@ -11,7 +11,12 @@ export function filesReferringTo(tables: Tables, id: SegmentId, limit: number): 
   const segment = tables.segments.get(id);
   if (segment === undefined) return [];
   if (tables.segments.replicas(segment.number).some((replica) => replica.state === 'good')) return [];
-  const contents = contentsWithAny(tables, chunksOf(tables, segment.number));
+  return filesHolding(tables, chunksOf(tables, segment.number), limit);
+}
+
+/** Paths of living files with any of the chunks. */
+export function filesHolding(tables: Tables, chunks: ReadonlySet<string>, limit: number): string[][] {
+  const contents = contentsWithAny(tables, chunks);
   const paths: string[][] = [];
   for (const entry of entriesHolding(tables, contents)) {
     if (paths.length >= limit) break;

@@ -1,17 +1,25 @@
 /**
- * Long work that only reads the index: copying and checking it. Each job has a connection, and normally a thread, of
- * its own; this file is both sides.
+ * Long work that only reads the index: copying and checking it. Each job has a connection, and normally a
+ * thread, of its own, so a volume is served meanwhile; this file is both sides.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DriveError, type ErrorData } from '../../core/errors.js';
+import type { Progress } from '../../core/progress.js';
 import { openConnection } from './connection.js';
-import { checkIndex } from './index-check.js';
+import { checkIndex, checkIndexFile, checkSums } from './index-check.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 export type IndexJob =
-  | { readonly kind: 'check'; readonly file: string }
+  /** Findings about the file as an SQLite database, about what stands in it, and about its sums only. */
+  | { readonly kind: 'check-file' | 'check' | 'check-sums'; readonly file: string }
   /** `to` must not exist. */
   | { readonly kind: 'copy'; readonly file: string; readonly to: string };
+
+export interface JobOptions {
+  readonly inThread: boolean;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
 
 interface Answer {
   readonly findings?: string[];
@@ -20,28 +28,44 @@ interface Answer {
 
 const marker = 'holdfast index job';
 
-/** The findings of a check; none for a copy. */
-export async function runIndexJob(job: IndexJob, { inThread }: { readonly inThread: boolean }): Promise<string[]> {
-  const { findings, error } = inThread ? await answerOfThread(job) : answerTo(job);
+/** The findings of a check; none for a copy. ABORTED, and the errors of opening an index. */
+export async function runIndexJob(job: IndexJob, options: JobOptions): Promise<string[]> {
+  const { findings, error } = options.inThread
+    ? await answerOfThread(job, options)
+    : answerTo(job, options.onProgress ?? (() => undefined));
   if (error !== undefined) throw DriveError.fromData(error);
   return findings ?? [];
 }
 
-function answerOfThread(job: IndexJob): Promise<Answer> {
+function answerOfThread(job: IndexJob, { onProgress, signal }: JobOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(new DriveError('ABORTED'));
     const worker = new Worker(new URL(import.meta.url), { workerData: { marker, job } });
-    worker.once('message', resolve);
+    const abort = () => {
+      reject(new DriveError('ABORTED'));
+      void worker.terminate();
+    };
+    signal?.addEventListener('abort', abort, { once: true });
+    worker.on('message', (message: { readonly progress: Progress } | { readonly answer: Answer }) => {
+      if ('progress' in message) onProgress?.(message.progress);
+      else resolve(message.answer);
+    });
     worker.once('error', (cause) => reject(translateSqliteError(cause)));
-    worker.once('exit', () => reject(new DriveError('UNAVAILABLE', { message: 'the work on the index was cut off' })));
+    worker.once('exit', () => {
+      signal?.removeEventListener('abort', abort);
+      reject(new DriveError('UNAVAILABLE', { message: 'the work on the index was cut off' }));
+    });
   });
 }
 
-function answerTo(job: IndexJob): Answer {
+function answerTo(job: IndexJob, onProgress: (progress: Progress) => void): Answer {
   try {
     const connection = openConnection({ file: job.file, role: 'reader', durability: 'normal' });
     try {
-      if (job.kind === 'check') return { findings: checkIndex(connection) };
-      connection.prepare('VACUUM INTO ?').run(job.to);
+      if (job.kind === 'check-file') return { findings: checkIndexFile(connection) };
+      if (job.kind === 'check') return { findings: checkIndex(connection, onProgress) };
+      if (job.kind === 'check-sums') return { findings: checkSums(connection) };
+      if (job.kind === 'copy') connection.prepare('VACUUM INTO ?').run(job.to);
       return {};
     } finally {
       connection.close();
@@ -52,4 +76,7 @@ function answerTo(job: IndexJob): Answer {
 }
 
 const data = workerData as { marker?: string; job: IndexJob } | null;
-if (!isMainThread && data?.marker === marker) parentPort?.postMessage(answerTo(data.job));
+if (!isMainThread && data?.marker === marker) {
+  const answer = answerTo(data.job, (progress) => parentPort?.postMessage({ progress }));
+  parentPort?.postMessage({ answer });
+}

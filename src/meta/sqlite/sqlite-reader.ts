@@ -29,7 +29,7 @@ import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredContent } from '../tables/content-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
 import type { Connection } from './connection.js';
-import { filesReferringTo } from './damage-search.js';
+import { filesHolding, filesReferringTo } from './damage-search.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 type ContentChunk = ReturnType<MetaReader['contentChunks']>[number];
@@ -185,6 +185,10 @@ export class SqliteReader implements MetaReader {
 
   filesInSegment(id: SegmentId, limit: number): string[][] {
     return this.#read((tables) => filesReferringTo(tables, id, limit));
+  }
+
+  filesHolding(chunks: ReadonlySet<ChunkId>, limit: number): string[][] {
+    return this.#read((tables) => filesHolding(tables, chunks, limit));
   }
 
   counts(): ReturnType<MetaReader['counts']> {

@@ -9,7 +9,7 @@ import { segmentFileName } from '../../segment/segment-id.js';
 import type { StoreNode } from '../store-node.js';
 import type { BadCopy } from '../store-types.js';
 import { problemOf } from './bad-copy.js';
-import { verifiedPieces } from './verified-pieces.js';
+import { type PieceSource, verifiedPieces } from './verified-pieces.js';
 
 export interface SegmentToCheck {
   readonly segment: SegmentId;
@@ -49,7 +49,7 @@ export async function copySegment(options: SegmentCopyOptions): Promise<number> 
  * ABORTED. A file longer than the segment is good: what lies behind its length does not count.
  */
 export async function verifyReplica(
-  options: SegmentToCheck & { readonly node: Pick<StoreNode, 'store'> },
+  options: SegmentToCheck & { readonly node: { readonly store: PieceSource } },
 ): Promise<'good' | 'missing' | 'damaged' | 'short'> {
   const { segment, lengthBytes, hash, node, signal, pace } = options;
   const problems: BadCopy['problem'][] = [];

@@ -11,12 +11,15 @@ import { segmentFileName } from '../../segment/segment-id.js';
 import type { BadCopy } from '../store-types.js';
 import { type FailedCopy, noGoodCopy, problemOf, shortCopy } from './bad-copy.js';
 
+/** A copy of a segment, read as the file in `segments` would be. */
+export type PieceSource = Pick<NodeStore, 'id' | 'read'>;
+
 export interface VerifiedPiecesOptions {
   readonly segment: SegmentId;
   /** Length of the segment: the end of a record. What lies behind it in the file does not count. */
   readonly lengthBytes: number;
   /** In the order in which they are asked. */
-  readonly sources: readonly NodeStore[];
+  readonly sources: readonly PieceSource[];
   /** A source that failed to give a verified piece, once for each. */
   readonly onBadCopy?: ((copy: BadCopy) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -75,7 +78,7 @@ interface Piece {
 }
 
 /** The records from `position` on that lie wholly in a read of `ahead` bytes, at least one. CORRUPT and the node's errors. */
-async function readPiece(store: NodeStore, { segment, position, lengthBytes, ahead }: Piece): Promise<Buffer> {
+async function readPiece(store: PieceSource, { segment, position, lengthBytes, ahead }: Piece): Promise<Buffer> {
   const bytes = await readExactly(store, segment, position, Math.min(ahead, lengthBytes - position));
   let end = 0;
   if (position === 0) {
@@ -117,7 +120,7 @@ function recordEnd(bytes: Buffer, start: number, { segment, position, lengthByte
   }
 }
 
-async function readExactly(store: NodeStore, segment: SegmentId, position: number, lengthBytes: number) {
+async function readExactly(store: PieceSource, segment: SegmentId, position: number, lengthBytes: number) {
   const bytes = await store.read('segments', segmentFileName(segment), position, lengthBytes);
   if (bytes.length < lengthBytes) throw shortCopy({ segment, node: store.id, position });
   return bytes;
