@@ -12,18 +12,19 @@ export interface IndexedServer extends TestServer<DriveVolume> {
   readonly drive: TestVolume;
 }
 
+/** `sharesClock`: the listener's time limits follow the drive's clock, too. */
 export async function serveIndexed(
   t: TestContext,
-  options: Partial<StartServerOptions> & { readonly retryMs?: number } = {},
+  options: Partial<StartServerOptions> & { readonly retryMs?: number; readonly sharesClock?: boolean } = {},
 ): Promise<IndexedServer> {
   // Hooks run in the order of their making: the server ends before the volume.
   let close = async (): Promise<void> => {};
   t.after(() => close());
   const drive = await TestVolume.create(t);
-  const { retryMs, ...rest } = options;
+  const { retryMs, sharesClock, ...rest } = options;
   const { clock, random } = drive;
   const volume = new DriveVolume({ id: '0', name: 'home', engine: async () => drive.engine, clock, random, retryMs });
-  const served = await serveVolume(volume, rest);
+  const served = await serveVolume(volume, { ...(sharesClock && { clock }), ...rest });
   close = () => served.server.close();
   return { ...served, drive };
 }

@@ -61,6 +61,7 @@ test('M-42: the length of an upload is believed beyond 32 bits', async (t) => {
     'Expect: 100-continue',
   );
   assert.match(await received(socket, (text) => text.includes('\r\n\r\n')), / 100 /);
+  socket.destroy();
 });
 
 test('S-12: what cannot fit is refused before its body, by each of the three lengths that clients announce', async (t) => {
