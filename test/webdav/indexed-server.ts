@@ -12,18 +12,28 @@ export interface IndexedServer extends TestServer<DriveVolume> {
   readonly drive: TestVolume;
 }
 
-/** `sharesClock`: the listener's time limits follow the drive's clock, too. */
+export interface IndexedOptions {
+  /** The listener's time limits follow the drive's clock, too. */
+  readonly sharesClock?: boolean;
+  /** Awaited before each use of the volume's engine, as while it is opened again. */
+  readonly reopening?: () => Promise<void>;
+}
+
 export async function serveIndexed(
   t: TestContext,
-  options: Partial<StartServerOptions> & { readonly retryMs?: number; readonly sharesClock?: boolean } = {},
+  options: Partial<StartServerOptions> & IndexedOptions = {},
 ): Promise<IndexedServer> {
   // Hooks run in the order of their making: the server ends before the volume.
   let close = async (): Promise<void> => {};
   t.after(() => close());
   const drive = await TestVolume.create(t);
-  const { retryMs, sharesClock, ...rest } = options;
+  const { sharesClock, reopening, ...rest } = options;
   const { clock, random } = drive;
-  const volume = new DriveVolume({ id: '0', name: 'home', engine: async () => drive.engine, clock, random, retryMs });
+  const engine = async () => {
+    await reopening?.();
+    return drive.engine;
+  };
+  const volume = new DriveVolume({ id: '0', name: 'home', engine, clock, random });
   const served = await serveVolume(volume, { ...(sharesClock && { clock }), ...rest });
   close = () => served.server.close();
   return { ...served, drive };
