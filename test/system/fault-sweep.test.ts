@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { constants } from 'node:os';
 import { test } from 'node:test';
-import { type DriveServer, mustBeSound, waitUntilWhole } from './tools/drive-server.js';
+import { type DriveServer, mustBeSound, mustHoldNoDamage, waitUntilWhole } from './tools/drive-server.js';
 import { type Fault, FaultShim } from './tools/fault-shim.js';
 import { GiB, loopDiskTools, MiB, missing } from './tools/requirements.js';
 import { Chance, runSeed } from './tools/seeded.js';
@@ -35,6 +35,7 @@ test('power cut or torn write at a call: everything acknowledged is there', opti
     for (const disk of [loops.index, ...loops.nodes]) await disk.powerUp();
     await verify(loops.volume, storm, `${fault.action} at call ${at}`);
   }
+  await becomeWhole(loops.volume);
 });
 
 test('errors of one node are nobody else’s trouble', options, async (context) => {
@@ -57,6 +58,7 @@ test('errors of one node are nobody else’s trouble', options, async (context) 
     await running;
     await verify(loops.volume, storm, `errno ${errno} at call ${at}`);
   }
+  await becomeWhole(loops.volume);
 });
 
 /** The first calls belong to the start, the later ones to the storm. */
@@ -89,6 +91,13 @@ async function verify(volume: TestVolume, storm: UploadStorm, fault: string): Pr
   const server = await volume.serve();
   const findings = await storm.verify(server.url);
   assert.deepEqual(findings, [], `after ${fault}, HOLDFAST_SEED=${seed}\n${server.logTail()}`);
+  await mustHoldNoDamage(volume.directory);
+  await server.stop();
+}
+
+/** The drive heals itself; then nothing may be found. */
+async function becomeWhole(volume: TestVolume): Promise<void> {
+  const server = await volume.serve();
   await waitUntilWhole(volume.directory);
   await mustBeSound(volume.directory);
   await server.stop();

@@ -30,6 +30,11 @@ export class FaultShim {
     return new FaultShim(library);
   }
 
+  /** Nothing is struck; every call that counts is logged. */
+  counting(folders: readonly string[], log: string): Record<string, string> {
+    return { LD_PRELOAD: this.#library, FAULT_FOLDERS: folders.join(':'), FAULT_LOG: log, UV_USE_IO_URING: '0' };
+  }
+
   /** For a program that arms its fault by itself, through the file `control`. */
   controlled(options: {
     readonly folders: readonly string[];

@@ -4,28 +4,33 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { SegmentRow } from '../../../../../src/meta/rows.js';
 import { openMetaStore } from '../../../../../src/meta/sqlite-meta-store.js';
-import { filesIn } from './workloads.js';
+import { copiesOf } from './node-files.js';
 
 const mostSegments = 10_000;
 
 /** One sentence for each segment with fewer whole copies than wanted, or whose copies differ. */
-export async function compareCopies(
-  directory: string,
-  nodePaths: readonly string[],
-  wanted: number,
-): Promise<string[]> {
+export async function compareCopies(directory: string, wanted: number): Promise<string[]> {
   const meta = await openMetaStore({ file: join(directory, 'index.db') });
   try {
-    const living = meta.reader.segments('', mostSegments).filter(({ liveBytes }) => liveBytes > 0);
-    return living.flatMap((segment) => judge(segment, nodePaths, wanted));
+    const paths = new Map(meta.reader.nodes().map(({ id, path }) => [id, path]));
+    const sealed = meta.reader.segments('', mostSegments).filter(({ state }) => state === 'sealed');
+    const living = sealed.filter(({ liveBytes }) => liveBytes > 0);
+    return living.flatMap((segment) => judge(segment, paths, wanted));
   } finally {
     await meta.close();
   }
 }
 
-function judge({ id, state, lengthBytes, hash }: SegmentRow, nodePaths: readonly string[], wanted: number): string[] {
-  if (state !== 'sealed') return [];
-  const files = nodePaths.flatMap((node) => filesIn(node, 'segments')).filter(({ name }) => name === `${id}.seg`);
+/** Files on nodes that the index does not name are superseded, and wait for the attic. */
+function judge(
+  { id, lengthBytes, hash, replicas }: SegmentRow,
+  paths: ReadonlyMap<string, string>,
+  wanted: number,
+): string[] {
+  const files = copiesOf(
+    replicas.map(({ node }) => paths.get(node)!),
+    `${id}.seg`,
+  );
   const contents = files.map(({ path }) => readFileSync(path).subarray(0, lengthBytes));
   const whole = contents.filter(({ length }) => length === lengthBytes);
   const digests = new Set(whole.map((content) => createHash('sha256').update(content).digest('hex')));

@@ -68,7 +68,7 @@ async function becomeWhole(): Promise<void> {
   const { findings, degraded } = await tested.drive.check();
   const sentences = [...findings, ...degraded];
   await tested.close();
-  sentences.push(...(await compareCopies(directory, nodePaths, replicas)));
+  sentences.push(...(await compareCopies(directory, replicas)));
   if (sentences.length > 0) throw new Error(`nothing is degraded, and yet: ${sentences.join('; ')}`);
 }
 

@@ -2,10 +2,10 @@
  * The workloads whose every call is struck. Each works in a folder of its own, made by `prepare`; `run` is what the
  * fault strikes. Changes go through `world.change`, which announces them before and acknowledges them after.
  */
-import { readdirSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import type { Drive } from '../../../../../src/drive-contract.js';
 import type { Change } from '../tree.js';
+import { atticIsEmpty, copiesOf, newestSegment } from './node-files.js';
 
 export interface World {
   /** The drive that is open now. */
@@ -172,7 +172,9 @@ const heal: Workload = {
     const { path, name } = newestSegment(world.nodePaths);
     rmSync(path);
     await world.change(file(world, 'c', 5 * KiB));
-    await world.until('the copy is made again', async () => hasFile(world.nodePaths, name) && isWhole(world.drive));
+    await world.until('the copy is made again', async () => {
+      return copiesOf(world.nodePaths, name).length >= 2 && isWhole(world.drive);
+    });
   },
 };
 
@@ -202,7 +204,7 @@ const opening: Workload = {
   speed: 20,
   pointsPerVolume: 40,
   fromOpening: true,
-  checkpointAfterBytes: 4 * KiB,
+  checkpointAfterBytes: KiB,
   async prepare() {},
   async run(world) {
     await makeFolder(world);
@@ -235,24 +237,4 @@ export type WorkloadName = keyof typeof workloads;
 async function isWhole(drive: Drive): Promise<boolean> {
   const { health, nodes } = await drive.status();
   return health === 'good' && nodes.every((node) => node.behind === 0);
-}
-
-function newestSegment(nodePaths: readonly string[]): { path: string; name: string } {
-  const found = nodePaths.flatMap((node) => filesIn(node, 'segments'));
-  const newest = found.filter(({ name }) => name.endsWith('.seg')).sort((a, b) => (a.name < b.name ? 1 : -1))[0];
-  if (!newest) throw new Error('no segment is there');
-  return newest;
-}
-
-const hasFile = (nodePaths: readonly string[], name: string): boolean =>
-  nodePaths.filter((node) => filesIn(node, 'segments').some((found) => found.name === name)).length >= 2;
-
-const atticIsEmpty = (nodePaths: readonly string[]): boolean =>
-  nodePaths.every((node) => filesIn(node, 'attic').length === 0);
-
-export function filesIn(nodePath: string, folder: string): { path: string; name: string }[] {
-  const own = readdirSync(nodePath).find((name) => name.startsWith('holdfast-') && !name.endsWith('.json'));
-  if (own === undefined) return [];
-  const inside = join(nodePath, own, folder);
-  return readdirSync(inside).map((name) => ({ path: join(inside, name), name }));
 }
