@@ -3,6 +3,8 @@
  */
 import type { Progress } from './core/progress.js';
 import type { DriveStatus } from './drive-status.js';
+import type { DataPart } from './maintenance/checking/data-check.js';
+import type { AtticListing, RestoreOptions, RestoreReport } from './maintenance/deletion/attic-report.js';
 import type { Volume } from './volume/volume.js';
 
 export interface CheckReport {
@@ -10,11 +12,24 @@ export interface CheckReport {
   readonly findings: readonly string[];
   /** Sound but fewer good copies than wanted, each a sentence. */
   readonly degraded: readonly string[];
+  /** Worth knowing, each a sentence; nothing is wrong. */
+  readonly notes: readonly string[];
   readonly checkedFiles: number;
   readonly checkedSegments: number;
+  /** Copies of segments that were read and verified, and their bytes; 0 without `readData`. */
+  readonly readCopies: number;
+  readonly readBytes: number;
 }
 
 export type { Progress } from './core/progress.js';
+export type { DataPart } from './maintenance/checking/data-check.js';
+export type {
+  AtticFile,
+  AtticListing,
+  RestoredFile,
+  RestoreOptions,
+  RestoreReport,
+} from './maintenance/deletion/attic-report.js';
 
 export interface DriveEvent {
   readonly time: number;
@@ -26,9 +41,14 @@ export interface Drive {
   readonly volume: Volume;
   status(): Promise<DriveStatus>;
   check(options?: {
+    /** Also reads and verifies all copies, or the part of them that is named; bad ones are noted, to be healed. */
+    readonly readData?: DataPart | undefined;
     readonly signal?: AbortSignal;
     readonly onProgress?: (progress: Progress) => void;
   }): Promise<CheckReport>;
+  listAttics(): Promise<AtticListing>;
+  /** NOT_FOUND when a wanted file lies in no attic here; CORRUPT when the index cannot tell what is needed. */
+  restoreFromAttics(options: RestoreOptions): Promise<RestoreReport>;
   /** NODE_REFUSED with a hint; makes the directory when its parent exists. */
   addNode(options: {
     readonly path: string;

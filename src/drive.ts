@@ -10,9 +10,19 @@ import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
-import type { CheckReport, Drive, DriveEvent, OpenDriveOptions, Progress } from './drive-contract.js';
+import type {
+  AtticListing,
+  CheckReport,
+  Drive,
+  DriveEvent,
+  OpenDriveOptions,
+  RestoreOptions,
+  RestoreReport,
+} from './drive-contract.js';
 import type { DriveStatus } from './drive-status.js';
-import { checkVolume } from './maintenance/check.js';
+import { bounded, checkVolume } from './maintenance/check.js';
+import { checkHistories } from './maintenance/checking/history-check.js';
+import type { Maintenance } from './maintenance/maintenance.js';
 import type { MetaStore } from './meta/meta-store.js';
 import type { NodeRow } from './meta/rows.js';
 import { DriveVolume } from './volume/drive-volume.js';
@@ -130,16 +140,36 @@ class HoldfastDrive implements Drive {
     return this.lastStatus;
   }
 
-  async check({
-    signal,
-  }: {
-    readonly signal?: AbortSignal;
-    readonly onProgress?: (progress: Progress) => void;
-  } = {}): Promise<CheckReport> {
+  async check({ readData, signal, onProgress }: Parameters<Drive['check']>[0] = {}): Promise<CheckReport> {
     const { nodes, engine, replicas } = this.parts;
     const { segments } = await engine.engine();
     const isOpen = (segment: string) => segments.openSegments().some((open) => open.segment === segment);
-    return checkVolume({ meta: engine.index, nodes: nodes.all, replicas, isOpen, signal });
+    const report = await checkVolume({ meta: engine.index, nodes: nodes.all, replicas, isOpen, signal, onProgress });
+    const histories = await checkHistories(nodes.all, engine.index.reader);
+    const data = readData && (await (await this.maintenance()).checkData({ ...readData, signal, onProgress }));
+    return {
+      ...report,
+      findings: bounded([...report.findings, ...(data?.findings ?? [])]),
+      degraded: bounded([...report.degraded, ...histories, ...(data?.degraded ?? [])]),
+      notes: bounded([...report.notes, ...(data?.notes ?? [])]),
+      readCopies: data?.readCopies ?? 0,
+      readBytes: data?.readBytes ?? 0,
+    };
+  }
+
+  async listAttics(): Promise<AtticListing> {
+    return (await this.maintenance()).listAttics();
+  }
+
+  async restoreFromAttics(options: RestoreOptions): Promise<RestoreReport> {
+    return (await this.maintenance()).restoreFromAttics(options);
+  }
+
+  private async maintenance(): Promise<Maintenance> {
+    await this.parts.engine.engine();
+    const { maintenance } = this.parts.engine;
+    if (!maintenance) throw new DriveError('UNAVAILABLE');
+    return maintenance;
   }
 
   async addNode(options: Parameters<Drive['addNode']>[0]): Promise<{ readonly id: string }> {

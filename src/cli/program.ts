@@ -4,6 +4,8 @@ import { asDriveError, DriveError } from '../core/errors.js';
 import { translateSystemError } from '../core/system-errors.js';
 import type { CommandContext } from './command-context.js';
 import { type Act, type CommandMaker, examples } from './command-frame.js';
+import { atticListCommand } from './commands/attic-list.js';
+import { atticRestoreCommand } from './commands/attic-restore.js';
 import { checkCommand } from './commands/check.js';
 import { initCommand } from './commands/init.js';
 import { mountCommand } from './commands/mount.js';
@@ -28,6 +30,7 @@ const makers: readonly CommandMaker[] = [
   checkCommand,
   rebuildCommand,
 ];
+const atticMakers: readonly CommandMaker[] = [atticListCommand, atticRestoreCommand];
 const nodeMakers: readonly CommandMaker[] = [nodeListCommand, nodeAddCommand, nodeRemoveCommand];
 
 const programExamples = examples(
@@ -41,6 +44,11 @@ const nodeExamples = examples(
   ['holdfast node list ~/drive', 'what each node is and holds'],
   ['holdfast node add ~/drive /disk3/hold', 'one more disk'],
   ['holdfast node remove ~/drive node-2', 'one less'],
+);
+
+const atticExamples = examples(
+  ['holdfast attic list ~/drive', 'what waits to be deleted, why, and until when'],
+  ['holdfast attic restore ~/drive --all', 'bring back what is needed'],
 );
 
 /** `parameters`: what follows the program's name. Never rejects. */
@@ -78,6 +86,10 @@ function makeProgram(context: CommandContext, act: Act): Command {
   node.addHelpText('after', nodeExamples);
   for (const make of nodeMakers) node.addCommand(make(context, act));
   program.addCommand(node);
+  const attic = new Command('attic').description('list and bring back files that wait to be deleted from the nodes');
+  attic.addHelpText('after', atticExamples);
+  for (const make of atticMakers) attic.addCommand(make(context, act));
+  program.addCommand(attic);
   prepare(program, context);
   return program;
 }

@@ -6,7 +6,7 @@ import type { Drive } from '../drive-contract.js';
 import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
 
-export type DriveLike = Pick<Drive, 'status' | 'check' | 'addNode' | 'removeNode'>;
+export type DriveLike = Pick<Drive, 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'>;
 
 /** A short command that has the volume open is waited for; so is a server that is just starting. */
 const patienceMs = 5_000;
@@ -80,7 +80,10 @@ async function openUnlessBusy(
 function remoteDrive(client: ControlClient): DriveLike {
   return {
     status: () => client.call('status', {}),
-    check: (options = {}) => client.call('check', {}, options),
+    check: ({ readData, ...options } = {}) => client.call('check', { readData }, options),
+    listAttics: () => client.call('listAttics', {}),
+    restoreFromAttics: ({ wanted, dryRun = false, signal }) =>
+      client.call('restoreFromAttics', { wanted, dryRun }, { signal }),
     addNode: (options) => client.call('addNode', options),
     removeNode: async (options) => {
       await client.call('removeNode', options);

@@ -3,9 +3,10 @@
  * Changes nothing.
  */
 import { hasCode } from '../core/errors.js';
+import type { Progress } from '../core/progress.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { SegmentRow } from '../meta/rows.js';
-import { segmentFileName } from '../segment/segment-id.js';
+import { parseSegmentId, segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
 import { isReadable, type StoreNode } from '../store/store-node.js';
 
 type CheckedNode = StoreNode & { readonly label: string };
@@ -17,11 +18,14 @@ export interface CheckInput {
   /** Open segments have no fixed length yet. */
   readonly isOpen: (segment: string) => boolean;
   readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface CheckResult {
   readonly findings: string[];
   readonly degraded: string[];
+  /** Worth knowing, and nothing is wrong. */
+  readonly notes: string[];
   readonly checkedFiles: number;
   readonly checkedSegments: number;
 }
@@ -33,16 +37,19 @@ const pageSegments = 500;
 type Listings = ReadonlyMap<CheckedNode, ReadonlyMap<string, number>>;
 
 export async function checkVolume(input: CheckInput): Promise<CheckResult> {
-  const { meta, replicas } = input;
-  const findings = await meta.check();
+  const { meta, replicas, signal, onProgress } = input;
+  const findings = await meta.check({ signal, onProgress });
   const degraded: string[] = [];
   const listings = await listAll(input.nodes, degraded);
+  const total = meta.reader.counts().segments;
+  const strays = new Strays(input, listings);
   let checkedSegments = 0;
   for (let after = ''; ; ) {
-    if (input.signal?.aborted) break;
+    if (signal?.aborted) break;
     const page = meta.reader.segments(after, pageSegments);
     for (const segment of page) {
       checkedSegments += 1;
+      strays.see(segment);
       // What nothing refers to is about to be retired.
       if (segment.state === 'open' || segment.liveBytes === 0 || input.isOpen(segment.id)) continue;
       const { good, away } = await countCopies(segment, listings);
@@ -53,12 +60,14 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
       if (good + away > 0) degraded.push(`segment ${segment.id} has ${good} of ${replicas} copies`);
       else findings.push(`segment ${segment.id} has no good copy left`);
     }
+    onProgress?.({ phase: 'comparing copies', done: checkedSegments, total, unit: 'segments' });
     if (page.length < pageSegments) break;
     after = page.at(-1)!.id;
   }
   return {
     findings: bounded(findings),
     degraded: bounded(degraded),
+    notes: strays.notes(),
     checkedFiles: meta.reader.counts().files,
     checkedSegments,
   };
@@ -79,6 +88,56 @@ async function listAll(nodes: readonly CheckedNode[], degraded: string[]): Promi
     }
   }
   return listings;
+}
+
+/** What lies on nodes without need, and copies that one accident could take together. Nothing of it is wrong. */
+class Strays {
+  private readonly input: CheckInput;
+  private readonly listings: Listings;
+  private readonly unknown = new Map<CheckedNode, Set<string>>();
+  private sameGroup = 0;
+  private longer = 0;
+
+  constructor(input: CheckInput, listings: Listings) {
+    this.input = input;
+    this.listings = listings;
+    for (const [node, files] of listings) {
+      this.unknown.set(node, new Set([...files.keys()].filter((name) => segmentOfFileName(name) !== undefined)));
+    }
+  }
+
+  see({ id, state, lengthBytes, replicas }: SegmentRow): void {
+    const name = segmentFileName(id);
+    for (const [node, files] of this.listings) {
+      if (!replicas.some((replica) => replica.node === node.id)) continue;
+      this.unknown.get(node)!.delete(name);
+      if (state === 'sealed' && (files.get(name) ?? 0) > lengthBytes) this.longer += 1;
+    }
+    const { nodes } = this.input;
+    const groups = new Set(nodes.filter(({ role }) => role === 'active').map(({ group }) => group));
+    const holders = nodes.filter((node) => replicas.some((replica) => replica.node === node.id));
+    const used = new Set(holders.map(({ group }) => group));
+    if (state === 'sealed' && used.size < Math.min(holders.length, groups.size)) this.sameGroup += 1;
+  }
+
+  notes(): string[] {
+    const notes: string[] = [];
+    const epochs = new Set(this.input.meta.reader.epochs().map(({ id }) => id));
+    for (const [{ label }, names] of this.unknown) {
+      const segments = [...names].map((name) => segmentOfFileName(name)!);
+      const foreign = segments.filter((id) => !epochs.has(parseSegmentId(id).epoch)).length;
+      const rest = segments.length - foreign;
+      if (rest > 0)
+        notes.push(`node ${label}: ${rest} segment file(s) wait for the gate: the index does not place them there`);
+      if (foreign > 0)
+        notes.push(`node ${label}: ${foreign} segment file(s) are of another history; nothing touches them`);
+    }
+    if (this.longer > 0) notes.push(`${this.longer} copies are longer than their segment; what lies behind is cut`);
+    if (this.sameGroup > 0) {
+      notes.push(`${this.sameGroup} segments have copies in one failure group although there are others`);
+    }
+    return notes;
+  }
 }
 
 /** `away`: copies on nodes that could not be listed. */
@@ -105,7 +164,7 @@ async function isWholeNow({ store }: CheckedNode, { id, lengthBytes }: SegmentRo
   }
 }
 
-function bounded(sentences: string[]): string[] {
-  if (sentences.length <= sentenceLimit) return sentences;
+export function bounded(sentences: readonly string[]): string[] {
+  if (sentences.length <= sentenceLimit) return [...sentences];
   return [...sentences.slice(0, sentenceLimit), `and ${sentences.length - sentenceLimit} more`];
 }

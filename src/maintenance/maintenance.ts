@@ -4,6 +4,7 @@
  */
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity } from '../meta/meta-store.js';
+import { DataCheck, type DataCheckOptions, type DataCheckResult } from './checking/data-check.js';
 import { Checkpointer } from './checkpointer.js';
 import { Cleaner } from './cleaning/cleaner.js';
 import { Pruner } from './cleaning/pruner.js';
@@ -141,6 +142,13 @@ export class Maintenance {
     this.places.lookAgain();
     this.wantHealing();
     return report;
+  }
+
+  /** Reads copies; those found bad are made again. ABORTED. */
+  async checkData(options: DataCheckOptions): Promise<DataCheckResult> {
+    const result = await new DataCheck(this.host, options).run();
+    this.wantHealing();
+    return result;
   }
 
   async close(): Promise<void> {

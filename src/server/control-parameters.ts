@@ -1,6 +1,7 @@
 /** Parameters of control requests, from unknown JSON to their types. BAD_REQUEST names the field. */
 import { isAbsolute } from 'node:path';
 import { DriveError } from '../core/errors.js';
+import type { DataPart } from '../drive-contract.js';
 import type { ControlMethod, ControlMethods } from './control-protocol.js';
 
 type Parsers = { readonly [M in ControlMethod]: (fields: Fields) => ControlMethods[M]['parameters'] };
@@ -8,7 +9,12 @@ type Parsers = { readonly [M in ControlMethod]: (fields: Fields) => ControlMetho
 const parsers: Parsers = {
   server: () => ({}),
   status: () => ({}),
-  check: () => ({}),
+  check: (fields) => ({ readData: fields.part('readData') }),
+  listAttics: () => ({}),
+  restoreFromAttics: (fields) => ({
+    wanted: fields.names('wanted'),
+    dryRun: fields.required('dryRun', 'boolean'),
+  }),
   addNode: (fields) => ({
     path: fields.path('path'),
     label: fields.optional('label', 'string'),
@@ -51,6 +57,23 @@ class Fields {
     const value = this.optional(name, type);
     if (value === undefined) throw invalid(name, `a ${type}`);
     return value;
+  }
+
+  /** {part, parts}: whole numbers, part from 1 to parts. */
+  part(name: string): DataPart | undefined {
+    const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
+    if (value === undefined || value === null) return undefined;
+    const { part, parts } = value as Partial<DataPart>;
+    const isPart = Number.isSafeInteger(part) && Number.isSafeInteger(parts) && part! >= 1 && part! <= parts!;
+    if (!isPart) throw invalid(name, 'a part of a number of parts');
+    return { part: part!, parts: parts! };
+  }
+
+  names(name: string): readonly string[] | undefined {
+    const value = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined;
+    if (value === undefined || value === null) return undefined;
+    if (Array.isArray(value) && value.every((item) => typeof item === 'string')) return value;
+    throw invalid(name, 'a list of names');
   }
 
   /** The server's working directory is not the client's: only absolute paths mean the same to both. */

@@ -5,7 +5,7 @@
  * Lines unknown to a client are skipped, so that a newer server can say more.
  */
 import type { ErrorData } from '../core/errors.js';
-import type { CheckReport, DriveEvent, Progress } from '../drive-contract.js';
+import type { AtticListing, CheckReport, DataPart, DriveEvent, Progress, RestoreReport } from '../drive-contract.js';
 import type { DriveStatus } from '../drive-status.js';
 
 /** What a client needs to know to reach the drive that this server serves. */
@@ -20,7 +20,9 @@ export interface ServerFacts {
 export interface ControlMethods {
   server: { readonly parameters: NoParameters; readonly result: ServerFacts };
   status: { readonly parameters: NoParameters; readonly result: DriveStatus };
-  check: { readonly parameters: NoParameters; readonly result: CheckReport };
+  check: { readonly parameters: CheckParameters; readonly result: CheckReport };
+  listAttics: { readonly parameters: NoParameters; readonly result: AtticListing };
+  restoreFromAttics: { readonly parameters: RestoreParameters; readonly result: RestoreReport };
   addNode: { readonly parameters: AddNodeParameters; readonly result: { readonly id: string } };
   removeNode: { readonly parameters: RemoveNodeParameters; readonly result: NoParameters };
   /** The last events as {event} lines; with `follow` also what comes, until the client leaves or the server stops. */
@@ -28,6 +30,16 @@ export interface ControlMethods {
 }
 
 export type NoParameters = Readonly<Record<string, never>>;
+
+export interface CheckParameters {
+  readonly readData?: DataPart | undefined;
+}
+
+/** As RestoreOptions of the drive. */
+export interface RestoreParameters {
+  readonly wanted?: readonly string[] | undefined;
+  readonly dryRun: boolean;
+}
 
 /** `path` is absolute. */
 export interface AddNodeParameters {
@@ -56,7 +68,7 @@ export type ControlMessage =
   | { readonly result: unknown }
   | { readonly error: ErrorData };
 
-/** A request is a few paths. */
-export const requestLimitBytes = 64 * 1024;
+/** A request is a few paths, or some thousand names of files. */
+export const requestLimitBytes = 1024 * 1024;
 /** An answer may list a thousand nodes and every finding of a check. */
 export const messageLimitBytes = 64 * 1024 * 1024;

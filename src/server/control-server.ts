@@ -15,7 +15,10 @@ import {
   type ServerFacts,
 } from './control-protocol.js';
 
-export type ControlledDrive = Pick<Drive, 'status' | 'check' | 'addNode' | 'removeNode' | 'events' | 'onEvent'>;
+export type ControlledDrive = Pick<
+  Drive,
+  'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode' | 'events' | 'onEvent'
+>;
 
 /** A client that has not sent its request this long after connecting is dropped. */
 const silenceMs = 10_000;
@@ -41,7 +44,10 @@ type Handlers = {
 const handlers: Handlers = {
   server: async (_, { facts }) => facts,
   status: (_, { drive }) => drive.status(),
-  check: (_, { drive, signal, send }) => drive.check({ signal, onProgress: (progress) => send({ progress }) }),
+  check: ({ readData }, { drive, signal, send }) =>
+    drive.check({ readData, signal, onProgress: (progress) => send({ progress }) }),
+  listAttics: (_, { drive }) => drive.listAttics(),
+  restoreFromAttics: (parameters, { drive, signal }) => drive.restoreFromAttics({ ...parameters, signal }),
   addNode: (parameters, { drive }) => drive.addNode(parameters),
   removeNode: async (parameters, { drive }) => {
     await drive.removeNode(parameters);

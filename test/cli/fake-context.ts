@@ -5,7 +5,16 @@ import { Terminal, type TextSink } from '../../src/cli/output/terminal.js';
 import { runProgram } from '../../src/cli/program.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import { systemPlatform } from '../../src/core/platform.js';
-import type { CheckReport, Drive, DriveEvent, Progress, RebuildReport } from '../../src/drive-contract.js';
+import type {
+  AtticListing,
+  CheckReport,
+  Drive,
+  DriveEvent,
+  Progress,
+  RebuildReport,
+  RestoreOptions,
+  RestoreReport,
+} from '../../src/drive-contract.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
 import type { Volume } from '../../src/volume/volume.js';
 
@@ -52,7 +61,15 @@ export function driveStatus(changes: Partial<DriveStatus> = {}): DriveStatus {
   };
 }
 
-export const soundReport: CheckReport = { findings: [], degraded: [], checkedFiles: 3, checkedSegments: 1 };
+export const soundReport: CheckReport = {
+  findings: [],
+  degraded: [],
+  notes: [],
+  checkedFiles: 3,
+  checkedSegments: 1,
+  readCopies: 0,
+  readBytes: 0,
+};
 
 /** What a test sets: results to give and errors to throw; what it reads: the calls made. */
 export class FakeDrive implements Drive {
@@ -62,6 +79,8 @@ export class FakeDrive implements Drive {
   statusAnswer: () => Promise<DriveStatus> = async () => driveStatus();
   checkAnswer: (options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void }) => Promise<CheckReport> =
     async () => soundReport;
+  atticAnswer: AtticListing = { files: [], missingNodes: [] };
+  restoreAnswer: RestoreReport = { files: [], missingNodes: [], dryRun: false };
   addNodeAnswer: () => Promise<{ id: string }> = async () => ({ id: 'aaaabbbbccccdddd' });
   removeNodeAnswer: () => Promise<void> = async () => {};
   pastEvents: DriveEvent[] = [];
@@ -74,6 +93,14 @@ export class FakeDrive implements Drive {
   check(options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {}): Promise<CheckReport> {
     this.calls.push('check');
     return this.checkAnswer(options);
+  }
+  async listAttics(): Promise<AtticListing> {
+    this.calls.push('listAttics');
+    return this.atticAnswer;
+  }
+  async restoreFromAttics({ wanted, dryRun }: RestoreOptions): Promise<RestoreReport> {
+    this.calls.push(['restoreFromAttics', { wanted, dryRun }]);
+    return this.restoreAnswer;
   }
   addNode(options: object): Promise<{ id: string }> {
     this.calls.push(['addNode', { ...options }]);

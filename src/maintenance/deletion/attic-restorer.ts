@@ -13,6 +13,7 @@ import type { Operation } from '../../meta/operations.js';
 import type { SegmentRow } from '../../meta/rows.js';
 import { parseSegmentId, segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
+import type { PieceSource } from '../../store/read/verified-pieces.js';
 import { isReadable, isWritable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import type { Attic, WaitingFile } from './attic.js';
@@ -22,6 +23,8 @@ import { atticSource, type SegmentSurvey, surveySegment } from './attic-survey.j
 interface Copy {
   readonly node: MaintenanceNode;
   readonly file: WaitingFile;
+  /** It never left `segments`: the gate keeps what the index does not know while the place of a chunk is unknown. */
+  readonly isInPlace: boolean;
 }
 
 type Verdict = Pick<RestoredFile, 'result' | 'because'>;
@@ -51,7 +54,7 @@ export class AtticRestorer {
     for (const node of this.host.nodes().filter(({ role }) => role !== 'retired')) {
       try {
         if (!isReadable(node.state)) throw new DriveError('NODE_GONE');
-        for (const file of await this.attic.list(node)) copies.push({ node, file });
+        copies.push(...(await this.copiesOn(node)));
       } catch (error) {
         if (!hasCode(error, 'NODE_GONE', 'NODE_IO')) throw error;
         missingNodes.push(node.label);
@@ -67,6 +70,17 @@ export class AtticRestorer {
       else await this.restoreSegment(segment, group, { run, tell });
     }
     return { files, missingNodes, dryRun: run.dryRun ?? false };
+  }
+
+  private async copiesOn(node: MaintenanceNode): Promise<Copy[]> {
+    const waiting = (await this.attic.list(node)).map((file) => ({ node, file, isInPlace: false }));
+    if (this.host.reader.chunksWithoutPlace(1).length === 0) return waiting;
+    const unknown = (await node.store.list('segments')).filter(({ name }) => {
+      const segment = segmentOfFileName(name);
+      return segment !== undefined && !this.host.reader.segment(segment);
+    });
+    const was = (name: string) => ({ time: 0, folder: 'segments' as const, reason: null, name });
+    return [...waiting, ...unknown.map((file) => ({ node, file: { ...file, was: was(file.name) }, isInPlace: true }))];
   }
 
   private async restoreSegment(
@@ -95,18 +109,17 @@ export class AtticRestorer {
 
   /** A copy of a segment that the index knows. */
   private async restoreCopy(segment: SegmentId, copy: Copy, { dryRun, signal }: Run): Promise<Verdict> {
-    const { node, file } = copy;
+    const { node } = copy;
     const row = this.host.reader.segment(segment);
     // In a dry run a segment that would come back is not known yet.
     if (!row) return { result: 'restored', because: 'one more copy of it' };
     const reason = this.reasonToLeave(node, row);
     if (reason !== undefined) return left(reason);
-    const there = await this.stateThere(node, row, signal);
+    const there = copy.isInPlace ? 'missing' : await this.stateThere(node, row, signal);
     if (there === 'good') return left('a good copy lies in its place');
     const { lengthBytes, hash } = row;
-    const store = atticSource(node.store, file.name);
-    const state = await verifyReplica({ segment, lengthBytes, hash, node: { store }, signal });
-    if (state !== 'good') return { result: 'damaged', because: `it is ${state} and does not count; left in the attic` };
+    const state = await verifyReplica({ segment, lengthBytes, hash, node: { store: sourceOf(copy) }, signal });
+    if (state !== 'good') return { result: 'damaged', because: `it is ${state} and does not count; left where it is` };
     if (!dryRun) await this.putBack(copy, row, there);
     return { result: 'restored', because: 'verified, and a good copy again' };
   }
@@ -127,14 +140,14 @@ export class AtticRestorer {
   }
 
   /** A bad copy that lies in the place goes to the attic in exchange. */
-  private async putBack({ node, file }: Copy, row: SegmentRow, there: string): Promise<void> {
+  private async putBack({ node, file, isInPlace }: Copy, row: SegmentRow, there: string): Promise<void> {
     const { id: segment, replicas } = row;
     const name = segmentFileName(segment);
     if (there !== 'missing') {
       const bad = (await node.store.list('segments')).find((candidate) => candidate.name === name);
       if (bad) await this.attic.take(node, { folder: 'segments', reason: 'replaced', file: bad });
     }
-    await this.attic.giveBack(node, file);
+    if (!isInPlace) await this.attic.giveBack(node, file);
     const isPlaced = replicas.some((replica) => replica.node === node.id);
     if (!isPlaced) {
       await this.submit([{ o: 'relocate', segment, nodes: [...replicas.map((replica) => replica.node), node.id] }]);
@@ -151,10 +164,9 @@ export class AtticRestorer {
     let best: { copy: Copy; survey: SegmentSurvey } | undefined;
     for (const copy of copies) {
       const { reader } = this.host;
-      const { sizeBytes, name } = copy.file;
-      const options = { segment, sizeBytes, reader, signal: run.signal };
+      const options = { segment, sizeBytes: copy.file.sizeBytes, reader, signal: run.signal };
       try {
-        const survey = await surveySegment(atticSource(copy.node.store, name), options);
+        const survey = await surveySegment(sourceOf(copy), options);
         if (isWritable(copy.node.state) && needOf(survey) > (best ? needOf(best.survey) : 0)) best = { copy, survey };
       } catch (error) {
         verdicts.set(copy, failed(error));
@@ -179,9 +191,9 @@ export class AtticRestorer {
   }
 
   /** The file first: a segment that the index knows and no node holds would be damage. */
-  private async revive(segment: SegmentId, { node, file }: Copy, survey: SegmentSurvey): Promise<void> {
+  private async revive(segment: SegmentId, { node, file, isInPlace }: Copy, survey: SegmentSurvey): Promise<void> {
     const { lengthBytes, hash, placeless, lost } = survey;
-    await this.attic.giveBack(node, file);
+    if (!isInPlace) await this.attic.giveBack(node, file);
     await this.submit([
       { o: 'data', segments: [{ id: segment, nodes: [node.id] }] },
       { o: 'seal', segment, length: lengthBytes, hash },
@@ -216,6 +228,9 @@ function failed(error: unknown): Verdict {
   }
   return left(asDriveError(error).message);
 }
+
+const sourceOf = ({ node, file, isInPlace }: Copy): PieceSource =>
+  isInPlace ? node.store : atticSource(node.store, file.name);
 
 const needOf = ({ placeless, lost }: SegmentSurvey): number => placeless.length + lost.length;
 
