@@ -3,9 +3,10 @@ import { encodeName } from '../../http/target-path.js';
 import type { Volume } from '../../volume/volume.js';
 import { type VisitorSystem, visitorSystem } from '../client-profiles.js';
 import type { DavContext } from '../dav-context.js';
-import { escapeHtml, pageEnd, pageStart } from './html.js';
+import { escapeHtml, formatSize, pageEnd, pageStart } from './html.js';
+import { icon } from './icons.js';
 
-export function welcomePage(context: DavContext, volumes: readonly Volume[]): string {
+export async function welcomePage(context: DavContext, volumes: readonly Volume[]): Promise<string> {
   const { headers } = context.request;
   const host = headers.host ?? 'localhost';
   const first = volumes[0];
@@ -13,20 +14,21 @@ export function welcomePage(context: DavContext, volumes: readonly Volume[]): st
   const url = `http://${host}${path}`;
   const own = visitorSystem(headers['user-agent']);
   const sections = (['mac', 'windows', 'linux'] as const).map((system) => section(system, url, own === system));
+  const cards = await Promise.all(volumes.map(volumeCard));
   return (
-    `${pageStart('Holdfast')}<h1>Holdfast is running</h1>` +
-    '<p class="soft">A network drive that does not lose your files when it loses a disk. Mount it, and it is a folder like any other.</p>' +
-    `<h2>Volumes</h2>${volumes.map((volume) => volumeCard(volume, host)).join('')}` +
-    `<h2>Mount it on this computer</h2>${sections.join('')}` +
+    `${pageStart('Holdfast')}<h1>Your drive</h1>` +
+    '<p class="soft">A network drive that does not lose your files when it loses a disk. Open it here, or mount it.</p>' +
+    `<h2>Volumes</h2>${cards.join('')}` +
+    `<h2>Use it like a folder of this computer</h2>${sections.join('')}` +
     `<p class="soft">Any other WebDAV client works too: give it the address <code>${escapeHtml(url)}</code>.</p>${pageEnd}`
   );
 }
 
-function volumeCard({ name }: Volume, host: string): string {
-  const path = `/${encodeName(name)}/`;
+async function volumeCard(volume: Volume): Promise<string> {
+  const { availableBytes, usedBytes } = await volume.space();
   return (
-    `<p class="card"><a href="${path}"><strong>${escapeHtml(name)}</strong></a><br>` +
-    `<span class="soft">Address: <code>${escapeHtml(`http://${host}${path}`)}</code></span></p>`
+    `<a class="card" href="/${encodeName(volume.name)}/">${icon('drive')}<span><strong>${escapeHtml(volume.name)}</strong><br>` +
+    `<span class="soft">${formatSize(usedBytes)} used, ${formatSize(availableBytes)} free</span></span>${icon('go', 'go')}</a>`
   );
 }
 
