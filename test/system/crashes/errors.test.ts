@@ -25,10 +25,10 @@ const scopes = ['all', 'index', 'node'] as const;
 const plans: readonly Plan[] = [
   { action: 'EIO', sticky: false, scope: 'all', step: 1 },
   { action: 'ENOSPC', sticky: true, scope: 'node', step: 1 },
-  { action: 'ENOSPC', sticky: true, scope: 'index', step: 1 },
+  { action: 'ENOSPC', sticky: true, scope: 'index', step: 2 },
   { action: 'ENOSPC', sticky: true, scope: 'all', step: 3 },
   { action: 'EIO', sticky: true, scope: 'node', step: 2 },
-  { action: 'short', sticky: false, scope: 'all', step: 2 },
+  { action: 'short', sticky: false, scope: 'all', step: 3 },
   { action: 'hang', sticky: false, scope: 'node', step: 9 },
   ...rare.map((action) => ({ action, sticky: false, scope: 'all', step: 9 }) as const),
   ...rare.map((action) => ({ action, sticky: true, scope: 'node', step: 9 }) as const),
@@ -46,6 +46,8 @@ const struck: readonly WorkloadName[] = [
   'properties-and-locks',
   'opening',
 ];
+/** A fault that struck no more often has lost its meaning. */
+const fewestPoints = 5;
 const skip = missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: GiB });
 
 for (const { step, ...fault } of isSoak ? all : plans) {
@@ -64,6 +66,6 @@ for (const { step, ...fault } of isSoak ? all : plans) {
       refused += await sweep.run({ workload, fault, step, range, tally, replay });
     }
     tally.tell(context, `${kind} (${refused} refused)`);
-    assert.ok(tally.points > 0, 'nothing was struck');
+    if (!process.env.HOLDFAST_POINT) assert.ok(tally.points >= fewestPoints, `only ${tally.points} points`);
   });
 }

@@ -24,7 +24,10 @@ export interface CrashSweepOptions extends Pick<PointRunnerOptions, 'calls' | 'l
 }
 
 /** Every so many points the index, or one node, is missing at the recovery. */
-const surpriseEvery = 5;
+const surpriseEvery = 7;
+/** At the points between all is read whole; at the others what the last points saved. */
+const readAllEvery = 6;
+const recentPoints = 3;
 /** \`check\` needs a thread of its own, which takes longer than the rest of the verification. */
 const checkEvery = 3;
 const limitMs = 180_000;
@@ -117,12 +120,19 @@ export class CrashSweep {
       strikesOpening: false,
       mustCheck: number % checkEvery === 0,
       folder: `point ${number}`,
+      onlyBelow: options.mustBecomeWhole || number % readAllEvery === 0 ? undefined : this.#recentFolders(),
       ...options,
     });
     if (outcome.trouble !== undefined) throw new Error(this.#explain(number, outcome.trouble));
     this.#absorb(outcome);
     if (outcome.wasKilled) await this.#powerUp(number, outcome);
     return outcome;
+  }
+
+  #recentFolders(): string[] {
+    const folders = [...Object.keys(this.#acknowledged), ...this.#underWay.map(({ path }) => path)];
+    const tops = [...new Set(folders.map((path) => path.split('/')[0]!))];
+    return tops.slice(-recentPoints);
   }
 
   #absorb({ messages }: PointOutcome<PointMessage>): void {

@@ -16,6 +16,8 @@ export interface PointTask {
   readonly acknowledged: Tree;
   /** ... and what may be there besides: changes without an answer. */
   readonly underWay: readonly Change[];
+  /** Folders of the root that are read; default: all. */
+  readonly onlyBelow?: readonly string[] | undefined;
   /** `check` belongs to the verification. */
   readonly mustCheck: boolean;
   /** After the verification waits until nothing is degraded, then demands a clean check and equal copies. */

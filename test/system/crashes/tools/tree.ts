@@ -82,6 +82,11 @@ export const pathsBelow = (tree: Tree, path: string): string[] =>
     .filter((candidate) => candidate === path || candidate.startsWith(`${path}/`))
     .sort();
 
+/** What lies in these folders of the root, and they. */
+export function within(tree: Tree, folders: readonly string[]): Tree {
+  return Object.fromEntries(Object.entries(tree).filter(([path]) => folders.includes(path.split('/')[0]!)));
+}
+
 /** All that may be found: of changes under way each may have happened or not, in the order in which they began. */
 export function possibleTrees(acknowledged: Tree, underWay: readonly Change[]): Tree[] {
   return underWay.reduce<Tree[]>(

@@ -4,7 +4,7 @@ import type { SafetyParameters } from '../../../../../src/core/safety-parameters
 import { systemContext } from '../../../../../src/drive/drive-context.js';
 import { openDrive } from '../../../../../src/drive.js';
 import type { Drive } from '../../../../../src/drive-contract.js';
-import { type Change, differences, possibleTrees, type Tree } from '../tree.js';
+import { type Change, differences, possibleTrees, type Tree, within } from '../tree.js';
 import { crashSafety, fastClock } from './fast-clock.js';
 import { change, readAll } from './tree-on-drive.js';
 import type { World } from './workloads.js';
@@ -17,6 +17,12 @@ export interface DriveUnderTestOptions {
   readonly safety?: Partial<SafetyParameters>;
   /** Longest wait for a state of the drive. */
   readonly waitMs: number;
+}
+
+export interface VerifyOptions {
+  /** Folders of the root that are read; default: all. */
+  readonly onlyBelow?: readonly string[] | undefined;
+  readonly mustCheck: boolean;
 }
 
 export interface ChangeListener {
@@ -62,9 +68,10 @@ export class DriveUnderTest {
   }
 
   /** Which of the possible trees is there; throws when it is none of them. */
-  async verify(acknowledged: Tree, underWay: readonly Change[], options: { mustCheck: boolean }): Promise<number> {
-    const found = await readAll(this.drive.volume);
-    const possible = possibleTrees(acknowledged, underWay);
+  async verify(acknowledged: Tree, underWay: readonly Change[], options: VerifyOptions): Promise<number> {
+    const { onlyBelow } = options;
+    const found = await readAll(this.drive.volume, onlyBelow);
+    const possible = possibleTrees(acknowledged, underWay).map((tree) => (onlyBelow ? within(tree, onlyBelow) : tree));
     const which = possible.findIndex((tree) => differences(tree, found).length === 0);
     if (which === -1) {
       const least = possible.map((tree) => differences(tree, found)).sort((a, b) => a.length - b.length)[0]!;

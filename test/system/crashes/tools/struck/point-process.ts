@@ -7,6 +7,7 @@ import { readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVolume } from '../../../../../src/drive.js';
+import { unverifiedSegments } from '../../../tools/unverified-segments.js';
 import type { PointMessage, PointTask } from '../point-task.js';
 import { compareCopies } from './copies.js';
 import { DriveUnderTest } from './drive-under-test.js';
@@ -14,13 +15,16 @@ import { FaultControl } from './fault-control.js';
 import { type Workload, workloads } from './workloads.js';
 
 const waitMs = 60_000;
+const wholeSpeed = 50;
 const replicas = 2;
 
 const task = JSON.parse(readFileSync(0, 'utf8')) as PointTask;
 const workload: Workload = workloads[task.workload ?? 'put-new'];
 const control = new FaultControl(task.control);
 const { directory, nodePaths } = task;
-const { speed, checkpointAfterBytes } = workload;
+const { checkpointAfterBytes } = workload;
+// Copies in doubt are read every 30 s of the drive's clock.
+const speed = task.mustBecomeWhole ? Math.max(wholeSpeed, workload.speed) : workload.speed;
 const safety = checkpointAfterBytes === undefined ? {} : { checkpointAfterBytes };
 const tested = new DriveUnderTest({ directory, nodePaths, speed, safety, waitMs });
 
@@ -64,7 +68,9 @@ async function runWorkload(mustArm: boolean): Promise<void> {
 }
 
 async function becomeWhole(): Promise<void> {
-  await tested.until('nothing is degraded', () => tested.isWhole());
+  await tested.until('nothing is degraded or in doubt', async () => {
+    return (await tested.isWhole()) && unverifiedSegments(directory).length === 0;
+  });
   const { findings, degraded } = await tested.drive.check();
   const sentences = [...findings, ...degraded];
   await tested.close();

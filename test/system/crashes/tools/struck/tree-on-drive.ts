@@ -51,22 +51,31 @@ export async function change(volume: Volume, wanted: Change): Promise<void> {
   }
 }
 
-/** Every entry by path, as `describeItem` puts it; all bytes are read. What cannot be read says so in its place. */
-export async function readAll(volume: Volume): Promise<Record<string, string>> {
+/**
+ * Every entry by path, as `describeItem` puts it; all bytes are read. What cannot be read says so in its place.
+ * `folders`: only what lies in these folders of the root.
+ */
+export async function readAll(volume: Volume, folders?: readonly string[]): Promise<Record<string, string>> {
   const found: Record<string, string> = {};
   const root = await volume.stat([]);
-  if (root) await readFolder(volume, root, [], found);
+  if (root) await readFolder(volume, root, [], { found, folders });
   return found;
+}
+
+interface Reading {
+  readonly found: Record<string, string>;
+  readonly folders?: readonly string[] | undefined;
 }
 
 async function readFolder(
   volume: Volume,
   folder: EntryRow,
   path: readonly string[],
-  found: Record<string, string>,
+  { found, folders }: Reading,
 ): Promise<void> {
   for await (const page of volume.list(folder)) {
     for (const entry of page) {
+      if (folders && !folders.includes(entry.name)) continue;
       const below = [...path, entry.name];
       const locks = (await volume.locks(below)).filter((lock) => lock.entry === entry.id);
       const properties = await volume.properties(entry);
@@ -75,7 +84,7 @@ async function readFolder(
         locks: locks.map(({ owner }) => owner).sort(),
       };
       found[below.join('/')] = describeItem(marks, entry.kind === 'file' ? await readFile(volume, below) : 'folder');
-      if (entry.kind === 'folder') await readFolder(volume, entry, below, found);
+      if (entry.kind === 'folder') await readFolder(volume, entry, below, { found });
     }
   }
 }
