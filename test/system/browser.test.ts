@@ -149,7 +149,10 @@ test('everything can be done by keyboard', { skip }, async (t) => {
   await keyboard.press('Backspace');
   await waitForNames(page, ['New things', 'a.txt', 'b.txt', 'c.txt']);
 
-  await keyboard.press('ArrowDown');
+  await keyboard.press('End');
+  assert.equal(await focused(), 'c.txt');
+  await keyboard.press('Home');
+  assert.equal(await focused(), 'New things');
   await keyboard.press('ArrowDown');
   assert.equal(await focused(), 'a.txt');
   await keyboard.press('F2');

@@ -86,7 +86,7 @@ dialog .buttons { display: flex; justify-content: flex-end; gap: .6rem; margin-t
 .transfers ul { list-style: none; margin: 0; padding: .4rem 1rem .7rem; max-height: 16rem; overflow: auto }
 .transfers li { padding: .4rem 0; font-size: .9rem }
 .transfers .line { display: flex; gap: .75rem; justify-content: space-between; align-items: baseline }
-.transfers .line > :first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap } .transfers .line > :last-child { color: var(--soft); white-space: nowrap }
+.transfers .line > :first-child { overflow: hidden; text-overflow: ellipsis; white-space: nowrap } .transfers .line > :last-child { white-space: nowrap } .transfers .line > :last-child:not(.trouble) { color: var(--soft) }
 .transfers .choice { display: flex; gap: .5rem; margin-top: .35rem } .transfers .choice button { padding: .15rem .6rem; font-size: .88rem }
 progress { appearance: none; border: 0; width: 100%; height: .3rem; border-radius: 1rem; overflow: hidden; background: var(--line); display: block; margin-top: .3rem }
 progress::-webkit-progress-bar { background: var(--line) } progress::-webkit-progress-value { background: var(--accent); border-radius: 1rem } progress::-moz-progress-bar { background: var(--accent) }
@@ -98,7 +98,7 @@ html:not(.script) .needs-script { display: none !important }
   thead { display: none } tr[data-kind] { display: grid; grid-template-columns: auto 1fr auto; align-items: center; border-top: 1px solid var(--line); padding: .25rem .35rem .25rem .9rem }
   tbody tr[data-kind]:first-child { border-top: 0 } tbody tr[data-kind] td { border: 0; height: auto; padding: 0 } tbody tr[data-kind]:hover td, tbody tr[data-kind]:focus-within td { background: transparent }
   tbody tr[data-kind]:focus-within { background: var(--pick) } td.name { grid-column: 1 / 3; max-width: none; min-width: 0 } td.name a { padding: .4rem 0 .1rem }
-  td.more { grid-row: 1 / 3; grid-column: 3 } td.number { grid-column: 1; text-align: left; padding: 0 0 .35rem 2.2rem !important; font-size: .84rem } td.number:not(:empty)::after { content: "\\00a0\\00b7\\00a0" }
+  td.more { grid-row: 1 / 3; grid-column: 3 } td.number { grid-column: 1; text-align: left; padding: 0 0 .35rem 2.1rem !important; font-size: .84rem } td.number:not(:empty)::after { content: "\\00a0\\00b7\\00a0" }
   td.time { grid-column: 2; padding-bottom: .35rem !important; font-size: .84rem } td.number:empty { padding-right: 0 !important }
 }
 @media (prefers-reduced-motion: no-preference) { progress::-webkit-progress-value { transition: inline-size .2s } }

@@ -199,7 +199,7 @@ function step(from, by) {
   if (row) linkOf(row).focus();
 }
 const keys = {
-  ArrowDown: (row) => step(row, 1), ArrowUp: (row) => step(row, -1), Home: (row) => step(row, -1e9), End: (row) => step(row, 1e9),
+  ArrowDown: (row) => step(row, 1), ArrowUp: (row) => step(row, -1), Home: () => step(undefined, 1), End: () => step(undefined, -1),
   F2: (row) => row && rename(row), Delete: (row) => row && remove(row), '/': () => filter.focus(),
   n: () => newFolder(), u: () => find('#files').click(), Backspace: () => find('.crumbs li:last-child a')?.click(),
 };
