@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../../core/clock.js';
 import type { Progress } from '../../drive-contract.js';
-import { formatBytes, formatCount } from './format.js';
+import { formatBytes, formatCount, formatDuration } from './format.js';
 import type { TextSink } from './terminal.js';
 
 const redrawMs = 100;
@@ -17,6 +17,8 @@ export class ProgressLine {
   readonly #clock: Clock;
   #shownAt = Number.NEGATIVE_INFINITY;
   #drawn = false;
+  /** When the phase that is shown began, and how far it was then. */
+  #began = { phase: '', at: 0, done: 0 };
 
   constructor(options: { readonly sink: TextSink; readonly clock: Clock }) {
     this.#sink = options.sink;
@@ -25,9 +27,10 @@ export class ProgressLine {
 
   readonly show = (progress: Progress): void => {
     const now = this.#clock.monotonic();
+    if (progress.phase !== this.#began.phase) this.#began = { phase: progress.phase, at: now, done: progress.done };
     if (now - this.#shownAt < (this.#sink.isTty ? redrawMs : lineMs)) return;
     this.#shownAt = now;
-    const line = renderProgress(progress);
+    const line = renderProgress(progress) + renderSpeed(progress, this.#began, now);
     this.#drawn = this.#sink.isTty;
     this.#sink.write(this.#sink.isTty ? `${eraseLine}${line.slice(0, this.#sink.columns - 1)}` : `${line}\n`);
   };
@@ -48,4 +51,17 @@ export function renderProgress({ phase, done, total, unit }: Progress): string {
   const bar = '#'.repeat(filled) + ' '.repeat(barWidth - filled);
   const unitName = unit === 'bytes' ? '' : ` ${unit}`;
   return `${phase}  [${bar}]  ${Math.floor(share * 100)} %  ${amount(done)} of ${amount(total)}${unitName}`;
+}
+
+/** `  35 MiB/s, 3 min left`; only bytes, and only when there was time to measure. */
+function renderSpeed(
+  { done, total, unit }: Progress,
+  began: { readonly at: number; readonly done: number },
+  now: number,
+): string {
+  const elapsedMs = now - began.at;
+  if (unit !== 'bytes' || total === null || elapsedMs < lineMs || done <= began.done) return '';
+  const bytesPerMs = (done - began.done) / elapsedMs;
+  const left = formatDuration((total - done) / bytesPerMs);
+  return `  ${((bytesPerMs * 1000) / 2 ** 20).toFixed(1)} MiB/s, ${left} left`;
 }

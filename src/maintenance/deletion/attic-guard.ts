@@ -37,7 +37,8 @@ export class AtticGuard {
     const row = segment === undefined ? undefined : reader.segment(segment);
     if (row) {
       const good = row.replicas.filter(({ state }) => state === 'good').length;
-      if (good < replicas || row.state !== 'sealed') return `segment ${row.id} lacks copies; healing makes them`;
+      if (good < replicas || row.state !== 'sealed')
+        return `segment ${row.id} lacks copies; what healing cannot make, "holdfast attic restore DIR --all" brings back`;
     }
     if (!(await this.addsUpSince(file.was.time))) {
       return 'the references in the index do not add up; run "holdfast check DIR", then "holdfast rebuild DIR"';
