@@ -10,9 +10,15 @@ const text = 'hello, world';
 const sums = {
   SHA1: 'b7e23ec29af22b0b4e41da31e868d57226121c84',
   MD5: 'e4d7f1b4ed2e42d15898f4b27b019da4',
-  SHA256: '09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b',
   ADLER32: '1d540489',
+  SHA256: '09ca7e4eaa6e8ae9c7d261167129184883644d07dfba7cbfbc4c8a2e08360d5b',
 } as const;
+/** SHA1 and MD5 are told in any case: rclone sends the one and compares the other. */
+const told = (sent: string): string =>
+  Object.entries(sums)
+    .filter(([name]) => name === sent || name === 'SHA1' || name === 'MD5')
+    .map(([name, hex]) => `${name}:${hex}`)
+    .join(' ');
 const sha1 = (body: string): string => `SHA1:${createHash('sha1').update(body).digest('hex')}`;
 
 async function shownChecksums(server: AnyServer, path: string): Promise<string | undefined> {
@@ -33,9 +39,10 @@ for (const [what, serveAny] of everyServer) {
     for (const [name, hex] of Object.entries(sums)) {
       const checksum = `${name}:${hex}`;
       assert.equal((await put(`/home/${name}`, checksum)).status, 201);
-      assert.equal(await headerOf(server, `/home/${name}`), checksum);
-      assert.equal(await headerOf(server, `/home/${name}`, 'HEAD'), checksum);
-      assert.equal(await shownChecksums(server, `/home/${name}`), checksum);
+      const kept = told(name);
+      assert.equal(await headerOf(server, `/home/${name}`), kept);
+      assert.equal(await headerOf(server, `/home/${name}`, 'HEAD'), kept);
+      assert.equal(await shownChecksums(server, `/home/${name}`), kept);
       const wrong = await put(`/home/${name}`, checksum, 'something else');
       assert.equal(wrong.status, 400);
       assert.equal((await server.send('GET', `/home/${name}`)).text, text, 'nothing of it was saved');
@@ -53,7 +60,7 @@ for (const [what, serveAny] of everyServer) {
     await server.send('MOVE', '/home/two', { headers: { Destination: '/home/moved' } });
     for (const path of ['/home/copy', '/home/moved']) assert.ok(await headerOf(server, path), path);
     await put('/home/copy', sha1('new'), 'new');
-    assert.equal(await headerOf(server, '/home/copy'), sha1('new'));
+    assert.ok(String(await headerOf(server, '/home/copy')).startsWith(sha1('new')));
     await put('/home/copy');
     assert.equal(await headerOf(server, '/home/copy'), undefined);
     const patch = { 'Content-Type': 'application/x-sabredav-partialupdate', 'X-Update-Range': 'append' };
@@ -65,7 +72,7 @@ for (const [what, serveAny] of everyServer) {
       '<D:propertyupdate xmlns:D="DAV:"><D:set><D:prop><checksums xmlns="http://owncloud.org/ns">x</checksums></D:prop></D:set></D:propertyupdate>';
     const answer = await server.send('PROPPATCH', '/home/SHA1', { body: forged });
     assert.equal(readMultistatus(answer, '/home/SHA1')[0]!.propstats[0]!.status, 403);
-    assert.equal(await headerOf(server, '/home/SHA1'), `SHA1:${sums.SHA1}`);
+    assert.equal(await headerOf(server, '/home/SHA1'), told('SHA1'));
   });
 
   test(`S-01 X-OC-Mtime sets the time by PUT, PATCH, COPY, MOVE and MKCOL (${what})`, async (t) => {

@@ -1,7 +1,7 @@
 /**
  * End-to-end checksums as ownCloud's clients and rclone send them: `OC-Checksum: SHA1:<hex>`, several separated by
  * spaces. What a client sends is verified against what arrived, kept as the property that these clients read, and goes
- * with the content that it speaks of. Nothing is computed that nobody asked for.
+ * with the content that it speaks of. For clients that send none, none is computed.
  */
 import { createHash } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -21,12 +21,16 @@ interface Algorithm {
   start(): Digest;
 }
 
+/** In the order in which they are told. */
 const algorithms: Readonly<Record<string, Algorithm>> = {
-  SHA256: hashed('sha256', 64),
   SHA1: hashed('sha1', 40),
   MD5: hashed('md5', 32),
   ADLER32: { hexDigits: 8, start: () => new Adler32() },
+  SHA256: hashed('sha256', 64),
 };
+
+/** Kept for every client that sends a checksum: rclone sends SHA1 and compares MD5. */
+const alwaysKept: ReadonlySet<string> = new Set(['SHA1', 'MD5']);
 
 function hashed(name: string, hexDigits: number): Algorithm {
   const start = (): Digest => {
@@ -63,39 +67,40 @@ class Adler32 implements Digest {
 
 /** The checksums of one body: fed with its bytes, then asked. */
 export class BodyChecksums {
-  readonly #expected: readonly { readonly name: string; readonly hex: string; readonly digest: Digest }[];
+  readonly #sent = new Map<string, string>();
+  readonly #digests: readonly (readonly [name: string, digest: Digest])[];
 
   /** BAD_REQUEST for a checksum that cannot be one; algorithms that are not known are left alone. */
   constructor(headers: IncomingHttpHeaders) {
     const text = headers['oc-checksum'];
-    const words = typeof text === 'string' ? text.trim().split(/[\s,]+/) : [];
-    this.#expected = words.flatMap((word) => {
-      const [, name = '', hex = ''] = /^([^:]*):(.*)$/.exec(word) ?? [];
-      const algorithm = algorithms[name.toUpperCase()];
-      if (!algorithm) return [];
+    for (const word of typeof text === 'string' ? text.trim().split(/[\s,]+/) : []) {
+      const [, given = '', hex = ''] = /^([^:]*):(.*)$/.exec(word) ?? [];
+      const name = given.toUpperCase();
+      const algorithm = algorithms[name];
+      if (!algorithm) continue;
       if (hex.length !== algorithm.hexDigits || !/^[0-9a-f]+$/i.test(hex)) throw refusal(400, `${name} is no checksum`);
-      return { name: name.toUpperCase(), hex: hex.toLowerCase(), digest: algorithm.start() };
-    });
+      this.#sent.set(name, hex.toLowerCase());
+    }
+    const wanted = ([name]: readonly [string, Algorithm]): boolean => this.#sent.has(name) || alwaysKept.has(name);
+    const used = this.#sent.size === 0 ? [] : Object.entries(algorithms).filter(wanted);
+    this.#digests = used.map(([name, algorithm]) => [name, algorithm.start()]);
   }
 
   update(bytes: Buffer): void {
-    for (const { digest } of this.#expected) digest.update(bytes);
+    for (const [, digest] of this.#digests) digest.update(bytes);
   }
 
-  /** Once, after the last byte. CHECKSUM_MISMATCH. */
-  verify(): void {
-    for (const { name, hex, digest } of this.#expected) {
-      const found = digest.hex();
-      if (found !== hex) {
-        throw new DriveError('CHECKSUM_MISMATCH', { message: `${name} of what arrived is ${found}, not ${hex}` });
+  /** Once, after the last byte: what becomes of the property with the new content. CHECKSUM_MISMATCH. */
+  verify(): PropertyChange {
+    const found = this.#digests.map(([name, digest]) => [name, digest.hex()] as const);
+    for (const [name, hex] of found) {
+      const sent = this.#sent.get(name) ?? hex;
+      if (sent !== hex) {
+        throw new DriveError('CHECKSUM_MISMATCH', { message: `${name} of what arrived is ${hex}, not ${sent}` });
       }
     }
-  }
-
-  /** What becomes of the property with the new content. */
-  get change(): PropertyChange {
-    if (this.#expected.length === 0) return noChecksums;
-    const text = this.#expected.map(({ name, hex }) => `${name}:${hex}`).join(' ');
+    if (found.length === 0) return noChecksums;
+    const text = found.map(([name, hex]) => `${name}:${hex}`).join(' ');
     const { namespace, name } = checksumProperty;
     const value = `<oc:${name} xmlns:oc="${namespace}"><oc:checksum>${text}</oc:checksum></oc:${name}>`;
     return { namespace, name, value };

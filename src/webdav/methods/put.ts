@@ -25,7 +25,7 @@ export const put: Handler = async (context) => {
   const modified = readModified(request.headers);
   const checksums = new BodyChecksums(request.headers);
   await checkTarget(context, options);
-  const { created, entry } = await store(context, checksums, { ...options, modified, properties: [checksums.change] });
+  const { created, entry } = await store(context, checksums, { ...options, modified });
   await send(context, created ? 201 : 204, validators(entry, modified));
 };
 
@@ -64,8 +64,8 @@ async function store(context: DavContext, checksums: BodyChecksums, options: Put
       checksums.update(bytes);
       await upload.write(bytes);
     }
-    checksums.verify();
-    return await volume.put(path, await upload.finish(), options);
+    const properties = [checksums.verify()];
+    return await volume.put(path, await upload.finish(), { ...options, properties });
   } catch (error) {
     await upload.abort();
     throw error;
