@@ -57,8 +57,11 @@ for (const { step, ...fault } of isSoak ? all : plans) {
     return range ? [{ workload, range }] : [];
   });
   if (asked.length === 0) continue;
-  test(`${kind} at every ${step === 1 ? '' : `${step}th `}call`, { skip, timeout: 3_600_000 }, async (context) => {
-    const sweep = await ErrorSweep.create(context);
+  test(`${kind} at ${step === 1 ? 'every call' : `one call in ${step}`}`, {
+    skip,
+    timeout: 3_600_000,
+  }, async (context) => {
+    const sweep = await ErrorSweep.create(context, fault.action);
     const tally = new Tally();
     let refused = 0;
     for (const { workload, range } of asked) {

@@ -14,8 +14,10 @@ import { Tally } from './tools/tally.js';
 const rounds = isSoak ? 100 : 10;
 const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
 /** A recovery makes about so many calls; their numbers and those of the workload go round with steps that share no factor. */
-const recoveryCalls = 31;
+const recoveryCalls = 71;
 const workloadCalls = 67;
+/** Every so many recoveries have to make the index anew. */
+const rebuildEvery = 4;
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 
 for (const fileSystem of fileSystems) {
@@ -34,11 +36,13 @@ for (const fileSystem of fileSystems) {
         // A workload that ended before its call is followed by a recovery all the same, of a clean end.
         await sweep.strike(1 + ((round * 29) % workloadCalls), round);
         for (const turn of [0, 1]) {
-          if (await sweep.strikeRecovery(round, 1 + (((round * 2 + turn) * 11) % recoveryCalls))) recoveries += 1;
+          const at = 1 + (((round * 2 + turn) * 11) % recoveryCalls);
+          const dropIndex = turn === 0 && round % rebuildEvery === 0;
+          if (await sweep.strikeRecovery(round, at, { dropIndex })) recoveries += 1;
         }
       }
       await sweep.end();
-      tally.tell(context, `cut during recovery, ${workload}, ${recoveries} of recoveries`);
+      tally.tell(context, `cut, ${workload}, ${recoveries} of them during a recovery`);
       if (range.last === Number.POSITIVE_INFINITY)
         assert.ok(recoveries >= rounds, `only ${recoveries} recoveries were cut`);
     });

@@ -68,9 +68,9 @@ export class CrashSweep {
   }
 
   /** Strikes call `at` of the recovery; false when the drive was open and verified before. */
-  async strikeRecovery(number: number, at: number): Promise<boolean> {
+  async strikeRecovery(number: number, at: number, { dropIndex = false } = {}): Promise<boolean> {
     const { action } = this.#options;
-    const outcome = await this.#run(number, { strikesOpening: true, fault: { at, action } });
+    const outcome = await this.#run(number, { strikesOpening: true, dropIndex, fault: { at, action } });
     return outcome.wasKilled;
   }
 

@@ -6,6 +6,7 @@ import type { PointRange } from './chosen-points.js';
 import { CrashDisks } from './crash-disks.js';
 import type { ErrorFault, ErrorMessage, ErrorTask } from './error-task.js';
 import { PointRunner } from './point-runner.js';
+import type { FaultName } from './struck/fault-control.js';
 import type { WorkloadName } from './struck/workloads.js';
 import type { Tally } from './tally.js';
 
@@ -31,12 +32,14 @@ export class ErrorSweep {
     this.#runner = runner;
   }
 
-  static async create(context: TestContext): Promise<ErrorSweep> {
+  static async create(context: TestContext, action: FaultName): Promise<ErrorSweep> {
     const workspace = await Workspace.create(context);
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, 'ext4');
     const program = './struck/error-process.js';
-    return new ErrorSweep(disks, new PointRunner(workspace, shim, { program, folders: disks.paths, limitMs }));
+    // Only a write can be short; were others counted, the sweep would take them for the workload's end.
+    const calls = action === 'short' ? 'write' : undefined;
+    return new ErrorSweep(disks, new PointRunner(workspace, shim, { program, folders: disks.paths, calls, limitMs }));
   }
 
   /** Every `step`-th call of the range, until the workload has no more calls. The number of refused workloads. */
