@@ -111,7 +111,7 @@ test('F3b: the connection breaks; the lock is still good, and the second try suc
   assert.ok((await finder.send('GET', '/home/big')).body.equals(content));
 });
 
-test('F3d: more than fits is refused before the body is read', async (t) => {
+test('F3d S-12: more than fits is refused before the body is read', async (t) => {
   const { server, finder } = await desk(t);
   await finder.create('/home/big');
   const token = await finder.open('/home/big');
@@ -200,7 +200,7 @@ test('F6: safe save over a file that it has open itself', async (t) => {
   assert.equal((await finder.send('GET', '/home/doc')).text, 'new');
 });
 
-test('F7: rename files and folders, by case and Unicode form only, while open', async (t) => {
+test('F7 M-36b M-36c: rename files and folders, by case and Unicode form only, while open', async (t) => {
   const { server, finder } = await desk(t);
   await store(server, '/home/a.txt', 'a');
   assert.equal((await finder.rename('/home/a.txt', '/home/u%CC%88.txt')).status, 201);
