@@ -2,17 +2,19 @@
  * Chunk lists and chunks, each read once from the first to the last: checksums of lists, references, places, and what
  * the segments say of both. Memory is one number a segment, as long as nothing is wrong.
  */
+import { hash } from 'node:crypto';
 import type { Progress } from '../../core/progress.js';
-import { checksumOfPages, chunksPerPage, pageDigest, referenceBytes } from '../content-checksum.js';
+import { checksumOfPages, chunksPerPage, referenceBytes } from '../content-checksum.js';
 import type { Connection } from '../sqlite/connection.js';
 import type { StoredContent } from '../tables/content-table.js';
 import type { Tables } from '../tables/tables.js';
 import { named } from './findings.js';
 import { ReferenceSum } from './reference-sum.js';
 
-type PageRow = [content: number, number: number, digest: Buffer, chunks: Buffer];
+// Ids and digests as text: a million small buffers cost more than all else here.
+type PageRow = [content: number, number: number, digest: string, chunks: Buffer];
 type ChunkRow = [
-  id: Buffer,
+  id: string,
   segment: number | null,
   offset: number,
   recordBytes: number,
@@ -51,7 +53,7 @@ class ListPass {
   constructor(connection: Connection, tables: Tables, onContent: (count: number) => void) {
     this.#tables = tables;
     this.#onContent = onContent;
-    const select = 'SELECT content, number, digest, chunks FROM page ORDER BY content, number';
+    const select = 'SELECT content, number, lower(hex(digest)), chunks FROM page ORDER BY content, number';
     this.#pages = connection.prepare<[], PageRow>(select).raw().iterate();
     this.#next();
   }
@@ -68,21 +70,24 @@ class ListPass {
   }
 
   #isWhole({ id, sizeBytes, chunkCount, checksum }: StoredContent): boolean {
-    const digests: Buffer[] = [];
+    const digests: string[] = [];
     let isWhole = true;
     let count = 0;
     let bytes = 0;
     for (; this.#page?.[0] === id; this.#next()) {
       const [, number, noted, chunks] = this.#page;
-      const digest = pageDigest(chunks);
+      const digest = hash('sha256', chunks, 'hex');
       // Every page but the last is full, and they follow each other.
-      isWhole &&= number === digests.length && count === number * chunksPerPage && digest.equals(noted);
+      isWhole &&= number === digests.length && count === number * chunksPerPage && digest === noted;
       digests.push(digest);
       count += Math.ceil(chunks.length / referenceBytes);
       bytes += this.#count(chunks);
     }
     if (!isWhole || count !== chunkCount || bytes !== sizeBytes) return false;
-    return checksum === null || checksumOfPages({ sizeBytes, count, pages: digests }).toString('hex') === checksum;
+    if (checksum === null) return true;
+    return (
+      checksumOfPages({ sizeBytes, count, pages: [Buffer.from(digests.join(''), 'hex')] }).toString('hex') === checksum
+    );
   }
 
   #count(chunks: Buffer): number {
@@ -119,18 +124,20 @@ class ChunkPass {
   readonly #segments = new Map<number, SegmentSum>();
   readonly #placeless: string[][] = [];
   readonly #negative: unknown[][] = [];
+  readonly #id = Buffer.alloc(32);
 
   constructor(connection: Connection) {
     this.#connection = connection;
-    const select = 'SELECT id, segment, offset, record_bytes, plain_bytes, refs FROM chunk ORDER BY id';
+    const select = 'SELECT lower(hex(id)), segment, offset, record_bytes, plain_bytes, refs FROM chunk ORDER BY id';
     for (const row of connection.prepare<[], ChunkRow>(select).raw().iterate()) this.#take(row);
   }
 
   #take([id, segment, offset, recordBytes, plainBytes, refs]: ChunkRow): void {
-    if (refs < 0) this.#negative.push([id.toString('hex'), refs]);
-    if (refs > 0) this.references.add(id, 0, { plainBytes, times: refs });
+    if (refs < 0) this.#negative.push([id, refs]);
+    this.#id.write(id, 'hex');
+    if (refs > 0) this.references.add(this.#id, 0, { plainBytes, times: refs });
     if (segment === null) {
-      if (refs > 0) this.#placeless.push([id.toString('hex')]);
+      if (refs > 0) this.#placeless.push([id]);
       return;
     }
     const sum = this.#segments.get(segment) ?? { liveBytes: 0, reach: 0 };
