@@ -11,21 +11,18 @@ set -eu
 state_root=/var/cache/holdfast
 
 . "$(dirname -- "$0")/linux-mount-table.sh"
+. "$(dirname -- "$0")/linux-state.sh"
 
 usage() {
   printf 'Usage: %s mount URL WHERE | unmount WHERE\n' "$0" >&2
   exit 2
 }
 
-state_of() {
-  printf '%s/%s\n' "$state_root" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"
-}
-
-# Whether the cache in $1 holds files that the server does not have: marked dirty in davfs2's index, kept by it as a
-# backup (lost+found), or lying there without an index because mount.davfs was killed.
-unsaved() {
-  [ -n "$(find "$1" -type f 2>/dev/null)" ] || return 1
-  indexes=$(find "$1" -type f -name index)
+# Whether the cache holds files that the server does not have: marked dirty in davfs2's index, kept by it as a backup
+# (lost+found), or lying there without an index because mount.davfs was killed.
+unsent() {
+  [ -n "$(find "$state/cache" -type f 2>/dev/null)" ] || return 1
+  indexes=$(find "$state/cache" -type f -name index)
   [ -n "$indexes" ] || return 0
   printf '%s\n' "$indexes" | while read -r index; do
     awk '/<d:dirty>1/ { found = 1 } /<d:backup>/ { backup = 1 } /<\/d:backup>/ { backup = 0 }
@@ -39,28 +36,14 @@ check_tools() {
   [ -e /dev/fuse ] || fail 'this kernel has no /dev/fuse' 'modprobe fuse'
 }
 
-# Takes away the mount point if the mount made it.
-forget_folder() {
-  [ ! -e "$state/made-folder" ] || rmdir "$where" 2>/dev/null || true
-}
-
 do_mount() {
   url=$1
-  where=$2
-  state=$(state_of "$where")
+  find_state "$2"
   require_free "$where"
   require_server "$url"
-  if unsaved "$state/cache"; then
-    if [ "$(cat "$state/url")" = "$url" ]; then
-      printf 'Files of the mount before never reached the server; davfs2 sends them now.\n'
-    else
-      kept=$state.kept-$(date +%Y%m%d-%H%M%S)
-      mv "$state" "$kept"
-      printf 'The mount before, of %s, left files that never arrived; they are kept in %s\n' "$(cat "$kept/url")" "$kept"
-    fi
-  else
-    rm -rf "$state"
-  fi
+  receive_unsent "$url"
+  # An old cache shows old files.
+  unsent || rm -rf "$state"
   printf 'Mounting %s at %s by davfs2; configuration and cache in %s\n' "$url" "$where" "$state"
   mkdir -p "$state/cache"
   chmod 0755 "$state"
@@ -82,10 +65,7 @@ gui_optimize 0
 dir_refresh 5
 file_refresh 1
 CONFIGURATION
-  if [ ! -d "$where" ]; then
-    mkdir -p "$where"
-    : >"$state/made-folder"
-  fi
+  make_folder
   owner=${SUDO_UID:-0}
   group=${SUDO_GID:-0}
   # The daemon keeps what it inherits: with this shell's own output, a pipe behind it would never end.
@@ -93,26 +73,19 @@ CONFIGURATION
     </dev/null >"$state/mount.log" 2>&1; then
     cat "$state/mount.log" >&2
     forget_folder
-    unsaved "$state/cache" || rm -rf "$state"
+    unsent || rm -rf "$state"
     fail "$url could not be mounted" 'see that the server runs ("holdfast status DIR"), then try again'
   fi
-  printf "Mounted. To undo: %s unmount '%s'\n" "$0" "$where"
+  say_mounted
 }
 
 do_unmount() {
-  where=$1
-  state=$(state_of "$where")
+  find_state "$1"
   is_mounted "$where" || fail "nothing is mounted at $where" 'nothing is to be done'
   [ -f "$state/davfs2.conf" ] || fail "$where was not mounted by this script" "umount $where"
   printf 'Unmounting %s; waiting until everything saved has arrived\n' "$where"
   umount "$where" || fail "$where is in use" 'close the programs and shells that work in it, then try again'
-  if unsaved "$state/cache"; then
-    fail "some files never reached the server; they are kept in $state/cache" \
-      "start the server and mount at the same place again: they are sent then"
-  fi
-  forget_folder
-  rm -rf "$state"
-  printf 'Unmounted.\n'
+  end_unmount
 }
 
 [ $# -ge 2 ] || usage

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Mounts a holdfast drive in a desktop session by GVFS, as the Files program of GNOME does: no root, no FUSE needed.
-# GVFS chooses the place itself: the side bar of Files, and /run/user/UID/gvfs for other programs.
+# GVFS chooses the place itself: the side bar of Files and, with gvfs-fuse, a folder for other programs.
 #
 #   linux-gio.sh mount URL [WHERE]     URL such as http://127.0.0.1:4918/home/; WHERE is not used
 #   linux-gio.sh unmount URL
@@ -42,8 +42,11 @@ do_mount() {
   ! is_mounted_in_session "$url" || fail "$url is mounted already" "gio open '$url'"
   printf 'Mounting %s by GVFS\n' "$url"
   gio mount "$url" </dev/null || fail "$url could not be mounted" 'see that the server runs ("holdfast status DIR")'
-  printf "Mounted: in the side bar of Files, and below /run/user/%s/gvfs. To undo: %s unmount '%s'\n" \
-    "$(id -u)" "$0" "$1"
+  printf 'Mounted: in the side bar of Files.\n'
+  # Without a runtime folder GVFS takes the cache folder.
+  folder=${XDG_RUNTIME_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}}/gvfs
+  if is_mounted "$folder"; then printf 'For other programs: below %s\n' "$folder"; fi
+  printf "To undo: %s unmount '%s'\n" "$0" "$1"
 }
 
 do_unmount() {
@@ -54,7 +57,10 @@ do_unmount() {
   printf 'Unmounted.\n'
 }
 
-[ $# -ge 2 ] && [ $# -le 3 ] || usage
+case $# in
+  2 | 3) ;;
+  *) usage ;;
+esac
 case $1 in
   mount)
     check_tools

@@ -9,17 +9,14 @@
 # --vfs-write-back 0, rclone 1.60 loses a rename that comes right after a save (the server keeps the old name).
 set -eu
 
-. "$(dirname -- "$0")/linux-mount-table.sh"
+state_root=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast
 
-cache_root=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast
+. "$(dirname -- "$0")/linux-mount-table.sh"
+. "$(dirname -- "$0")/linux-state.sh"
 
 usage() {
   printf 'Usage: %s mount URL WHERE | unmount WHERE\n' "$0" >&2
   exit 2
-}
-
-state_of() {
-  printf '%s/%s\n' "$cache_root" "$(printf '%s' "$1" | sha256sum | cut -c1-16)"
 }
 
 check_tools() {
@@ -30,45 +27,32 @@ check_tools() {
 }
 
 # Whether files wait in the cache: rclone notes "Dirty": true beside each until the server has it.
-unsaved() {
+unsent() {
   grep -rqs '"Dirty": *true' "$state/cache/vfsMeta"
 }
 
 # Up to ten minutes, then it is the person's turn.
 wait_until_sent() {
   rounds=0
-  while unsaved && [ $rounds -lt 1200 ]; do
+  while unsent && [ $rounds -lt 1200 ]; do
     [ $rounds -ne 2 ] || printf 'Waiting until everything saved has arrived (at most 10 minutes)\n'
     sleep 0.5
     rounds=$((rounds + 1))
   done
 }
 
-forget_folder() {
-  [ ! -e "$state/made-folder" ] || rmdir "$where" 2>/dev/null || true
-}
-
 do_mount() {
   url=$1
-  where=$2
-  state=$(state_of "$where")
+  find_state "$2"
   require_free "$where"
   require_server "$url"
-  # The cache is kept for each URL: what was left for another one would wait in it for ever.
-  if unsaved && [ "$(cat "$state/url")" != "$url" ]; then
-    kept=$state.kept-$(date +%Y%m%d-%H%M%S)
-    mv "$state" "$kept"
-    printf 'The mount before, of %s, left files that never arrived; they are kept in %s\n' "$(cat "$kept/url")" "$kept"
-  fi
+  receive_unsent "$url"
   printf 'Mounting %s at %s by rclone; cache and log in %s\n' "$url" "$where" "$state"
   mkdir -p "$state"
   printf '%s\n' "$url" >"$state/url"
   chmod 0700 "$state"
   : >"$state/rclone.conf"
-  if [ ! -d "$where" ]; then
-    mkdir -p "$where"
-    : >"$state/made-folder"
-  fi
+  make_folder
   # The daemon keeps what it inherits: with this shell's own output, a pipe behind it would never end.
   # vendor owncloud: times of files are kept (X-OC-Mtime). The device name lets "holdfast unmount" find the mount.
   if ! rclone --config "$state/rclone.conf" mount :webdav: "$where" \
@@ -81,23 +65,16 @@ do_mount() {
     forget_folder
     fail "$url could not be mounted" "see $state/rclone.log"
   fi
-  printf "Mounted. To undo: %s unmount '%s'\n" "$0" "$where"
+  say_mounted
 }
 
 do_unmount() {
-  where=$1
-  state=$(state_of "$where")
+  find_state "$1"
   [ "$(mount_types "$where")" = fuse.rclone ] || fail "no rclone mount is at $where" 'nothing is to be done'
   printf 'Unmounting %s\n' "$where"
   wait_until_sent
   "$fusermount" -u "$where" || fail "$where is in use" 'close the programs and shells that work in it, then try again'
-  forget_folder
-  if unsaved; then
-    fail "some files never reached the server; they are kept in $state/cache" \
-      'start the server and mount at the same place again: they are sent then'
-  fi
-  rm -rf "$state"
-  printf 'Unmounted.\n'
+  end_unmount
 }
 
 [ $# -ge 2 ] || usage

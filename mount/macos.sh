@@ -27,12 +27,23 @@ places_of() {
   done
 }
 
+# Mount points that this script made, to be taken away with their mounts.
+made_folders=$HOME/Library/Caches/holdfast-mount-points
+
+forget_folder() {
+  grep -Fqsx "$1" "$made_folders" || return 0
+  rmdir "$1" 2>/dev/null || true
+  others=$(grep -Fvx "$1" "$made_folders" || true)
+  printf '%s\n' "$others" >"$made_folders"
+}
+
 absolute() {
   folder=$(cd "$(dirname "$1")" && pwd -P) || fail "$(dirname "$1") does not exist" 'make the folder above it first'
   printf '%s/%s\n' "${folder%/}" "$(basename "$1")"
 }
 
 do_mount() {
+  command -v mount_webdav >/dev/null || fail 'mount_webdav is not here' 'run this on macOS'
   url=$1
   mkdir -p "$(dirname "$2")"
   where=$(absolute "$2")
@@ -43,10 +54,13 @@ do_mount() {
   curl --silent --max-time 10 --output /dev/null --request OPTIONS "$url" ||
     fail "no server answers at $url" 'start it ("holdfast serve DIR"), then try again'
   printf 'Mounting %s at %s\n' "$url" "$where"
-  mkdir -p "$where"
+  if [ ! -d "$where" ]; then
+    mkdir -p "$where" "$(dirname "$made_folders")"
+    printf '%s\n' "$where" >>"$made_folders"
+  fi
   # -S: no windows when the server is gone for a while; -v: the name that Finder shows.
   if ! mount_webdav -S -v "$(basename "$where")" "$url" "$where"; then
-    rmdir "$where" 2>/dev/null || true
+    forget_folder "$where"
     fail "$url could not be mounted" 'see that the server runs ("holdfast status DIR"), then try again'
   fi
   printf "Mounted. To undo: %s unmount '%s'\n" "$0" "$where"
@@ -63,6 +77,7 @@ do_unmount() {
     printf 'Unmounting %s; waiting until everything saved has arrived\n' "$place"
     umount "$place" || diskutil unmount "$place" ||
       fail "$place is in use" 'close the programs and windows that work in it, then try again'
+    forget_folder "$place"
   done
   printf 'Unmounted.\n'
 }

@@ -2,10 +2,13 @@
 #
 #   windows.ps1 mount URL [X:]           URL such as http://127.0.0.1:4918/home/; default: a free letter
 #   windows.ps1 unmount X:-or-URL
-#   windows.ps1 allow-large-files        once, as administrator: files up to 4 GiB instead of 50 MB
+#   windows.ps1 allow-large-files        once, as administrator: files up to 4 GiB instead of 50 MB, larger folders
+#   windows.ps1 allow-basic              as administrator: names and passwords over http, where anybody may read them
+#   windows.ps1 undo-settings            as administrator: both settings as they were before
 #
 # Windows itself refuses files of more than 50,000,000 bytes unless allow-large-files was run, and of more than 4 GiB
-# always. For larger ones install rclone and WinFsp: rclone mount :webdav: X: --webdav-url URL --vfs-cache-mode full
+# always; it shows a folder empty when its list is longer than 1,000,000 bytes (some 2,500 files). For larger files
+# install rclone and WinFsp: rclone mount :webdav: X: --webdav-url URL --webdav-vendor owncloud --vfs-cache-mode full
 param(
   [Parameter(Position = 0)][string]$Verb,
   [Parameter(Position = 1)][string]$Target,
@@ -13,6 +16,8 @@ param(
 )
 $ErrorActionPreference = 'Stop'
 $parameters = 'HKLM:\SYSTEM\CurrentControlSet\Services\WebClient\Parameters'
+# What the settings were before; -1: not there, and Windows uses its default.
+$remembered = 'HKLM:\SOFTWARE\HoldfastWebClientBefore'
 
 function Stop-With([string]$What, [string]$Next) {
   [Console]::Error.WriteLine("Error: $What")
@@ -21,7 +26,8 @@ function Stop-With([string]$What, [string]$Next) {
 }
 
 function Show-Usage {
-  [Console]::Error.WriteLine('Usage: windows.ps1 mount URL [X:] | unmount X:-or-URL | allow-large-files')
+  $verbs = 'mount URL [X:] | unmount X:-or-URL | allow-large-files | allow-basic | undo-settings'
+  [Console]::Error.WriteLine("Usage: windows.ps1 $verbs")
   exit 2
 }
 
@@ -34,7 +40,10 @@ function Assert-WebClient {
   if ($service.Status -eq 'Running') { return }
   Write-Output 'Starting the WebClient service'
   try { Start-Service -Name WebClient }
-  catch { Stop-With 'the WebClient service does not start' 'as administrator: Set-Service WebClient -StartupType Manual' }
+  catch {
+    Stop-With 'the WebClient service does not start' `
+      'as administrator: Set-Service WebClient -StartupType Manual; Start-Service WebClient'
+  }
 }
 
 # The redirector's own spelling of a URL, as "net use" lists it.
@@ -60,12 +69,13 @@ function Mount-Drive([string]$Url, [string]$Place) {
   Assert-WebClient
   $letters = @(Find-Letters $Url)
   if ($letters.Count -gt 0) { Stop-With "$Url is mounted already as $($letters[0])" "windows.ps1 unmount $($letters[0])" }
+  if ($Place -ne '*' -and $Place -notmatch '^[A-Za-z]:$') { Show-Usage }
   if ($Place -ne '*' -and (Test-Path "$Place\")) { Stop-With "$Place is taken" 'name another letter, or none' }
   Write-Output "Mounting $Url"
   & net.exe use $Place $Url.TrimEnd('/') /persistent:no
   if ($LASTEXITCODE -ne 0) { Stop-With "$Url could not be mounted" 'see that the server runs ("holdfast status DIR")' }
-  $limit = (Get-ItemProperty -Path $parameters -ErrorAction SilentlyContinue).FileSizeLimitInBytes
-  if ($null -eq $limit -or $limit -le 50000000) {
+  $limit = Read-Setting $parameters 'FileSizeLimitInBytes'
+  if ($limit -le 50000000) {
     Write-Output 'Files of more than 50 MB will be refused by Windows. Once, as administrator: windows.ps1 allow-large-files'
   }
 }
@@ -81,19 +91,89 @@ function Dismount-Drive([string]$Place) {
   }
 }
 
-function Set-LargeFiles {
+function Assert-Administrator {
   $identity = [Security.Principal.WindowsPrincipal][Security.Principal.WindowsIdentity]::GetCurrent()
   if (-not $identity.IsInRole([Security.Principal.WindowsBuiltInRole]::Administrator)) {
     Stop-With 'this changes a setting of the machine' 'run it in a PowerShell opened as administrator'
   }
-  Write-Output 'Setting FileSizeLimitInBytes of the WebClient service to 4294967295 (was 50000000 if never changed)'
-  Set-ItemProperty -Path $parameters -Name FileSizeLimitInBytes -Type DWord -Value ([uint32]::MaxValue)
-  Restart-Service -Name WebClient
+}
+
+# -1 when it is not there. Some versions read numbers above 2^31 as negative ones.
+function Read-Setting([string]$Key, [string]$Name) {
+  $item = Get-ItemProperty -Path $Key -Name $Name -ErrorAction SilentlyContinue
+  if ($null -eq $item) { return [int64]-1 }
+  $value = [int64]$item.$Name
+  if ($value -lt 0) { $value + 4294967296 } else { $value }
+}
+
+# By reg.exe, which takes every number that fits into 32 bits.
+function Write-Setting([string]$Name, [int64]$Value) {
+  & reg.exe add $parameters.Replace(':', '') /v $Name /t REG_DWORD /d $Value /f | Out-Null
+  if ($LASTEXITCODE -ne 0) { Stop-With "$Name could not be set" 'run it in a PowerShell opened as administrator' }
+}
+
+# Remembers what was there before the first change, so that undo-settings can give it back.
+function Set-Setting([string]$Name, [int64]$Value) {
+  $before = Read-Setting $parameters $Name
+  if ($before -eq $Value) {
+    Write-Output "$Name of the WebClient service is $Value already"
+    return
+  }
+  $shown = if ($before -lt 0) { 'not set' } else { $before }
+  Write-Output "Setting $Name of the WebClient service to $Value (it was: $shown)"
+  if (-not (Test-Path $remembered)) { New-Item -Path $remembered -Force | Out-Null }
+  if ($null -eq (Get-ItemProperty -Path $remembered -Name $Name -ErrorAction SilentlyContinue)) {
+    New-ItemProperty -Path $remembered -Name $Name -PropertyType String -Value "$before" | Out-Null
+  }
+  Write-Setting $Name $Value
+}
+
+# The service reads its settings when it starts, and drives that are mounted do not outlive that.
+function Restart-WebClient {
+  $service = Get-Service -Name WebClient -ErrorAction SilentlyContinue
+  if ($null -eq $service -or $service.Status -ne 'Running') { return }
+  Write-Output 'Starting the WebClient service again; drives mounted by it must be mounted again'
+  Restart-Service -Name WebClient -Force
+}
+
+function Set-LargeFiles {
+  Assert-Administrator
+  Set-Setting 'FileSizeLimitInBytes' 4294967295
+  Set-Setting 'FileAttributesLimitInBytes' 10000000
+  Restart-WebClient
+  Write-Output 'To undo: windows.ps1 undo-settings'
+}
+
+function Set-Basic {
+  Assert-Administrator
+  Write-Output 'From now on Windows sends names and passwords over http, too, where anybody on the way can read them.'
+  Set-Setting 'BasicAuthLevel' 2
+  Restart-WebClient
+  Write-Output 'To undo: windows.ps1 undo-settings'
+}
+
+function Undo-Settings {
+  Assert-Administrator
+  if (-not (Test-Path $remembered)) { Stop-With 'no setting was changed by this script' 'nothing is to be done' }
+  foreach ($name in (Get-Item -Path $remembered).Property) {
+    $before = [int64](Get-ItemProperty -Path $remembered -Name $name).$name
+    if ($before -lt 0) {
+      Write-Output "Removing $name of the WebClient service"
+      Remove-ItemProperty -Path $parameters -Name $name -ErrorAction SilentlyContinue
+    } else {
+      Write-Output "Setting $name of the WebClient service to $before"
+      Write-Setting $name $before
+    }
+  }
+  Remove-Item -Path $remembered
+  Restart-WebClient
 }
 
 switch ($Verb) {
   'mount' { if ($Target) { Mount-Drive $Target $Letter } else { Show-Usage } }
   'unmount' { if ($Target) { Dismount-Drive $Target } else { Show-Usage } }
   'allow-large-files' { Set-LargeFiles }
+  'allow-basic' { Set-Basic }
+  'undo-settings' { Undo-Settings }
   default { Show-Usage }
 }
