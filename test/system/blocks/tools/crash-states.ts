@@ -8,6 +8,7 @@ import { productionSafety, type SafetyParameters } from '../../../../src/core/sa
 import { type DriveContext, systemContext } from '../../../../src/drive/drive-context.js';
 import { openDrive, rebuildVolume } from '../../../../src/drive.js';
 import type { Drive } from '../../../../src/drive-contract.js';
+import type { DriveStatus } from '../../../../src/drive-status.js';
 import { mustRun, runCommand } from '../../tools/commands.js';
 import { Chance } from '../../tools/seeded.js';
 import { waitUntil } from '../../tools/wait.js';
@@ -145,8 +146,8 @@ class Bench {
       }
     }
     findings.push(...(await drive.check()).findings);
-    const { damagedFiles, health } = await drive.status();
-    if (damagedFiles.length > 0 || health === 'damaged') findings.push(`damaged: ${damagedFiles.join(', ')}`);
+    const { damagedFiles, health, protection } = await settledStatus(drive);
+    if (damagedFiles.length > 0 || health === 'damaged') findings.push(`damaged: ${damagedFiles.join()} ${protection}`);
     if (health === 'read-only') findings.push('it takes no changes');
     else await drive.volume.makeFolder(['made after the crash'], {});
     return findings;
@@ -204,4 +205,14 @@ class Bench {
   #image(index: number): string {
     return join(this.#folder, `${diskNames[index]}.img`);
   }
+}
+
+/** A copy that was in doubt counts for nothing until it is read again, which takes a moment after the opening. */
+async function settledStatus(drive: Drive): Promise<DriveStatus> {
+  const settled = async () => {
+    const status = await drive.status();
+    return status.health === 'damaged' ? undefined : status;
+  };
+  const patience = { intervalMs: 50, timeoutMs: 15_000 };
+  return waitUntil('no copy is in doubt', settled, patience).catch(() => drive.status());
 }

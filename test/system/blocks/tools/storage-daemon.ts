@@ -100,6 +100,10 @@ export class StorageDaemon {
     process.kill(this.#pid(), 'SIGCONT');
   }
 
+  thawIfAlive(): void {
+    if (isRunning(this.#process)) this.thaw();
+  }
+
   /** As a pulled plug: whatever is on its disks gets errors from now on. */
   async kill(): Promise<void> {
     await killAndWait(this.#process);
@@ -116,8 +120,8 @@ export class StorageDaemon {
   }
 
   #pid(): number {
-    const { pid, exitCode, signalCode } = this.#process;
-    if (pid === undefined || exitCode !== null || signalCode !== null) throw new Error('qemu-storage-daemon is gone');
+    const { pid } = this.#process;
+    if (pid === undefined || !isRunning(this.#process)) throw new Error('qemu-storage-daemon is gone');
     return pid;
   }
 }
@@ -158,12 +162,12 @@ const isMounted = (workspace: Workspace, name: string): boolean =>
   mountPointsBelow(workspace.path).includes(exportPath(workspace, name));
 
 async function end(workspace: Workspace, child: ChildProcess, images: readonly { readonly name: string }[]) {
-  if (child.exitCode === null && child.signalCode === null) {
+  if (isRunning(child)) {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     // A frozen one could not end.
     child.kill('SIGCONT');
-    await Promise.race([ended, waitUntil('it ends', async () => child.exitCode !== null, { timeoutMs: 10_000 })]).catch(
+    await Promise.race([ended, waitUntil('it ends', async () => !isRunning(child), { timeoutMs: 10_000 })]).catch(
       () => undefined,
     );
   }
@@ -173,8 +177,10 @@ async function end(workspace: Workspace, child: ChildProcess, images: readonly {
   }
 }
 
+const isRunning = (child: ChildProcess): boolean => child.exitCode === null && child.signalCode === null;
+
 async function killAndWait(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (!isRunning(child)) return;
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
