@@ -64,10 +64,21 @@ async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
       return meta;
     } catch (error) {
       await meta.close();
-      if (!hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) throw error;
+      // Damage can look like anything, a newer version's words too: only what verifies as a whole is believed.
+      if (await isWhole(node, name)) throw error;
     }
   }
   return input.newIndex();
+}
+
+async function isWhole(node: EngineNode, name: string): Promise<boolean> {
+  try {
+    await decodeCheckpoint(checkpointPieces(node.store, name), async () => undefined);
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'CORRUPT', 'FILE_MISSING', 'NODE_GONE', 'NODE_IO')) return false;
+    throw error;
+  }
 }
 
 async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): Promise<void> {
