@@ -149,9 +149,13 @@ export async function segmentFiles(path: string): Promise<string[]> {
   const folder = join(await nodeRoot(path), 'segments');
   const names = (await readdir(folder)).filter((name) => name.endsWith('.seg'));
   const files = await Promise.all(
-    names.map(async (name) => ({ path: join(folder, name), size: (await stat(join(folder, name))).size })),
+    names.map(async (name) => {
+      // Cleaning may take one away after its name was read.
+      const found = await stat(join(folder, name)).catch(() => undefined);
+      return found ? [{ path: join(folder, name), size: found.size }] : [];
+    }),
   );
-  return files.sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).map((file) => file.path);
+  return files.flat().sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).map((file) => file.path);
 }
 
 /** Seals what is open, so that there are segments to damage. */
