@@ -9,7 +9,8 @@ import { MiB, missing } from '../../tools/requirements.js';
 import { runSeed } from '../../tools/seeded.js';
 import { Workspace } from '../../tools/workspace.js';
 import { checkStates, type Failure, type StatesOptions } from './crash-states.js';
-import { type FileSystem, keepRecording, loadRecording, type Recording, record } from './recording.js';
+import type { FileSystem } from './recorded-disks.js';
+import { keepRecording, loadRecording, type Recording, record } from './recording.js';
 import { storageDaemonTools } from './storage-daemon.js';
 
 export const laneOptions = {

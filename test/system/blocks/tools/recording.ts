@@ -6,7 +6,7 @@
  * the promises are made. A change counts as acknowledged if its answer came before the stop: all that the answer relied
  * on had then been written and flushed, and was in the logs, since the daemon logs before it answers.
  */
-import { copyFile, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { SafetyParameters } from '../../../../src/core/safety-parameters.js';
@@ -14,21 +14,15 @@ import { testSafety } from '../../../../src/core/safety-parameters.js';
 import { type DriveContext, systemContext } from '../../../../src/drive/drive-context.js';
 import { createVolume, openDrive } from '../../../../src/drive.js';
 import type { Drive } from '../../../../src/drive-contract.js';
-import { mustRun } from '../../tools/commands.js';
-import { MiB } from '../../tools/requirements.js';
 import { Chance } from '../../tools/seeded.js';
 import { pause, waitUntil } from '../../tools/wait.js';
 import type { Workspace } from '../../tools/workspace.js';
-import { BlockLog } from './block-log.js';
 import { History, type Tree } from './history.js';
-import { StorageDaemon } from './storage-daemon.js';
-
-export type FileSystem = 'ext4' | 'xfs';
+import { type FileSystem, RecordedDisks } from './recorded-disks.js';
 
 /** The volume's directory lies on the first, a node on each of the others. */
 export const diskNames: readonly string[] = ['index', 'node-1', 'node-2', 'node-3'];
 export const nodeNames = diskNames.slice(1);
-const diskBytes = 128 * MiB;
 
 export interface Progress {
   readonly folder: string;
@@ -108,7 +102,7 @@ export async function keepRecording(recording: Recording, folder: string): Promi
 }
 
 class Recorder {
-  readonly #workspace: Workspace;
+  readonly #disks: RecordedDisks;
   readonly #folder: string;
   readonly #options: RecordingOptions;
   readonly #chance: Chance;
@@ -117,13 +111,11 @@ class Recorder {
   readonly #moments: Moment[] = [];
   readonly #deeds: string[] = [];
   readonly #context: DriveContext;
-  #daemon!: StorageDaemon;
-  #logs: BlockLog[] = [];
   #drive: Drive | undefined;
   #isRecording = false;
 
-  private constructor(workspace: Workspace, folder: string, options: RecordingOptions) {
-    this.#workspace = workspace;
+  private constructor(disks: RecordedDisks, folder: string, options: RecordingOptions) {
+    this.#disks = disks;
     this.#folder = folder;
     this.#options = options;
     this.#chance = new Chance(options.seed);
@@ -135,27 +127,18 @@ class Recorder {
   }
 
   static async start(workspace: Workspace, folder: string, options: RecordingOptions): Promise<Recorder> {
-    const recorder = new Recorder(workspace, folder, options);
-    for (const [index, name] of diskNames.entries()) await recorder.#format(name, options.fileSystems[index]!);
-    const images = diskNames.map((name) => ({
-      name,
-      image: recorder.#file(name, 'img'),
-      log: recorder.#file(name, 'log'),
-    }));
-    recorder.#daemon = await StorageDaemon.start(workspace, 'recorder', images);
+    const disks = diskNames.map((name, index) => ({ name, fileSystem: options.fileSystems[index]! }));
+    const recorder = new Recorder(await RecordedDisks.create(workspace, folder, disks), folder, options);
     workspace.defer(async () => {
       recorder.#isRecording = false;
       await recorder.#drive?.close();
-      for (const log of recorder.#logs.splice(0)) log.close();
     });
-    recorder.#logs = diskNames.map((name) => new BlockLog(recorder.#file(name, 'log')));
-    for (const name of diskNames) await recorder.#plug(name);
     return recorder;
   }
 
   async run(): Promise<void> {
-    const directory = join(this.#mountPoint('index'), 'volume');
-    const nodes = nodeNames.map((name) => this.#mountPoint(name));
+    const directory = join(this.#disks.mountPoint('index'), 'volume');
+    const nodes = nodeNames.map((name) => this.#disks.mountPoint(name));
     await createVolume({ directory, nodes, replicas: 2 }, this.#context);
     this.#isRecording = true;
     const moments = this.#takeMoments();
@@ -177,9 +160,7 @@ class Recorder {
   }
 
   async finish(): Promise<Recording> {
-    for (const name of diskNames) await mustRun('umount', [this.#mountPoint(name)]);
-    await this.#daemon.stop();
-    for (const log of this.#logs) log.verify();
+    await this.#disks.finish();
     return {
       folder: this.#folder,
       seed: this.#options.seed,
@@ -214,13 +195,13 @@ class Recorder {
 
   /** Pulled until its segments were healed around, then back until all is whole. */
   async #loseAndRegain(name: string, until: number): Promise<void> {
-    await mustRun('umount', ['-l', this.#mountPoint(name)]);
+    await this.#disks.pull(name);
     await this.#work(until);
     await this.#untilStatus('the missing copies are made', ({ segments, healing }) => {
       return segments.degraded === 0 && healing.healedSegments > 0;
     });
     this.#deeds.push('healed');
-    await this.#mount(name);
+    await this.#disks.plug(name);
     await this.#untilStatus(`${name} is back`, ({ health }) => health === 'good');
     this.#deeds.push('a node came back');
     await this.#untilStatus('a checkpoint was made', ({ checkpoint }) => checkpoint !== null);
@@ -237,7 +218,7 @@ class Recorder {
   }
 
   async #open(): Promise<void> {
-    this.#drive = await openDrive({ directory: join(this.#mountPoint('index'), 'volume') }, this.#context);
+    this.#drive = await openDrive({ directory: join(this.#disks.mountPoint('index'), 'volume') }, this.#context);
   }
 
   async #takeMoments(): Promise<void> {
@@ -249,64 +230,15 @@ class Recorder {
 
   /** No await in here: nothing may be answered between the stop and the note. */
   #noteMoment(): void {
-    this.#daemon.freezeNow();
-    try {
-      const entries = this.#logs.map((log) => log.scan());
+    this.#disks.atInstant((entries) => {
       const progress = this.#histories.map(({ folder }, client) => ({
         folder,
         acknowledged: this.#acknowledged[client]!,
       }));
       const moment = { entries, progress };
       if (!isDeepStrictEqual(moment, this.#moments.at(-1))) this.#moments.push(moment);
-    } finally {
-      this.#daemon.thaw();
-    }
+    });
   }
-
-  async #format(name: string, fileSystem: FileSystem): Promise<void> {
-    const image = this.#file(name, 'img');
-    await writeFile(image, '');
-    await truncate(image, diskBytes);
-    await mustRun(...formatCommand(fileSystem, image));
-    await mustRun('cp', ['--sparse=always', image, this.#file(name, 'base')]);
-    await writeFile(this.#file(name, 'log'), '');
-  }
-
-  async #plug(name: string): Promise<void> {
-    const device = (await mustRun('losetup', ['--find', '--show', this.#daemon.pathOf(name)])).trim();
-    this.#workspace.defer(async () => void (await mustRun('losetup', ['-d', device])));
-    await mkdir(this.#mountPoint(name));
-    this.#devices.set(name, device);
-    this.#workspace.defer(
-      async () => void (await mustRun('umount', ['-q', '-l', this.#mountPoint(name)]).catch(() => '')),
-    );
-    await this.#mount(name);
-  }
-
-  readonly #devices = new Map<string, string>();
-
-  async #mount(name: string): Promise<void> {
-    const index = diskNames.indexOf(name);
-    // What nobody syncs must not get there by the file system's own zeal.
-    const options = this.#options.fileSystems[index] === 'ext4' ? 'noatime,commit=300,noauto_da_alloc' : 'noatime';
-    await mustRun('mount', ['-o', options, this.#devices.get(name)!, this.#mountPoint(name)]);
-  }
-
-  #mountPoint(name: string): string {
-    return join(this.#workspace.path, name);
-  }
-
-  #file(name: string, kind: 'img' | 'base' | 'log'): string {
-    return join(this.#folder, `${name}.${kind}`);
-  }
-}
-
-export function formatCommand(fileSystem: FileSystem, image: string): [string, string[]] {
-  if (fileSystem === 'ext4') {
-    return ['mkfs.ext4', ['-q', '-m', '0', '-b', '4096', '-J', 'size=4', '-E', 'nodiscard,lazy_itable_init=0', image]];
-  }
-  // Smaller than its makers support: large images would cost time in each crash state.
-  return ['mkfs.xfs', ['-q', '-K', '--unsupported', '-l', 'size=8m', image]];
 }
 
 export const treeAfter = (client: ClientStory, changes: number): Tree =>
