@@ -18,7 +18,7 @@ const speed = 50;
 /** Real time; a change that may be refused need not wait for better days. */
 const patienceMs = 30_000;
 const impatienceMs = 50;
-const hangMs = 700;
+const hangMs = 2_500;
 /** A drive that is not whole soon is opened again: what it waits for was measured in the other tests. */
 const soonMs = 400;
 const reopenEvery = 5;
