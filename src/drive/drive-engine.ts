@@ -50,7 +50,7 @@ export class DriveEngine {
 
   private constructor(options: DriveEngineOptions) {
     this.options = options;
-    this.opener = new EngineOpener(options);
+    this.opener = new EngineOpener(options, (error) => this.onIndexDamage(error));
   }
 
   /** Open for reading only when no disk with the newest changes is there (`trouble` says why). */
@@ -82,7 +82,7 @@ export class DriveEngine {
 
   /** undefined while the volume is being opened again. */
   get serving(): VolumeEngine | undefined {
-    return this.running?.engine;
+    return this.opener.isDamaged ? undefined : this.running?.engine;
   }
 
   /** Why it does not serve, or only for reading. */
@@ -94,12 +94,13 @@ export class DriveEngine {
   async engine(): Promise<VolumeEngine> {
     const { clock, safety } = this.options.context;
     const deadline = clock.monotonic() + safety.retryMs;
-    while (!this.running) {
+    for (;;) {
+      const { serving } = this;
+      if (serving) return serving;
       if (this.closed) throw new DriveError('CLOSED');
       if (clock.monotonic() >= deadline) throw this.failure ?? new DriveError('UNAVAILABLE');
       await clock.sleep(Math.min(100, safety.retryMs));
     }
-    return this.running.engine;
   }
 
   async close(): Promise<void> {
@@ -212,6 +213,14 @@ export class DriveEngine {
     this.scheduleReopen(0);
   }
 
+  /** Nothing is answered, and nothing acknowledged, from an index that is damaged: it is made anew from the nodes. */
+  private onIndexDamage(cause: DriveError): void {
+    if (this.closed) return;
+    const error = new DriveError('UNAVAILABLE', { message: cause.message, hint: cause.hint, cause });
+    this.running?.engine.committer.stop(error);
+    this.onBroken(error);
+  }
+
   private scheduleReopen(delayMs: number): void {
     this.options.context.clock.schedule(delayMs, () => void this.reopen());
   }
@@ -220,7 +229,9 @@ export class DriveEngine {
     await this.turns.run(async () => {
       if (this.closed || (this.running && !this.failure)) return;
       try {
-        await this.stop();
+        await this.stop().catch((error: unknown) => {
+          if (!this.opener.isDamaged) throw error;
+        });
         await this.opener.renewIndex();
         await this.start();
       } catch (error) {

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { MetaStore } from '../meta/meta-store.js';
+import { leaveMark, takeMark } from '../meta/sqlite/index-mark.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import type { EngineNode } from '../volume/engine-node.js';
 import type { DriveContext } from './drive-context.js';
@@ -19,12 +20,15 @@ export interface IndexSource {
   /** undefined when there is none that can be used. */
   open(): Promise<MetaStore | undefined>;
   rebuild(nodes: readonly EngineNode[]): Promise<MetaStore>;
+  /** After it was closed in order. */
+  onClosed?(): Promise<void>;
 }
 
 export function indexFileOf(place: IndexPlace, volume: string): IndexSource {
   return {
     open: () => openUsableIndex(place, volume),
     rebuild: (nodes) => rebuildIndexFile(place, nodes),
+    onClosed: () => leaveMark(place.context.fileIo, join(place.directory, indexName)),
   };
 }
 
@@ -35,14 +39,21 @@ export async function openUsableIndex(
 ): Promise<MetaStore | undefined> {
   const file = join(directory, indexName);
   if (!(await context.fileIo.stat(file))) return undefined;
+  const left = await takeMark(context.fileIo, file);
+  if (left === 'changed') {
+    events.report('error', 'the index is not as it was left');
+    return undefined;
+  }
+  await context.fileIo.syncFolder(directory);
   let meta: MetaStore | undefined;
   try {
-    meta = await openMetaStore({ file });
+    meta = await openMetaStore({ file, isDoubtful: left === 'unknown' });
     const found = meta.reader.tip() && meta.reader.volume();
     if (found?.id === volume) return meta;
     if (found) events.report('error', 'the index belongs to another volume');
   } catch (error) {
-    if (!hasCode(error, 'CORRUPT')) {
+    // SQLite finds nonsense in damaged files that no code of its own says.
+    if (!hasCode(error, 'CORRUPT', 'INTERNAL')) {
       await meta?.close();
       throw error;
     }

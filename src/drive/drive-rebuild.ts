@@ -7,6 +7,7 @@ import type { FileIo } from '../core/file-io.js';
 import type { Progress } from '../core/progress.js';
 import type { RebuildOptions, RebuildReport } from '../drive-contract.js';
 import type { NodeRow } from '../meta/rows.js';
+import { leaveMark, markSuffix } from '../meta/sqlite/index-mark.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import { type Passport, readPassport } from '../node/passport.js';
 import type { EngineNode } from '../volume/engine-node.js';
@@ -17,7 +18,7 @@ import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
 import { nodeCalled } from './members/node-called.js';
 
 export const indexName = 'index.db';
-const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`];
+const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`, indexName + markSuffix];
 const rebuildingName = 'index.db.rebuilding';
 
 /** The files of the index under a name that says when; null when there were none. */
@@ -136,6 +137,7 @@ async function rebuildFrom(
     await nodes.open(rows);
     const { without = [], onProgress, signal } = options;
     const report = await rebuildInto({ directory, context, nodes: nodes.present, without, onProgress, signal });
+    await leaveMark(fileIo, join(directory, indexName));
     const pathOf = new Map([...hints, ...rows].map((node) => [node.id, node.path]));
     const kept = report.nodes.filter((node) => node.role !== 'retired');
     await writeVolumeFile(fileIo, directory, {

@@ -7,6 +7,7 @@ import { type DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { ContentId, Operation } from '../meta/operations.js';
+import type { Node } from '../node/node.js';
 import { type EngineOptions, VolumeEngine } from '../volume/engine.js';
 import { indexOffChain } from '../volume/history/opening.js';
 import { Pins } from '../volume/pins.js';
@@ -37,11 +38,21 @@ export class EngineOpener {
   private meta: MetaStore;
   /** How far the nodes' journals were durable when an engine of this process ended. */
   private durable: ReadonlyMap<NodeId, number> | undefined;
+  private readonly onDamage: (error: DriveError) => void;
+  private damage: DriveError | undefined;
 
-  constructor(options: OpenerOptions) {
+  /** `onDamage`: the index must not be read any more; `renewIndex` makes it anew. */
+  constructor(options: OpenerOptions, onDamage: (error: DriveError) => void) {
     this.options = options;
     this.source = options.index ?? indexFileOf(options, options.volume.id);
+    this.onDamage = onDamage;
     this.meta = options.meta;
+    this.watch(options.meta);
+  }
+
+  /** Whether the index turned out to be damaged while it was in use. */
+  get isDamaged(): boolean {
+    return this.damage !== undefined;
   }
 
   get index(): MetaStore {
@@ -54,10 +65,11 @@ export class EngineOpener {
     try {
       return await this.newEngine(refusal, hooks);
     } catch (error) {
-      if (!hasCode(error, 'CORRUPT') || error.details.reason !== indexOffChain) throw error;
-      events.report('warning', `the index does not match the nodes (${error.message}): it is moved aside and rebuilt`);
-      await this.meta.close();
-      this.meta = await this.source.rebuild(nodes.present);
+      const isOffChain = hasCode(error, 'CORRUPT') && error.details.reason === indexOffChain;
+      if (!isOffChain && !this.isDamaged) throw error;
+      const why = isOffChain ? `the index does not match the nodes (${error.message})` : this.damage!.message;
+      events.report('warning', `${why}: it is moved aside and rebuilt`);
+      await this.rebuild(nodes.present);
       return this.newEngine(refusal, hooks);
     }
   }
@@ -67,14 +79,37 @@ export class EngineOpener {
     this.durable = engine.history.writeSet.durablePositions();
   }
 
-  /** Between two engines: the index is closed and opened again. */
+  /** Between two engines: the index is closed and opened again, or made anew when it is of no use. */
   async renewIndex(): Promise<void> {
     await this.meta.close();
-    this.meta = (await this.source.open()) ?? (await this.source.rebuild(this.options.nodes.present));
+    const opened = this.isDamaged ? undefined : await this.source.open();
+    if (opened) this.use(opened);
+    else await this.rebuild(this.options.nodes.present);
   }
 
   async close(): Promise<void> {
     await this.meta.close();
+    if (!this.isDamaged) await this.source.onClosed?.();
+  }
+
+  private async rebuild(present: readonly Node[]): Promise<void> {
+    await this.meta.close();
+    const meta = await this.source.rebuild(present);
+    this.damage = undefined;
+    this.use(meta);
+  }
+
+  private use(meta: MetaStore): void {
+    this.meta = meta;
+    this.watch(meta);
+  }
+
+  private watch(meta: MetaStore): void {
+    meta.onDamage?.((error) => {
+      if (meta !== this.meta) return;
+      this.damage = error;
+      this.onDamage(error);
+    });
   }
 
   private newEngine(refusal: DriveError | undefined, hooks: EngineHooks): Promise<VolumeEngine> {

@@ -6,6 +6,7 @@
  * The index is disposable: everything in it comes from journaled operations and from the segments' own records.
  */
 
+import { DriveError, hasCode } from '../core/errors.js';
 import type { Progress } from '../core/progress.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import type { ChunkId, ContentId, EntryId, NodeId, Operation, SegmentId } from './operations.js';
@@ -217,7 +218,28 @@ export interface MetaStore {
   readonly reader: MetaReader;
   /** Invariants of the index that need no data read; each finding is a sentence. Readers and the writer go on. ABORTED. */
   check(options?: CheckOptions): Promise<string[]>;
+  /**
+   * Told once, when a row turns out not to be as it was written: no answer of this index counts from then on. At once when
+   * that has happened already.
+   */
+  onDamage?(listener: (error: DriveError) => void): void;
   close(): Promise<void>;
+}
+
+const damaged = 'damaged';
+
+/** Where a mismatch is found the whole index is given up: what else is wrong cannot be known. */
+export function damagedIndex(what: string): DriveError {
+  return new DriveError('CORRUPT', {
+    message: `the index is damaged: ${what}`,
+    details: { index: damaged },
+    hint: 'it is made anew from the nodes',
+  });
+}
+
+/** Whether the error says that the index itself cannot be relied on. */
+export function isIndexDamage(error: unknown): error is DriveError {
+  return hasCode(error, 'CORRUPT') && error.details.index === damaged;
 }
 
 export type { Operation };

@@ -10,6 +10,7 @@ import { DriveError } from '../core/errors.js';
 import { type Random, randomId, systemRandom } from '../core/random.js';
 import { SystemFileIo } from '../core/system-file-io.js';
 import type { CheckOptions, CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
+import { damagedIndex, isIndexDamage } from './meta-store.js';
 import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
 import { openConnection } from './sqlite/connection.js';
@@ -26,6 +27,8 @@ export interface MetaStoreOptions {
   readonly file: string;
   /** For the name of the temporary file of ':memory:'. */
   readonly random?: Random | undefined;
+  /** Every row is verified before it is used: for an index that was not closed in order. CORRUPT. */
+  readonly isDoubtful?: boolean | undefined;
   /** Bounds of single requests, for tests. */
   readonly limits?: Partial<Limits> | undefined;
 }
@@ -42,19 +45,32 @@ class SqliteMetaStore implements MetaStore {
   readonly #isTemporary: boolean;
   readonly #checkpoints = new Set<SqliteCheckpoint>();
   #closing: Promise<void> | undefined;
+  #damage: DriveError | undefined;
+  #onDamage: (error: DriveError) => void = () => undefined;
 
-  static async open({ file, limits, random = systemRandom }: MetaStoreOptions): Promise<SqliteMetaStore> {
+  static async open({
+    file,
+    limits,
+    isDoubtful = false,
+    random = systemRandom,
+  }: MetaStoreOptions): Promise<SqliteMetaStore> {
     const isTemporary = file === ':memory:';
     const path = isTemporary ? join(tmpdir(), `holdfast-index-${randomId(random)}.db`) : file;
     const writerOptions: SqliteWriterOptions = { file: path, durability: isTemporary ? 'off' : 'normal', limits };
     const backend = isTemporary
       ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
       : await ThreadWriter.open(writerOptions);
+    let store: SqliteMetaStore | undefined;
     try {
+      if (isDoubtful) await runIndexJob({ kind: 'verify', file: path }, { inThread: !isTemporary });
       const reader = translated(
-        () => new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' })),
+        () =>
+          new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' }), (error) =>
+            store?.noteDamage(error),
+          ),
       );
-      return new SqliteMetaStore({ backend, reader, file: path, isTemporary });
+      store = new SqliteMetaStore({ backend, reader, file: path, isTemporary });
+      return store;
     } catch (error) {
       await backend.close();
       throw error;
@@ -71,7 +87,7 @@ class SqliteMetaStore implements MetaStore {
     this.#file = parts.file;
     this.#isTemporary = parts.isTemporary;
     this.writer = new SerialWriter({
-      backend: parts.backend,
+      backend: watched(parts.backend, (error) => this.noteDamage(error)),
       openCheckpoint: () => this.#openCheckpoint(),
       copy: (to) => this.#run({ kind: 'copy', file: this.#file, to }).then(() => undefined),
     });
@@ -79,6 +95,17 @@ class SqliteMetaStore implements MetaStore {
 
   get reader(): MetaReader {
     return this.#reader;
+  }
+
+  onDamage(listener: (error: DriveError) => void): void {
+    this.#onDamage = listener;
+    if (this.#damage !== undefined) listener(this.#damage);
+  }
+
+  private noteDamage(error: DriveError): void {
+    if (this.#damage !== undefined) return;
+    this.#damage = error;
+    this.#onDamage(error);
   }
 
   /** The file itself and what stands in it are looked at side by side; damage of the file makes the other moot. */
@@ -90,7 +117,10 @@ class SqliteMetaStore implements MetaStore {
       this.#run({ kind: 'check', file: this.#file }, options),
     ]);
     if (damage.status === 'rejected') throw damage.reason;
-    if (damage.value.length > 0) return damage.value;
+    if (damage.value.length > 0) {
+      this.noteDamage(damagedIndex(damage.value[0]!));
+      return damage.value;
+    }
     if (findings.status === 'rejected') throw findings.reason;
     return findings.value;
   }
@@ -118,4 +148,16 @@ class SqliteMetaStore implements MetaStore {
   #run(job: Parameters<typeof runIndexJob>[0], options: Omit<JobOptions, 'inThread'> = {}): Promise<string[]> {
     return runIndexJob(job, { ...options, inThread: !this.#isTemporary });
   }
+}
+
+/** The backend, and somebody who hears of it when the index turns out to be damaged. */
+function watched(backend: WriterBackend, onDamage: (error: DriveError) => void): WriterBackend {
+  return {
+    call: (method, parameters) =>
+      backend.call(method, parameters).catch((error: unknown) => {
+        if (isIndexDamage(error)) onDamage(error);
+        throw error;
+      }),
+    close: () => backend.close(),
+  };
 }

@@ -2,6 +2,7 @@
  * Reads one content: pages of its chunk list from the index, verified bytes from the segment reader, the next chunks
  * asked for while the client takes the one before. The content stays pinned until `close`.
  */
+
 import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import type { MetaReader } from '../meta/meta-store.js';
@@ -9,6 +10,7 @@ import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
 import type { SegmentReader } from '../store/read/segment-reader.js';
 import type { ReadTarget } from '../store/store-types.js';
+import { askIndex } from './ask-index.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {
@@ -91,14 +93,15 @@ export class PinnedContentReader implements ContentReader {
     while (position < end) {
       if (this.closed) throw new DriveError('CLOSED');
       const wanted = Math.min(pageChunks, Math.ceil((end - position) / chunkBytes));
-      const { reader } = await this.source.current();
-      const page = reader.contentChunks(this.entry.content, first, wanted);
+      const { content } = this.entry;
+      const from = first;
+      const page = await askIndex(this.source.current, ({ reader }) => reader.contentChunks(content, from, wanted));
       if (page.length === 0) throw new DriveError('CORRUPT', { message: 'the chunk list ends before the file does' });
       for (const chunk of page) {
-        const from = Math.max(range.start - position, 0);
+        const start = Math.max(range.start - position, 0);
         const to = Math.min(end - position, chunk.plainBytes);
         const nodes = chunk.replicas.map((replica) => replica.node);
-        if (to > from) yield { target: chunk.place && { place: chunk.place, nodes }, start: from, end: to };
+        if (to > start) yield { target: chunk.place && { place: chunk.place, nodes }, start, end: to };
         position += chunk.plainBytes;
         if (position >= end) return;
       }
@@ -144,8 +147,7 @@ export class PinnedContentReader implements ContentReader {
 
   /** undefined when it is where it was. */
   private async placeNow(target: ReadTarget): Promise<ReadTarget | undefined> {
-    const { reader } = await this.source.current();
-    const now = reader.chunkPlace(target.place.chunk);
+    const now = await askIndex(this.source.current, ({ reader }) => reader.chunkPlace(target.place.chunk));
     const nodes = now?.replicas.map((replica) => replica.node) ?? [];
     const hasMoved =
       now && (now.place.segment !== target.place.segment || nodes.some((node) => !target.nodes.includes(node)));

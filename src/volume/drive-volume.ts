@@ -10,6 +10,7 @@ import type { ContentId, EntryId } from '../meta/operations.js';
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
 import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
 import { gatherShortBody, writeAmended } from './amendment.js';
+import { askIndex } from './ask-index.js';
 import { isUntouched } from './commit/committer.js';
 import type { ChangeInput, VolumeEngine } from './engine.js';
 import { keepLocks } from './kept-locks.js';
@@ -56,18 +57,18 @@ export class DriveVolume implements Volume {
   }
 
   async stat(path: EntryPath): Promise<EntryRow | undefined> {
-    return (await this.options.engine()).reader.lookup(path);
+    return askIndex(this.options.engine, (engine) => engine.reader.lookup(path));
   }
 
   async spelling(path: EntryPath): Promise<EntryPath> {
-    return (await this.options.engine()).reader.spelling(path);
+    return askIndex(this.options.engine, (engine) => engine.reader.spelling(path));
   }
 
   async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
     let after: string | null = '';
     while (after !== null) {
-      const { reader } = await this.options.engine();
-      const page: { rows: EntryRow[]; next: string | null } = reader.list(folder.id, after, listPageRows);
+      const from: string = after;
+      const page = await askIndex(this.options.engine, ({ reader }) => reader.list(folder.id, from, listPageRows));
       if (page.rows.length > 0) yield page.rows;
       after = page.next;
     }
@@ -75,19 +76,19 @@ export class DriveVolume implements Volume {
 
   async properties(entry: EntryRow): Promise<PropertyRow[]> {
     if (!entry.hasProperties) return [];
-    return (await this.options.engine()).reader.properties(entry.id);
+    return askIndex(this.options.engine, (engine) => engine.reader.properties(entry.id));
   }
 
   async locks(path: EntryPath): Promise<LockRow[]> {
-    return (await this.options.engine()).reader.locksCovering(path, this.options.clock.now());
+    return askIndex(this.options.engine, (engine) => engine.reader.locksCovering(path, this.options.clock.now()));
   }
 
   async space(): Promise<SpaceReport> {
-    return (await this.options.engine()).space();
+    return askIndex(this.options.engine, (engine) => engine.space());
   }
 
   async open(path: EntryPath): Promise<ContentReader> {
-    return (await this.options.engine()).open(path);
+    return askIndex(this.options.engine, (engine) => engine.open(path));
   }
 
   async upload({ under, ...options }: UploadOptions): Promise<UploadSession> {
@@ -219,7 +220,8 @@ export class DriveVolume implements Volume {
   }
 
   async verify(path: EntryPath, options: ChangeOptions & { readonly forWriting: boolean }): Promise<void> {
-    (await this.options.engine()).verify({ path, forWriting: options.forWriting, ...this.base(options) });
+    const input = { path, forWriting: options.forWriting, ...this.base(options) };
+    await askIndex(this.options.engine, (engine) => engine.verify(input));
   }
 
   private async amendNow(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {

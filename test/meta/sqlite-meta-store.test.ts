@@ -6,6 +6,8 @@ import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
 import Database from 'better-sqlite3';
 import type { MetaStore } from '../../src/meta/meta-store.js';
+import { openConnection } from '../../src/meta/sqlite/connection.js';
+import { guardRows } from '../../src/meta/sqlite/row-sums.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
 import { IndexDriver, path, withCode } from '../suites/index-driver.js';
 import { metaStoreSuite } from '../suites/meta-store-suite.js';
@@ -31,11 +33,21 @@ async function begun(context: TestContext, file: string): Promise<{ store: MetaS
   return { store, driver: await new IndexDriver(store).begin() };
 }
 
-/** Changes the closed index behind its back. */
-function tamper(file: string, sql: string): void {
+/** Damages the closed index: what stands there does not match its checksums any more. */
+function damage(file: string, sql: string): void {
   const database = new Database(file);
   database.exec(sql);
   database.close();
+}
+
+/** Changes the closed index as a mistake of the program would: with checksums. */
+function tamper(file: string, sql: string): void {
+  const connection = openConnection({ file, role: 'writer', durability: 'off' });
+  guardRows(connection, 'writes');
+  connection.prepare('SELECT set_row_totals(row_totals) FROM counters').get();
+  connection.exec(sql.replace(/(UPDATE|FROM) (\w+)/, '$1 $2_row'));
+  connection.exec('UPDATE counters_row SET row_totals = row_totals()');
+  connection.close();
 }
 
 describe('index file', () => {
@@ -61,13 +73,15 @@ describe('index file', () => {
     await again.writer.abort();
   });
 
-  it('is refused when it was made by a newer version, by another program, or is no database', async (context) => {
+  it('is refused when it was made by another version, by another program, or is no database', async (context) => {
     const file = newFile();
     const { store } = await begun(context, file);
     await store.close();
-    tamper(file, 'PRAGMA user_version = 99');
-    await assert.rejects(openMetaStore({ file }), withCode('NEWER_FORMAT'));
-    tamper(file, 'PRAGMA user_version = 1; PRAGMA application_id = 7');
+    for (const version of [1, 99]) {
+      damage(file, `PRAGMA user_version = ${version}`);
+      await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
+    }
+    damage(file, 'PRAGMA user_version = 2; PRAGMA application_id = 7');
     await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
     await assert.rejects(openMetaStore({ file: folder }), withCode('UNAVAILABLE'));
     await assert.rejects(openMetaStore({ file: join(folder, 'none', 'index.db') }), withCode('UNAVAILABLE'));

@@ -12,11 +12,13 @@ export type RealConnection = InstanceType<typeof Database>;
 interface Native {
   prepare(text: string, owner: unknown, isPragma: boolean): Statement;
   exec(text: string): void;
+  function(work: SqlFunction, name: string, ...rest: unknown[]): void;
   close(): void;
   readonly open: boolean;
   readonly inTransaction: boolean;
 }
 type Statement = Pick<ReturnType<RealConnection['prepare']>, 'pluck' | 'get' | 'all' | 'run'>;
+type SqlFunction = (...parameters: unknown[]) => unknown;
 type OpenNative = new (
   path: string,
   given: string,
@@ -53,7 +55,7 @@ export function openReal(path: string): RealConnection {
 }
 
 const configuration =
-  /^(journal_mode|synchronous|mmap_size|cell_size_check|trusted_schema|foreign_keys|wal_autocheckpoint|busy_timeout)( = .*)?$/;
+  /^(journal_mode|synchronous|mmap_size|cell_size_check|trusted_schema|foreign_keys|wal_autocheckpoint|busy_timeout|recursive_triggers|temp_store)( = .*)?$/;
 
 /** A connection whose statements are prepared once for all that have it one after the other. */
 export class KeptConnection implements Native {
@@ -61,6 +63,7 @@ export class KeptConnection implements Native {
   readonly #native: Native;
   readonly #statements = new Map<string, Statement[]>();
   readonly #configured = new Map<string, unknown>();
+  readonly #functions = new Map<string, SqlFunction>();
   #used = new Map<string, number>();
   #isOpen = false;
   #onClose: (() => void) | undefined;
@@ -101,6 +104,13 @@ export class KeptConnection implements Native {
 
   exec(text: string): void {
     this.#native.exec(text);
+  }
+
+  /** Defined once, for a new definition would make all statements anew; it is the last one's work that is done. */
+  function(work: SqlFunction, name: string, ...rest: unknown[]): void {
+    const isKnown = this.#functions.has(name);
+    this.#functions.set(name, work);
+    if (!isKnown) this.#native.function((...parameters) => this.#functions.get(name)!(...parameters), name, ...rest);
   }
 
   close(): void {

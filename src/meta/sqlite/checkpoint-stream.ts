@@ -13,8 +13,11 @@ import type { StoredContent } from '../tables/content-table.js';
 import type { PastRow } from '../tables/past-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
 import type { Connection } from './connection.js';
+import { assertAllSeen } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
+/** What a checkpoint reads once, whole. */
+const tablesOfState = ['entry', 'past', 'property', 'dav_lock', 'content', 'page', 'segment', 'replica'] as const;
 const partLength = 256 * 1024;
 const segmentsPerRead = 1_000;
 
@@ -40,6 +43,7 @@ export class SqliteCheckpoint implements CheckpointStream {
     this.#isReading = true;
     try {
       let lines = '';
+      this.#connection.prepare('SELECT rows_seen()').get();
       for (const operation of checkpointOperations(this.#tables)) {
         lines += encodeOperation(operation);
         if (lines.length < partLength) continue;
@@ -47,6 +51,8 @@ export class SqliteCheckpoint implements CheckpointStream {
         if (this.#closed) throw new DriveError('CLOSED');
         lines = '';
       }
+      // Older journals are retired on the strength of a checkpoint: it must not lack anything.
+      assertAllSeen(this.#connection, tablesOfState);
       if (lines !== '') yield Buffer.from(lines, 'utf8');
     } catch (error) {
       throw translateSqliteError(error);

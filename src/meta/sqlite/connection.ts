@@ -4,6 +4,7 @@
  */
 import Database from 'better-sqlite3';
 import { DriveError } from '../../core/errors.js';
+import { registerRowSums } from './row-sums.js';
 
 export type Connection = Database.Database;
 export type Durability = 'off' | 'normal' | 'full';
@@ -29,7 +30,10 @@ export function openConnection(options: {
     setAndVerify(connection, 'cell_size_check', 1);
     setAndVerify(connection, 'trusted_schema', 0);
     setAndVerify(connection, 'foreign_keys', 0); // None are declared; `check` tests references.
+    setAndVerify(connection, 'recursive_triggers', 1); // A row that REPLACE removes is counted, too.
+    setAndVerify(connection, 'temp_store', 2); // Views and triggers only: no file for them.
     setAndVerify(connection, 'wal_autocheckpoint', 0); // The writer does it after its answer, not inside a commit.
+    registerRowSums(connection);
     return connection;
   } catch (error) {
     connection.close();

@@ -8,18 +8,43 @@ import { checkChunkLists } from '../checking/chunk-lists.js';
 import { named } from '../checking/findings.js';
 import { questions } from '../checking/index-questions.js';
 import { checkTree } from '../checking/tree-check.js';
+import { damagedIndex, isIndexDamage } from '../meta-store.js';
 import { rootEntry } from '../operations.js';
 import type { Tip } from '../rows.js';
 import type { Totals } from '../tables/counter-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
 import type { Connection } from './connection.js';
+import { verifyAllRows } from './row-sums.js';
+import { translateSqliteError } from './sqlite-errors.js';
 
 export type OnProgress = (progress: Progress) => void;
 
-/** Whether the file is a sound SQLite database; what stands in it is the other check. */
+/** Findings that begin so say that the file itself is damaged. */
+export const indexFileFinding = 'index file: ';
+
+/** Whether the file is a sound SQLite database, and each row as it was written; what stands there is the other check. */
 export function checkIndexFile(connection: Connection): string[] {
   const damage = connection.pragma('quick_check(20)') as { quick_check: string }[];
-  return damage.flatMap((row) => (row.quick_check === 'ok' ? [] : [`index file: ${row.quick_check}`]));
+  const findings = damage.flatMap((row) => (row.quick_check === 'ok' ? [] : [indexFileFinding + row.quick_check]));
+  if (findings.length > 0) return findings;
+  try {
+    verifyAllRows(connection);
+    return [];
+  } catch (cause) {
+    const error = translateSqliteError(cause);
+    if (!isIndexDamage(error)) throw error;
+    return [indexFileFinding + error.message];
+  }
+}
+
+/**
+ * For an index that was not closed in order: its parts may be of different moments. CORRUPT with the first finding; the
+ * invariants are not asked about.
+ */
+export function verifyIndex(connection: Connection): void {
+  const damage = connection.pragma('integrity_check(1)', { simple: true }) as string;
+  if (damage !== 'ok') throw damagedIndex(damage);
+  verifyAllRows(connection);
 }
 
 export function checkIndex(connection: Connection, onProgress: OnProgress = () => undefined): string[] {

@@ -6,10 +6,13 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { Progress } from '../../core/progress.js';
 import { openConnection } from './connection.js';
-import { checkIndex, checkIndexFile, checkSums } from './index-check.js';
+import { checkIndex, checkIndexFile, checkSums, verifyIndex } from './index-check.js';
+import { guardRows } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 export type IndexJob =
+  /** CORRUPT unless all of the file is as it was written. */
+  | { readonly kind: 'verify'; readonly file: string }
   /** Findings about the file as an SQLite database, about what stands in it, and about its sums only. */
   | { readonly kind: 'check-file' | 'check' | 'check-sums'; readonly file: string }
   /** `to` must not exist. */
@@ -63,6 +66,9 @@ function answerTo(job: IndexJob, onProgress: (progress: Progress) => void): Answ
     const connection = openConnection({ file: job.file, role: 'reader', durability: 'normal' });
     try {
       if (job.kind === 'check-file') return { findings: checkIndexFile(connection) };
+      if (job.kind === 'verify') verifyIndex(connection);
+      // What is verified once ('check-file') need not be again with every question.
+      if (job.kind === 'check' || job.kind === 'check-sums') guardRows(connection, 'trusting');
       if (job.kind === 'check') return { findings: checkIndex(connection, onProgress) };
       if (job.kind === 'check-sums') return { findings: checkSums(connection) };
       if (job.kind === 'copy') connection.prepare('VACUUM INTO ?').run(job.to);

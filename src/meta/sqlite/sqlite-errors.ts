@@ -1,6 +1,7 @@
 /** Errors of SQLite become DriveErrors where they enter. */
 import Database from 'better-sqlite3';
 import { DriveError, type ErrorCode } from '../../core/errors.js';
+import { damagedIndex } from '../meta-store.js';
 
 /** By SQLite's primary result code; the extended code stays in `details.sqlite`. */
 const codes: Readonly<Record<string, ErrorCode>> = {
@@ -22,7 +23,9 @@ export function translateSqliteError(error: unknown): DriveError {
     return new DriveError('INTERNAL', { message, cause: error });
   }
   const primary = error.code.split('_').slice(0, 2).join('_');
-  return new DriveError(codes[primary] ?? 'INTERNAL', {
+  const code = codes[primary] ?? 'INTERNAL';
+  if (code === 'CORRUPT') return damagedIndex(error.message);
+  return new DriveError(code, {
     message: `index: ${error.message}`,
     details: { sqlite: error.code },
     cause: error,

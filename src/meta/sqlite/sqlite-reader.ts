@@ -9,6 +9,7 @@ import { judgeConditions } from '../judge/conditions.js';
 import { locatePath, spelledPath } from '../judge/located-path.js';
 import { LockJudge } from '../judge/lock-judge.js';
 import type { BatchIdentity, MetaReader, VerifyInput } from '../meta-store.js';
+import { damagedIndex, isIndexDamage } from '../meta-store.js';
 import { nameKey } from '../name-key.js';
 import type { ChunkId, ContentId, EntryId, NodeId, SegmentId } from '../operations.js';
 import type { EntryPath } from '../requests.js';
@@ -41,12 +42,19 @@ const digestBytes = 32;
 export class SqliteReader implements MetaReader {
   readonly #connection: Connection;
   readonly #tables: Tables;
+  readonly #begin;
+  readonly #end;
   readonly #verifiedDigests = new Map<ContentId, Buffer>();
+  readonly #onDamage: (error: DriveError) => void;
   #closed = false;
 
-  constructor(connection: Connection) {
+  /** `onDamage`: told whenever an answer cannot be given because the index is damaged. */
+  constructor(connection: Connection, onDamage: (error: DriveError) => void = () => undefined) {
     this.#connection = connection;
+    this.#onDamage = onDamage;
     this.#tables = openTables(connection);
+    this.#begin = connection.prepare('BEGIN');
+    this.#end = connection.prepare('COMMIT');
   }
 
   volume(): VolumeRow | undefined {
@@ -222,9 +230,22 @@ export class SqliteReader implements MetaReader {
   #read<T>(query: (tables: Tables) => T): T {
     if (this.#closed) throw new DriveError('CLOSED');
     try {
-      return query(this.#tables);
-    } catch (error) {
-      throw translateSqliteError(error);
+      return this.#atOneMoment(() => query(this.#tables));
+    } catch (cause) {
+      const error = translateSqliteError(cause);
+      if (isIndexDamage(error)) this.#onDamage(error);
+      throw error;
+    }
+  }
+
+  /** What contradicts itself is damaged, so all statements of a call must see the same commit. */
+  #atOneMoment<T>(work: () => T): T {
+    if (this.#connection.inTransaction) return work();
+    this.#begin.run();
+    try {
+      return work();
+    } finally {
+      if (this.#connection.inTransaction) this.#end.run();
     }
   }
 
@@ -249,24 +270,21 @@ export class SqliteReader implements MetaReader {
     chunk: StoredChunk | undefined,
     segments: Map<number, { id: SegmentId; replicas: ReplicaRow[] }>,
   ): { place: ChunkPlace | null; replicas: ReplicaRow[] } {
-    if (chunk === undefined || chunk.segment === null) return { place: null, replicas: [] };
+    if (chunk === undefined) throw damagedIndex(`chunk ${id} of a content is lost`);
+    if (chunk.segment === null) return { place: null, replicas: [] };
     const segment = segments.get(chunk.segment) ?? this.#segmentOf(chunk.segment);
-    if (segment === undefined) return { place: null, replicas: [] };
     segments.set(chunk.segment, segment);
     const { offset, recordBytes, plainBytes } = chunk;
     return { place: { chunk: id, segment: segment.id, offset, recordBytes, plainBytes }, replicas: segment.replicas };
   }
 
-  #segmentOf(number: number): { id: SegmentId; replicas: ReplicaRow[] } | undefined {
+  #segmentOf(number: number): { id: SegmentId; replicas: ReplicaRow[] } {
     const segment = this.#tables.segments.byNumber(number);
-    return segment && { id: segment.id, replicas: this.#tables.segments.replicas(number) };
+    if (segment === undefined) throw damagedIndex(`segment ${number} of a chunk is lost`);
+    return { id: segment.id, replicas: this.#tables.segments.replicasOf(segment) };
   }
 }
 
 function damagedList(id: ContentId): DriveError {
-  return new DriveError('CORRUPT', {
-    message: `the chunk list of content ${id} in the index does not match its checksum`,
-    details: { content: id },
-    hint: 'rebuild the index from the nodes',
-  });
+  return damagedIndex(`the chunk list of content ${id} does not match its checksum`);
 }

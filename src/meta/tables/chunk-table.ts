@@ -36,17 +36,17 @@ export class ChunkTable {
     this.#get = connection.prepare<[Buffer], Raw>(`SELECT ${columns} FROM chunk WHERE id = ?`).raw();
     this.#refer = connection
       .prepare<[Buffer, number], Raw>(
-        `INSERT INTO chunk (id, plain_bytes, refs) VALUES (?, ?, 1)
+        `INSERT INTO chunk_row (id, plain_bytes, refs) VALUES (?, ?, 1)
          ON CONFLICT (id) DO UPDATE SET refs = refs + 1 RETURNING ${columns}`,
       )
       .raw();
     this.#release = connection
-      .prepare<[Buffer], Raw>(`UPDATE chunk SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
+      .prepare<[Buffer], Raw>(`UPDATE chunk_row SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
-    this.#setPlace = connection.prepare('UPDATE chunk SET segment = ?, offset = ?, record_bytes = ? WHERE id = ?');
+    this.#setPlace = connection.prepare('UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ? WHERE id = ?');
     this.#living = connection
       .prepare<[number, number, number], [Buffer, number, number, number]>(
-        `SELECT id, offset, record_bytes, plain_bytes FROM chunk INDEXED BY chunk_place
+        `SELECT id, offset, record_bytes, plain_bytes FROM chunk
          WHERE segment = ? AND offset > ? AND refs > 0 ORDER BY offset LIMIT ?`,
       )
       .raw();
@@ -56,10 +56,10 @@ export class ChunkTable {
     this.#withoutPlace = connection
       .prepare<[number], Buffer>('SELECT id FROM chunk WHERE segment IS NULL ORDER BY id LIMIT ?')
       .pluck();
-    this.#removeDead = connection.prepare('DELETE FROM chunk WHERE segment = ? AND refs = 0');
-    this.#removeUnplaced = connection.prepare('DELETE FROM chunk WHERE id = ? AND segment IS NULL AND refs = 0');
+    this.#removeDead = connection.prepare('DELETE FROM chunk_row WHERE segment = ? AND refs = 0');
+    this.#removeUnplaced = connection.prepare('DELETE FROM chunk_row WHERE id = ? AND segment IS NULL AND refs = 0');
     this.#forgetPlaces = connection.prepare(
-      'UPDATE chunk SET segment = NULL, offset = NULL, record_bytes = NULL WHERE segment = ?',
+      'UPDATE chunk_row SET segment = NULL, offset = NULL, record_bytes = NULL WHERE segment = ?',
     );
   }
 

@@ -46,16 +46,16 @@ export class ContentTable {
     this.#unfinished = connection
       .prepare<[], number>('SELECT id FROM content WHERE refs = 0 AND checksum IS NULL ORDER BY id')
       .pluck();
-    this.#insert = connection.prepare('INSERT INTO content (id, size, count, refs) VALUES (?, 0, 0, 0)');
-    this.#extend = connection.prepare('UPDATE content SET size = size + ?, count = count + ? WHERE id = ?');
-    this.#finish = connection.prepare('UPDATE content SET checksum = ? WHERE id = ?');
-    this.#addRefs = connection.prepare('UPDATE content SET refs = refs + ? WHERE id = ?');
-    this.#remove = connection.prepare('DELETE FROM content WHERE id = ?');
+    this.#insert = connection.prepare('INSERT INTO content_row (id, size, count, refs) VALUES (?, 0, 0, 0)');
+    this.#extend = connection.prepare('UPDATE content_row SET size = size + ?, count = count + ? WHERE id = ?');
+    this.#finish = connection.prepare('UPDATE content_row SET checksum = ? WHERE id = ?');
+    this.#addRefs = connection.prepare('UPDATE content_row SET refs = refs + ? WHERE id = ?');
+    this.#remove = connection.prepare('DELETE FROM content_row WHERE id = ?');
     this.#page = connection
       .prepare<[number, number], Buffer>('SELECT chunks FROM page WHERE content = ? AND number = ?')
       .pluck();
     this.#putPage = connection.prepare(
-      'INSERT OR REPLACE INTO page (content, number, digest, chunks) VALUES (?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO page_row (content, number, digest, chunks) VALUES (?, ?, ?, ?)',
     );
     this.#digests = connection
       .prepare<[number], Buffer>('SELECT digest FROM page WHERE content = ? ORDER BY number')
@@ -63,7 +63,7 @@ export class ContentTable {
     this.#pages = connection
       .prepare<[], [number, Buffer]>('SELECT content, chunks FROM page ORDER BY content, number')
       .raw();
-    this.#removePages = connection.prepare('DELETE FROM page WHERE content = ?');
+    this.#removePages = connection.prepare('DELETE FROM page_row WHERE content = ?');
   }
 
   get(id: ContentId): StoredContent | undefined {

@@ -1,4 +1,9 @@
-/** Totals kept up with every change, so that status and quotas cost one row. Held in memory while a batch is built. */
+/**
+ * Totals kept up with every change, so that status and quotas cost one row. Held in memory while a batch is built. The
+ * totals of rows, which prove that none is missing (row-sums.ts), are kept beside them.
+ */
+
+import { damagedIndex } from '../meta-store.js';
 import type { Connection } from '../sqlite/connection.js';
 
 export interface Totals {
@@ -13,11 +18,19 @@ export interface Totals {
   highestContent: number;
 }
 
+export interface CounterSnapshot {
+  readonly totals: Totals;
+  readonly rowTotals: string;
+}
+
 export class CounterTable {
   /** The writer's view, changes of the open transaction included. */
   totals: Totals;
   readonly #read;
   readonly #write;
+  readonly #rowTotals;
+  readonly #setRowTotals;
+  readonly #storedRowTotals;
 
   constructor(connection: Connection) {
     this.#read = connection.prepare<[], Totals>(
@@ -26,24 +39,39 @@ export class CounterTable {
        FROM counters`,
     );
     this.#write = connection.prepare(
-      `UPDATE counters SET files = @files, folders = @folders, logical_bytes = @logicalBytes, segments = @segments,
+      `UPDATE counters_row SET files = @files, folders = @folders, logical_bytes = @logicalBytes, segments = @segments,
               live_bytes = @liveBytes, stored_bytes = @storedBytes,
-              highest_entry = @highestEntry, highest_content = @highestContent`,
+              highest_entry = @highestEntry, highest_content = @highestContent, row_totals = row_totals()`,
     );
+    this.#rowTotals = connection.prepare<[], string>('SELECT row_totals()').pluck();
+    this.#setRowTotals = connection.prepare('SELECT set_row_totals(?)');
+    this.#storedRowTotals = connection.prepare<[], string>('SELECT row_totals FROM counters').pluck();
     this.totals = this.stored();
+  }
+
+  /** What a change that fails is taken back to. */
+  snapshot(): CounterSnapshot {
+    return { totals: { ...this.totals }, rowTotals: this.#rowTotals.get()! };
+  }
+
+  restore({ totals, rowTotals }: CounterSnapshot): void {
+    this.totals = totals;
+    this.#setRowTotals.get(rowTotals);
   }
 
   /** As in the database, for readers. */
   stored(): Totals {
-    return this.#read.get()!;
+    const totals = this.#read.get();
+    if (totals === undefined) throw damagedIndex('its totals are missing');
+    return totals;
   }
 
   save(): void {
     this.#write.run(this.totals);
   }
 
-  /** After a rollback. */
+  /** Before the first batch, and after a rollback. */
   reload(): void {
-    this.totals = this.stored();
+    this.restore({ totals: this.stored(), rowTotals: this.#storedRowTotals.get()! });
   }
 }

@@ -1,9 +1,10 @@
 /** Living entries, keyed (parent, name key) with all that a listing shows in the row. Ended rows are in past-table.ts. */
 
 import { twins } from '../../core/text/windows-names.js';
+import { damagedIndex } from '../meta-store.js';
 import { nameKey } from '../name-key.js';
 import type { ContentId, EntryId } from '../operations.js';
-import { rootEntry } from '../operations.js';
+import { rootEntry, stagingEntry } from '../operations.js';
 import type { EntryRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
 
@@ -19,6 +20,8 @@ export class EntryTable {
   readonly #byId;
   readonly #child;
   readonly #children;
+  readonly #twin;
+  readonly #twins;
   readonly #keyFrom;
   readonly #all;
   readonly #hasChildren;
@@ -40,28 +43,38 @@ export class EntryTable {
         `SELECT ${columns} FROM entry WHERE parent = ? AND key > ? ORDER BY key LIMIT ?`,
       )
       .raw();
+    this.#twin = connection
+      .prepare<[number, string], number>('SELECT 1 FROM entry_row INDEXED BY entry_twin WHERE parent = ? AND key = ?')
+      .pluck();
+    this.#twins = connection
+      .prepare<[number, string, number], string>(
+        'SELECT key FROM entry_row INDEXED BY entry_twin WHERE parent = ? AND key > ? ORDER BY key LIMIT ?',
+      )
+      .pluck();
     this.#keyFrom = connection
       .prepare<[number, string], string>('SELECT key FROM entry WHERE parent = ? AND key >= ? ORDER BY key LIMIT 1')
       .pluck();
     this.#all = connection.prepare<[], Raw>(`SELECT ${columns} FROM entry ORDER BY parent, key`).raw();
     this.#hasChildren = connection.prepare<[number], number>('SELECT 1 FROM entry WHERE parent = ? LIMIT 1').pluck();
     this.#insert = connection.prepare(
-      `INSERT INTO entry (${columns}, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `INSERT INTO entry_row (${columns}, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#remove = connection.prepare('DELETE FROM entry WHERE id = ?');
-    this.#move = connection.prepare('UPDATE entry SET parent = ?, key = ?, name = ? WHERE id = ?');
+    this.#remove = connection.prepare('DELETE FROM entry_row WHERE id = ?');
+    this.#move = connection.prepare('UPDATE entry_row SET parent = ?, key = ?, name = ? WHERE id = ?');
     this.#setContent = connection.prepare(
-      'UPDATE entry SET content = ?, size = ?, etag = ?, modified = ?, born = ? WHERE id = ?',
+      'UPDATE entry_row SET content = ?, size = ?, etag = ?, modified = ?, born = ? WHERE id = ?',
     );
     this.#setTimes = connection.prepare(
-      'UPDATE entry SET created = coalesce(?, created), modified = coalesce(?, modified) WHERE id = ?',
+      'UPDATE entry_row SET created = coalesce(?, created), modified = coalesce(?, modified) WHERE id = ?',
     );
-    this.#touch = connection.prepare('UPDATE entry SET modified = ? WHERE id = ?');
-    this.#setHasProperties = connection.prepare('UPDATE entry SET has_properties = ? WHERE id = ?');
+    this.#touch = connection.prepare('UPDATE entry_row SET modified = ? WHERE id = ?');
+    this.#setHasProperties = connection.prepare('UPDATE entry_row SET has_properties = ? WHERE id = ?');
   }
 
   root(): EntryRow | undefined {
-    return this.byId(rootEntry);
+    const root = this.byId(rootEntry);
+    if (root === undefined && this.child(stagingEntry, '') !== undefined) throw damagedIndex('the root has no id');
+    return root;
   }
 
   byId(id: EntryId): EntryRow | undefined {
@@ -70,13 +83,19 @@ export class EntryTable {
   }
 
   child(parent: EntryId, name: string): EntryRow | undefined {
-    const raw = this.#child.get(parent, nameKey(name));
+    const key = nameKey(name);
+    const raw = this.#child.get(parent, key);
+    if (raw === undefined && this.#twin.get(parent, key) !== undefined) throw damagedIndex(`entry ${name} is lost`);
     return raw && toRow(raw);
   }
 
   /** By name key, after `after` (exclusive; '' for the first). */
   children(parent: EntryId, after: string, limit: number): EntryRow[] {
-    return this.#children.all(parent, after, limit).map(toRow);
+    const rows = this.#children.all(parent, after, limit).map(toRow);
+    const twins = this.#twins.all(parent, after, limit);
+    const isWhole = twins.length === rows.length && rows.every(({ name }, at) => nameKey(name) === twins[at]);
+    if (!isWhole) throw damagedIndex(`entries of folder ${parent} are lost`);
+    return rows;
   }
 
   /**

@@ -17,23 +17,25 @@ export class JournalTable {
 
   constructor(connection: Connection) {
     this.#trim = connection.prepare(
-      `DELETE FROM journal WHERE sequence IN (SELECT sequence FROM
-         (SELECT sequence, sum(length(bytes)) OVER (ORDER BY sequence DESC) AS kept FROM journal) WHERE kept > ?)`,
+      `DELETE FROM journal_row WHERE sequence IN (SELECT sequence FROM
+         (SELECT sequence, sum(length(bytes)) OVER (ORDER BY sequence DESC) AS kept FROM journal_row) WHERE kept > ?)`,
     );
     this.#tip = connection.prepare<[], Tip>('SELECT sequence, hash, epoch FROM tip');
-    this.#setTip = connection.prepare('INSERT OR REPLACE INTO tip (only, sequence, hash, epoch) VALUES (1, ?, ?, ?)');
-    this.#touch = connection.prepare('UPDATE counters SET only = 1');
-    this.#add = connection.prepare('INSERT INTO journal (sequence, epoch, hash, bytes) VALUES (?, ?, ?, ?)');
+    this.#setTip = connection.prepare(
+      'INSERT OR REPLACE INTO tip_row (only, sequence, hash, epoch) VALUES (1, ?, ?, ?)',
+    );
+    this.#touch = connection.prepare('UPDATE counters_row SET only = 1');
+    this.#add = connection.prepare('INSERT INTO journal_row (sequence, epoch, hash, bytes) VALUES (?, ?, ?, ?)');
     this.#after = connection.prepare<[number], BatchIdentity>(
       'SELECT sequence, epoch, hash, bytes FROM journal WHERE sequence > ? ORDER BY sequence',
     );
     this.#journaled = connection.prepare<[], { node: NodeId; sequence: number }>(
       'SELECT node, sequence FROM journaled ORDER BY node',
     );
-    this.#setJournaled = connection.prepare('INSERT OR REPLACE INTO journaled (node, sequence) VALUES (?, ?)');
+    this.#setJournaled = connection.prepare('INSERT OR REPLACE INTO journaled_row (node, sequence) VALUES (?, ?)');
     // A node that was never heard of has nothing: it holds back everything.
     this.#drop = connection.prepare(
-      `DELETE FROM journal WHERE sequence <= (SELECT min(coalesce(sequence, 0))
+      `DELETE FROM journal_row WHERE sequence <= (SELECT min(coalesce(sequence, 0))
          FROM node LEFT JOIN journaled ON journaled.node = node.id WHERE role <> 'retired')`,
     );
   }

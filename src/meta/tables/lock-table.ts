@@ -1,4 +1,6 @@
 /** DAV locks of clients, and the tokens of the last ones that ended (an UNLOCK that comes late is answered kindly). */
+
+import { damagedIndex } from '../meta-store.js';
 import type { EntryId } from '../operations.js';
 import type { Connection } from '../sqlite/connection.js';
 
@@ -22,6 +24,8 @@ const columns = 'token, entry, scope, depth, owner, principal, timeout AS timeou
 export class LockTable {
   readonly #get;
   readonly #ofEntry;
+  readonly #twins;
+  readonly #anyTwin;
   readonly #all;
   readonly #count;
   readonly #any;
@@ -36,14 +40,20 @@ export class LockTable {
     this.#ofEntry = connection.prepare<[number], RawLock>(
       `SELECT ${columns} FROM dav_lock WHERE entry = ? ORDER BY token`,
     );
+    this.#twins = connection
+      .prepare<[number], number>('SELECT count(*) FROM dav_lock_row INDEXED BY dav_lock_twin WHERE entry = ?')
+      .pluck();
+    this.#anyTwin = connection
+      .prepare<[], number>('SELECT 1 FROM dav_lock_row INDEXED BY dav_lock_twin WHERE entry > 0 LIMIT 1')
+      .pluck();
     this.#all = connection.prepare<[], RawLock>(`SELECT ${columns} FROM dav_lock ORDER BY token`);
-    this.#count = connection.prepare<[], number>('SELECT count(*) FROM dav_lock').pluck();
+    this.#count = connection.prepare<[], number>('SELECT count(*) FROM dav_lock_row').pluck();
     this.#any = connection.prepare<[], number>('SELECT 1 FROM dav_lock LIMIT 1').pluck();
     this.#put = connection.prepare(
-      `INSERT OR REPLACE INTO dav_lock (token, entry, scope, depth, owner, principal, timeout, expires)
+      `INSERT OR REPLACE INTO dav_lock_row (token, entry, scope, depth, owner, principal, timeout, expires)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    this.#remove = connection.prepare('DELETE FROM dav_lock WHERE token = ?');
+    this.#remove = connection.prepare('DELETE FROM dav_lock_row WHERE token = ?');
     this.#addEnded = connection.prepare('INSERT OR IGNORE INTO ended_token (token) VALUES (?)');
     this.#trimEnded = connection.prepare(
       `DELETE FROM ended_token WHERE number <= (SELECT max(number) FROM ended_token) - ${endedTokensKept}`,
@@ -57,7 +67,9 @@ export class LockTable {
   }
 
   ofEntry(entry: EntryId): StoredLock[] {
-    return this.#ofEntry.all(entry).map(toLock);
+    const locks = this.#ofEntry.all(entry).map(toLock);
+    if (this.#twins.get(entry) !== locks.length) throw damagedIndex(`locks of entry ${entry} are lost`);
+    return locks;
   }
 
   all(): StoredLock[] {
@@ -69,7 +81,9 @@ export class LockTable {
   }
 
   isEmpty(): boolean {
-    return this.#any.get() === undefined;
+    const isEmpty = this.#any.get() === undefined;
+    if (isEmpty !== (this.#anyTwin.get() === undefined)) throw damagedIndex('locks are lost');
+    return isEmpty;
   }
 
   put(lock: StoredLock): void {

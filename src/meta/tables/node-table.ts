@@ -29,13 +29,13 @@ export class NodeTable {
   constructor(connection: Connection) {
     this.#volume = connection.prepare<[], VolumeRow>('SELECT id, name, replicas, created FROM volume');
     this.#setVolume = connection.prepare(
-      'INSERT OR REPLACE INTO volume (only, id, name, replicas, created) VALUES (1, @id, @name, @replicas, @created)',
+      'INSERT OR REPLACE INTO volume_row (only, id, name, replicas, created) VALUES (1, @id, @name, @replicas, @created)',
     );
     this.#nodes = connection.prepare<[], NodeRow>(
       `SELECT id, label, failure_group AS "group", weight, role, path, used_bytes AS usedBytes FROM node ORDER BY id`,
     );
     this.#putNode = connection.prepare(
-      `INSERT INTO node (id, label, failure_group, weight, role, path, used_bytes)
+      `INSERT INTO node_row (id, label, failure_group, weight, role, path, used_bytes)
        VALUES (@id, @label, @group, @weight, @role, @path,
          (SELECT coalesce(sum(length), 0) FROM replica JOIN segment ON number = segment WHERE node = @id))
        ON CONFLICT (id) DO UPDATE SET label = @label, failure_group = @group, weight = @weight, role = @role, path = @path`,
@@ -45,7 +45,7 @@ export class NodeTable {
        FROM epoch ORDER BY sequence`,
     );
     this.#addEpoch = connection.prepare(
-      `INSERT INTO epoch (sequence, id, parent, last_sequence, last_hash, members, time, supersedes)
+      `INSERT INTO epoch_row (sequence, id, parent, last_sequence, last_hash, members, time, supersedes)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
   }

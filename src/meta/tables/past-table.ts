@@ -26,11 +26,11 @@ export class PastTable {
   readonly #all;
 
   constructor(connection: Connection) {
-    this.#insert = connection.prepare(`INSERT INTO past (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+    this.#insert = connection.prepare(`INSERT INTO past_row (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#of = connection
       .prepare<[number, number], Raw>(`SELECT ${columns} FROM past WHERE id = ? AND died <= ?`)
       .raw();
-    this.#removeOf = connection.prepare('DELETE FROM past WHERE id = ? AND died <= ?');
+    this.#removeOf = connection.prepare('DELETE FROM past_row WHERE id = ? AND died <= ?');
     this.#endedBefore = connection
       .prepare<[number, number], Raw>(`SELECT ${columns} FROM past WHERE died <= ? ORDER BY id, died, content LIMIT ?`)
       .raw();

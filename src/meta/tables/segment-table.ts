@@ -2,6 +2,8 @@
  * Segments and their replicas. Every method that changes a length, the living bytes or the nodes keeps the totals and
  * the nodes' used bytes in step. Inside, a segment is a small number; outside, its id.
  */
+
+import { damagedIndex } from '../meta-store.js';
 import type { NodeId, SegmentId } from '../operations.js';
 import type { ReplicaRow, ReplicaState, SegmentRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
@@ -14,11 +16,13 @@ export interface StoredSegment {
   readonly length: number;
   readonly hash: string | null;
   readonly liveBytes: number;
+  /** How many replicas it has, good or bad. */
+  readonly copies: number;
 }
 
 /** In the order of their numbers in the table. */
 const replicaStates: readonly ReplicaState[] = ['good', 'missing', 'damaged', 'short'];
-const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes';
+const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes, good + bad AS copies';
 
 export class SegmentTable {
   readonly #counters: CounterTable;
@@ -44,37 +48,37 @@ export class SegmentTable {
     this.#byId = connection.prepare<[string], StoredSegment>(`SELECT ${columns} FROM segment WHERE id = ?`);
     this.#byNumber = connection.prepare<[number], StoredSegment>(`SELECT ${columns} FROM segment WHERE number = ?`);
     this.#insert = connection.prepare(
-      'INSERT INTO segment (id, sealed, length, live_bytes, good, bad) VALUES (?, 0, 0, 0, 0, 0)',
+      'INSERT INTO segment_row (id, sealed, length, live_bytes, good, bad) VALUES (?, 0, 0, 0, 0, 0)',
     );
-    this.#remove = connection.prepare('DELETE FROM segment WHERE number = ?');
-    this.#setLength = connection.prepare('UPDATE segment SET length = ? WHERE number = ?');
-    this.#addLive = connection.prepare('UPDATE segment SET live_bytes = live_bytes + ? WHERE number = ?');
-    this.#seal = connection.prepare('UPDATE segment SET sealed = 1, hash = coalesce(?, hash) WHERE number = ?');
+    this.#remove = connection.prepare('DELETE FROM segment_row WHERE number = ?');
+    this.#setLength = connection.prepare('UPDATE segment_row SET length = ? WHERE number = ?');
+    this.#addLive = connection.prepare('UPDATE segment_row SET live_bytes = live_bytes + ? WHERE number = ?');
+    this.#seal = connection.prepare('UPDATE segment_row SET sealed = 1, hash = coalesce(?, hash) WHERE number = ?');
     this.#page = connection.prepare<[string, number], StoredSegment>(
       `SELECT ${columns} FROM segment WHERE id > ? ORDER BY id LIMIT ?`,
     );
     this.#replicas = connection
       .prepare<[number], [string, number]>('SELECT node, state FROM replica WHERE segment = ? ORDER BY node')
       .raw();
-    this.#addReplica = connection.prepare('INSERT INTO replica (segment, node, state) VALUES (?, ?, 0)');
-    this.#removeReplica = connection.prepare('DELETE FROM replica WHERE segment = ? AND node = ?');
-    this.#setState = connection.prepare('UPDATE replica SET state = ? WHERE segment = ? AND node = ?');
-    this.#addUsed = connection.prepare('UPDATE node SET used_bytes = used_bytes + ? WHERE id = ?');
+    this.#addReplica = connection.prepare('INSERT INTO replica_row (segment, node, state) VALUES (?, ?, 0)');
+    this.#removeReplica = connection.prepare('DELETE FROM replica_row WHERE segment = ? AND node = ?');
+    this.#setState = connection.prepare('UPDATE replica_row SET state = ? WHERE segment = ? AND node = ?');
+    this.#addUsed = connection.prepare('UPDATE node_row SET used_bytes = used_bytes + ? WHERE id = ?');
     this.#goodReplicas = connection.prepare<[number], number>('SELECT good FROM segment WHERE number = ?').pluck();
     this.#countReplicas = connection.prepare(
-      `UPDATE segment SET good = (SELECT count(*) FROM replica WHERE segment = number AND state = 0),
+      `UPDATE segment_row SET good = (SELECT count(*) FROM replica WHERE segment = number AND state = 0),
          bad = (SELECT count(*) FROM replica WHERE segment = number AND state <> 0) WHERE number = ?`,
     );
     // Counts kept in the rows find the candidates; only those are looked at closely.
     this.#degraded = connection.prepare<[{ absent: string; wanted: number; limit: number }], StoredSegment>(
-      `WITH absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) UNION SELECT id FROM node WHERE role = 'retired'),
+      `WITH absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) UNION SELECT id FROM node WHERE +role = 'retired'),
          candidate AS (SELECT number FROM segment WHERE segment.good < @wanted UNION SELECT number FROM segment WHERE segment.bad > 0
            UNION SELECT segment FROM replica WHERE node IN absent),
          present AS (SELECT segment, state = 0 AS is_good FROM replica
            WHERE segment IN candidate AND node NOT IN absent),
          counted AS (SELECT candidate.number, coalesce(sum(is_good), 0) AS good, coalesce(sum(NOT is_good), 0) AS bad
            FROM candidate LEFT JOIN present ON segment = candidate.number GROUP BY candidate.number)
-       SELECT ${columns.replace('number', 'segment.number AS number')} FROM counted JOIN segment USING (number)
+       SELECT ${columns.replace('number', 'segment.number AS number').replace('good + bad', 'segment.good + segment.bad')} FROM counted JOIN segment USING (number)
        WHERE counted.good < @wanted OR counted.bad > 0 ORDER BY counted.good, id LIMIT @limit`,
     );
   }
@@ -115,6 +119,13 @@ export class SegmentTable {
     return this.#replicas.all(number).map(([node, state]) => ({ node, state: replicaStates[state]! }));
   }
 
+  /** All of them, for readers. */
+  replicasOf({ id, number, copies }: StoredSegment): ReplicaRow[] {
+    const replicas = this.replicas(number);
+    if (replicas.length !== copies) throw damagedIndex(`replicas of segment ${id} are lost`);
+    return replicas;
+  }
+
   toRow(segment: StoredSegment): SegmentRow {
     return {
       id: segment.id,
@@ -122,7 +133,7 @@ export class SegmentTable {
       lengthBytes: segment.length,
       hash: segment.hash,
       liveBytes: segment.liveBytes,
-      replicas: this.replicas(segment.number),
+      replicas: this.replicasOf(segment),
     };
   }
 

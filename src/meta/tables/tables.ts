@@ -1,5 +1,6 @@
-/** All tables of the index on one connection, their statements prepared once. */
+/** All tables of the index on one connection, their statements prepared once. Rows are verified (row-sums.ts). */
 import type { Connection } from '../sqlite/connection.js';
+import { guardRows } from '../sqlite/row-sums.js';
 import { ChunkTable } from './chunk-table.js';
 import { ContentTable } from './content-table.js';
 import { CounterTable } from './counter-table.js';
@@ -25,6 +26,7 @@ export interface Tables {
 }
 
 export function openTables(connection: Connection): Tables {
+  guardRows(connection, 'reads');
   const counters = new CounterTable(connection);
   return {
     counters,

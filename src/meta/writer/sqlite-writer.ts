@@ -7,6 +7,7 @@ import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { apply } from '../apply.js';
 import type { MetaWriter, Prepared } from '../meta-store.js';
+import { isIndexDamage } from '../meta-store.js';
 import { decodeOperations, encodeOperation } from '../operation-codec.js';
 import type { ChunkId, ContentId, NodeId, Operation } from '../operations.js';
 import type { ChangeRequest, Outcome } from '../requests.js';
@@ -63,6 +64,7 @@ export class SqliteWriter {
     try {
       migrate(this.#connection);
       this.#tables = openTables(this.#connection);
+      this.#tables.counters.reload();
     } catch (error) {
       this.#connection.close();
       throw translateSqliteError(error);
@@ -190,7 +192,7 @@ export class SqliteWriter {
   }
 
   #attempt(request: ChangeRequest, sequence: number, lines: string[]): Outcome {
-    const totals = { ...this.#tables.counters.totals };
+    const before = this.#tables.counters.snapshot();
     const ownLines: string[] = [];
     const newChunks = new Set<ChunkId>();
     this.#savepoint.run();
@@ -204,10 +206,10 @@ export class SqliteWriter {
       return outcome;
     } catch (error) {
       // A full disk or a damaged page ended the transaction itself: that is no answer to one request.
-      if (!this.#connection.inTransaction) throw error;
+      if (!this.#connection.inTransaction || isIndexDamage(error)) throw error;
       this.#rollbackTo.run();
       this.#release.run();
-      this.#tables.counters.totals = totals;
+      this.#tables.counters.restore(before);
       return { ok: false, error: translateSqliteError(error).toData() };
     }
   }

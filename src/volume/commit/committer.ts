@@ -145,6 +145,12 @@ export class Committer {
     });
   }
 
+  /** Whatever waits, and what comes, is refused with it; a batch that is on its way goes forward. */
+  stop(error: DriveError): void {
+    this.broken ??= error;
+    for (const job of [...this.queue.splice(0), ...this.staged.splice(0)]) job.reject(this.refusal(this.broken));
+  }
+
   /** Drains what was submitted, then refuses everything. */
   async close(): Promise<void> {
     this.closed = true;

@@ -1,0 +1,173 @@
+/**
+ * What tells a damaged row from a good one: SQLite notices few single flipped bits of its file. Each row bears a CRC-32
+ * of its values, and `counters` bears, for each table, how many rows there are and the sum of their CRCs.
+ *
+ * Rows lie in tables `<name>_row`, which statements that change them name. Whoever reads says `<name>`: a temporary view,
+ * of which no row comes out that does not match its CRC (CORRUPT). Temporary triggers make the CRCs, and no row is
+ * changed or removed that does not match. So no statement can forget it. (A text that is compared for equality and is not
+ * in an index is written `+column`; why, schema.ts tells.) A row that is *missing*, or is an old one, does
+ * not show in single reads; the totals tell, where a whole table is read.
+ */
+import { crc32 } from 'node:zlib';
+import { damagedIndex } from '../meta-store.js';
+import type { Connection } from './connection.js';
+
+/** Their rows are counted and summed up. The positions mean something within one connection only. */
+const summedTables = [
+  'entry',
+  'past',
+  'property',
+  'dav_lock',
+  'content',
+  'page',
+  'chunk',
+  'segment',
+  'replica',
+  'node',
+  'epoch',
+  'volume',
+  'tip',
+  'journal',
+  'journaled',
+] as const;
+/** Bears the totals itself. */
+const guardedTables = [...summedTables, 'counters'] as const;
+export type SummedTable = (typeof summedTables)[number];
+
+type Value = number | bigint | string | Buffer | null;
+
+/** Sums stay exact numbers. */
+const modulus = 2 ** 52;
+
+/** Rows and sums of each table, as flat as they are stored. */
+class TableSums {
+  readonly #numbers: number[] = Array.from({ length: summedTables.length * 2 }, () => 0);
+
+  add(table: number, sum: number, rows: 1 | -1): void {
+    if (table >= summedTables.length) return;
+    this.#numbers[2 * table]! += rows;
+    this.#numbers[2 * table + 1] = (this.#numbers[2 * table + 1]! + rows * sum + modulus) % modulus;
+  }
+
+  toString(): string {
+    return JSON.stringify(
+      Object.fromEntries(summedTables.map((name, at) => [name, this.#numbers.slice(2 * at, 2 * at + 2)])),
+    );
+  }
+
+  set(text: string): void {
+    const stored = JSON.parse(text) as Record<string, [number, number]>;
+    summedTables.forEach((name, at) => {
+      const [rows, sum] = stored[name] ?? [0, 0];
+      this.#numbers[2 * at] = rows;
+      this.#numbers[2 * at + 1] = sum;
+    });
+  }
+}
+
+/**
+ * The functions that triggers and views call, and with them this connection's own totals: `row_totals()` of what was
+ * written (changes taken back included: the writer sets them), `rows_seen()` of what was read since it was last asked.
+ */
+export function registerRowSums(connection: Connection): void {
+  const written = new TableSums();
+  let seen = new TableSums();
+  const verified = (table: number, sum: number, values: readonly Value[]): number => {
+    if (sumOf(values) !== sum) throw damagedIndex(`a row of ${guardedTables[table]} does not match its checksum`);
+    return sum;
+  };
+  const define = (name: string, work: (...parameters: never[]) => Value) =>
+    connection.function(name, { varargs: true }, work as (...parameters: unknown[]) => unknown);
+  define('row_added', (table: number, ...values: Value[]) => {
+    const sum = sumOf(values);
+    written.add(table, sum, 1);
+    return sum;
+  });
+  define('row_removed', (table: number, sum: number, ...values: Value[]) => {
+    written.add(table, verified(table, sum, values), -1);
+    return null;
+  });
+  define('row_intact', (table: number, sum: number, ...values: Value[]) => {
+    seen.add(table, verified(table, sum, values), 1);
+    return 1;
+  });
+  define('row_totals', () => written.toString());
+  define('set_row_totals', (text: string) => {
+    written.set(text);
+    return null;
+  });
+  define('rows_seen', () => {
+    const text = seen.toString();
+    seen = new TableSums();
+    return text;
+  });
+}
+
+/** CRC-32 of the values, each with its type and its end. */
+function sumOf(values: readonly Value[]): number {
+  let text = '';
+  let sum = 0;
+  for (const value of values) {
+    if (value === null) text += 'n,';
+    else if (typeof value === 'string') text += `${value.length}:${value},`;
+    else if (typeof value === 'object') sum = crc32(value, crc32(`${value.length};`, sum));
+    else text += `${value},`;
+  }
+  return crc32(text, sum);
+}
+
+/**
+ * Makes the views, and for a writer the triggers. `trusting`: views that verify nothing, for the check, which has
+ * verified everything before it asks its questions.
+ */
+export function guardRows(connection: Connection, mode: 'reads' | 'writes' | 'trusting'): void {
+  const isGuarded = connection.prepare('SELECT 1 FROM temp.sqlite_schema LIMIT 1').get() !== undefined;
+  if (isGuarded) return; // A connection that simulations keep open.
+  const statements = guardedTables.flatMap((name, number) => {
+    const table = `${name}_row`;
+    const columns = connection.pragma(`table_info(${table})`) as { name: string; pk: number }[];
+    const values = columns.map((column) => column.name).filter((column) => column !== 'row_sum');
+    const of = (row: string) => values.map((column) => `${row}.${column}`).join(', ');
+    const key = columns.filter(({ pk }) => pk > 0).map((column) => `${column.name} = NEW.${column.name}`);
+    const only = mode === 'trusting' ? '' : `WHERE row_intact(${number}, row_sum, ${values.join(', ')})`;
+    const view = `CREATE TEMP VIEW ${name} AS SELECT ${values.join(', ')} FROM main.${table} ${only};`;
+    if (mode !== 'writes') return [view];
+    const add = `UPDATE ${table} SET row_sum = row_added(${number}, ${of('NEW')}) WHERE ${key.join(' AND ')};`;
+    const remove = `SELECT row_removed(${number}, OLD.row_sum, ${of('OLD')});`;
+    const trigger = (event: string, when: string, work: string) =>
+      `CREATE TEMP TRIGGER ${name}_${event} AFTER ${when} ON main.${table} BEGIN ${work} END;`;
+    return [
+      view,
+      trigger('inserted', 'INSERT', add),
+      trigger('updated', `UPDATE OF ${values.join(', ')}`, `${remove} ${add}`),
+      trigger('deleted', 'DELETE', remove),
+    ];
+  });
+  const work = statements.join('\n');
+  connection.exec(connection.inTransaction ? work : `BEGIN; ${work} COMMIT;`);
+}
+
+/** Throws unless exactly the rows of these tables were read since `rows_seen()` was last asked, in one transaction. */
+export function assertAllSeen(connection: Connection, tables: readonly SummedTable[] = summedTables): void {
+  const seen = JSON.parse(connection.prepare('SELECT rows_seen()').pluck().get() as string) as Record<string, number[]>;
+  const text = connection.prepare('SELECT row_totals FROM counters').pluck().get() as string | undefined;
+  const noted = JSON.parse(text ?? '{}') as Record<string, number[]>;
+  for (const table of tables) {
+    const [rows, sum] = seen[table]!;
+    if (rows === noted[table]?.[0] && sum === noted[table]?.[1]) continue;
+    throw damagedIndex(`rows of ${table} are missing, or are old ones (${rows} of ${noted[table]?.[0]})`);
+  }
+}
+
+/** Every row of every table. Takes seconds for a million files. */
+export function verifyAllRows(connection: Connection): void {
+  guardRows(connection, 'reads');
+  connection.exec('BEGIN'); // One state for all tables.
+  try {
+    connection.prepare('SELECT rows_seen()').get();
+    for (const table of summedTables) connection.prepare(`SELECT count(*) FROM ${table}`).get();
+    assertAllSeen(connection);
+  } finally {
+    connection.exec('ROLLBACK');
+  }
+}
