@@ -242,4 +242,18 @@ export function isIndexDamage(error: unknown): error is DriveError {
   return hasCode(error, 'CORRUPT') && error.details.index === damaged;
 }
 
+/**
+ * An index that is damaged gives no answer; it is made anew from the nodes, and what was asked is asked again.
+ * UNAVAILABLE when that takes longer than a request may wait.
+ */
+export async function askIndex<E, T>(current: () => Promise<E>, query: (engine: E) => T): Promise<T> {
+  const engine = await current();
+  try {
+    return query(engine);
+  } catch (error) {
+    if (!isIndexDamage(error)) throw error;
+  }
+  return query(await current());
+}
+
 export type { Operation };

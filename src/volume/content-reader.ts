@@ -5,12 +5,11 @@
 
 import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
-import type { MetaReader } from '../meta/meta-store.js';
+import { askIndex, type MetaReader } from '../meta/meta-store.js';
 import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
 import type { SegmentReader } from '../store/read/segment-reader.js';
 import type { ReadTarget } from '../store/store-types.js';
-import { askIndex } from './ask-index.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {

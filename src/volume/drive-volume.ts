@@ -6,11 +6,11 @@
 import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import { type Random, randomUuid } from '../core/random.js';
+import { askIndex } from '../meta/meta-store.js';
 import type { ContentId, EntryId } from '../meta/operations.js';
 import type { Conditions, EntryPath, PropertyChange } from '../meta/requests.js';
 import type { EntryRow, LockRow, PropertyRow } from '../meta/rows.js';
 import { gatherShortBody, writeAmended } from './amendment.js';
-import { askIndex } from './ask-index.js';
 import { isUntouched } from './commit/committer.js';
 import type { ChangeInput, VolumeEngine } from './engine.js';
 import { keepLocks } from './kept-locks.js';

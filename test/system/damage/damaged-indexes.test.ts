@@ -1,0 +1,25 @@
+/** 400 damaged indexes. `CASE=n` runs one of them alone. */
+import { test } from 'node:test';
+import { damageOf, prepareVolumes, runIndexCase } from '../../damage/damaged-index.js';
+import { memoryFolder } from '../../damage/damaged-volume.js';
+
+const cases = process.env.CASE ? [Number(process.env.CASE)] : Array.from({ length: 400 }, (_, at) => at);
+
+test('400 damaged indexes: none is served, each is made anew when it must be', { timeout: 1_500_000 }, async (t) => {
+  const { volume, truth } = await prepareVolumes(await memoryFolder(t), 16);
+  const counts = new Map<string, { cases: number; anew: number }>();
+  const failures: string[] = [];
+  for (const at of cases) {
+    const { kind } = damageOf(at);
+    const count = counts.get(kind) ?? { cases: 0, anew: 0 };
+    counts.set(kind, count);
+    count.cases += 1;
+    try {
+      if ((await runIndexCase(volume, truth, at)).endsWith('made anew')) count.anew += 1;
+    } catch (error) {
+      failures.push(String(error));
+    }
+  }
+  for (const [kind, { cases, anew }] of counts) t.diagnostic(`${kind}: ${cases}, made anew ${anew}`);
+  if (failures.length > 0) throw new Error(failures.join('\n'));
+});

@@ -1,0 +1,22 @@
+/** 8 kinds of damage x 6 targets on one of two nodes, at three moments. */
+import { test } from 'node:test';
+import { prepareVolumes } from '../../damage/damaged-index.js';
+import { kinds, moments, runNodeCase, targets } from '../../damage/damaged-node.js';
+import { memoryFolder } from '../../damage/damaged-volume.js';
+
+test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { timeout: 1_500_000 }, async (t) => {
+  const { volume, truth } = await prepareVolumes(await memoryFolder(t), 12);
+  const failures: string[] = [];
+  let seed = 0;
+  for (const target of targets) {
+    for (const kind of kinds) {
+      for (const moment of moments) {
+        seed += 1;
+        await runNodeCase(volume, truth, { target, kind, moment, seed }).catch((error: unknown) => {
+          failures.push(String(error));
+        });
+      }
+    }
+  }
+  if (failures.length > 0) throw new Error(failures.join('\n\n'));
+});
