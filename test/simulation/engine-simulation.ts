@@ -5,13 +5,15 @@
  * there. One of them is the next life. At the end, with every disk back, all must become whole.
  */
 import { hasCode } from '../../src/core/errors.js';
-import { BatchReader } from '../../src/segment/batch-reader.js';
-import { type CrashState, drawCrash } from './crash-states.js';
+import { type CrashOptions, type CrashState, drawCrash } from './crash-states.js';
+import { describeDisks } from './describe-disks.js';
+import type { IndexState } from './index-slots.js';
+import { leftBehind } from './left-behind.js';
+import { Nemesis } from './nemesis.js';
 import { SeededRandom } from './seeded-random.js';
 import { SimClient } from './sim-client.js';
-import type { PlannedFault } from './sim-disk.js';
 import { SimLife } from './sim-life.js';
-import { SimMachine, type SimNode } from './sim-machine.js';
+import { SimMachine } from './sim-machine.js';
 
 export interface SimulationResult {
   readonly problems: readonly string[];
@@ -39,8 +41,14 @@ export interface SimulationOptions {
   readonly statesPerPoint?: number;
 }
 
+/** Disks and indexes of earlier lives are kept as backups; more than these tell nothing new. */
+const backupsKept = 2;
+
 /** After this much simulated time without faults all must be whole again. */
 const healedWithinMs = 120_000;
+/** And a minute later nothing that is not needed is left on any disk. */
+const clearedWithinMs = 90_000;
+const noCopyLeft = 'has no good copy left';
 
 export async function simulateEngine(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   return new Simulation(seed, options).run();
@@ -53,12 +61,17 @@ class Simulation {
   readonly #crashRandom: SeededRandom;
   readonly #options: SimulationOptions;
   readonly #clients: SimClient[];
+  readonly #nemesis: Nemesis;
   readonly #trace: (line: string) => void;
   readonly #problems: string[] = [];
   readonly #totals = { crashes: 0, operations: 0, steps: 0, refusals: 0 };
   readonly #seen = new Set<string>();
   readonly #faults = new Map<string, number>();
+  readonly #oldIndexes: IndexState[] = [];
+  /** Some disk does not hold what was written to it, and nobody has noticed yet. */
+  #isDamaged = false;
   #life: SimLife | undefined;
+  #latest = 0;
 
   constructor(seed: number, options: SimulationOptions) {
     this.#random = new SeededRandom(seed ^ 0x5eed);
@@ -68,7 +81,13 @@ class Simulation {
     const nodes = 2 + this.#random.below(3);
     const replicas = Math.min(nodes, this.#random.chance(0.8) ? 2 : 3);
     this.machine = new SimMachine(seed, { nodes, replicas, trace: this.#trace });
-    const now = () => this.#life?.clock.now() ?? this.machine.wallOffsetMs;
+    this.#nemesis = new Nemesis({
+      machine: this.machine,
+      random: this.#random,
+      disksMayFail: this.#disksMayFail,
+      count: (fault) => this.#count(fault),
+    });
+    const now = () => this.#now();
     this.#clients = ['c1', 'c2', 'c3'].map(
       (name) => new SimClient(name, { random: this.#random.fork(), now, trace: this.#trace }),
     );
@@ -100,15 +119,27 @@ class Simulation {
       `life ${number}: disks here ${this.#pluggedNames()}, index ${this.machine.index.exists ? 'there' : 'gone'}`,
     );
     if (number > 0) this.#planCrash(life, 400);
+    if (number > 0 && this.#disksMayFail && this.#random.chance(0.15))
+      this.#random.pick(this.machine.nodes).disk.isLying = true;
     if (await this.#opened(life, number > 0)) {
       if (number === 0) this.#planCrash(life, 2_000);
-      else await this.#look(life);
+      else {
+        await this.#look(life);
+        const allHere = this.machine.nodes.every((node) => this.machine.isHere(node));
+        if (allHere && !life.refusal && !life.scheduler.ended)
+          this.#noteFindings(await this.#guarded('check', life, life.check()));
+      }
       await this.#work(life);
     }
     await this.#end(life);
   }
 
+  get #disksMayFail(): boolean {
+    return this.#options.disksMayFail !== false;
+  }
+
   #begin(): SimLife {
+    if (this.machine.isCreated && this.#random.chance(0.15)) this.machine.wallOffsetMs += this.#nemesis.clockJump();
     const life = new SimLife(this.machine);
     this.#life = life;
     const perPoint = this.#options.statesPerPoint ?? 6;
@@ -124,7 +155,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.3 : 0.03;
+      const chance = rareChanges.delete('yes') ? 0.044 : 0.009;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));
@@ -132,8 +163,18 @@ class Simulation {
     };
   }
 
-  get #crashOptions() {
-    return { indexMayBeLost: this.#options.indexMayBeLost !== false };
+  get #crashOptions(): CrashOptions {
+    return {
+      indexMayBeLost: this.#options.indexMayBeLost !== false,
+      disksMayFail: this.#disksMayFail,
+      oldIndexes: this.#oldIndexes,
+    };
+  }
+
+  /** The latest that the wall showed: a lock that lapsed may or may not be there again when the clock goes back. */
+  #now(): number {
+    this.#latest = Math.max(this.#latest, this.#life?.clock.now() ?? 0);
+    return this.#latest;
   }
 
   /** The process ends at some step of its scheduler. */
@@ -151,40 +192,44 @@ class Simulation {
     const lines: string[] = [];
     const machine = this.machine.glance(state, this.#seen.size, (line) => lines.push(line));
     const hasBackgroundWork = this.#seen.size % 16 === 0;
+    machine.wallOffsetMs = this.#life!.clock.wallOffsetMs;
     const life = new SimLife(machine, { isGlance: true, hasBackgroundWork });
     const before = this.#problems.length;
     this.#trace(`imagined ${this.#seen.size}: ${state.faults.join(', ')}`);
     try {
       await life.run(life.open());
-      const allHere = state.disks.every(({ isPlugged }) => isPlugged);
       if (life.refusal) {
         this.#totals.refusals++;
-        if (allHere) this.#problems.push(`refused with every disk here: ${life.refusal.message}`);
-      } else await this.#glance(life, allHere);
+        if (state.isEnough) this.#problems.push(`refused with enough disks here: ${life.refusal.message}`);
+      } else await this.#glance(life, state.isEnough);
+      if (hasBackgroundWork && !life.refusal && state.isEnough) this.#noteFindings(await life.run(life.check()));
     } catch (error) {
       this.#problems.push(`opening: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
     }
     if (this.#problems.length > before) {
       this.#problems.push(`in imagined state ${this.#seen.size}: ${state.faults.join(', ')}`);
       for (const line of lines) this.#trace(`  | ${line}`);
-      this.#describeDisks(life);
+      describeDisks(life, this.#trace);
     }
     life.scheduler.end();
     await machine.index.end(null);
   }
 
-  async #glance(life: SimLife, allHere: boolean): Promise<void> {
+  async #glance(life: SimLife, isEnough: boolean): Promise<void> {
     for (const client of this.#clients) {
       const looked = await life.run(client.look(life.volume));
       if (!looked) return;
       const { seen, unreadable } = looked.value;
-      if (unreadable.length > 0) {
-        if (allHere) this.#problems.push(...unreadable);
-        continue;
-      }
-      const problem = client.model.judge(seen, life.clock.now());
+      if (isEnough) this.#problems.push(...unreadable);
+      const problem = client.model.judge(seen, this.#now());
       if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
     }
+  }
+
+  /** What is wrong in the index itself; a copy in doubt counts as bad until it was verified. */
+  #noteFindings(checked: { readonly value: { readonly findings: readonly string[] } } | undefined): void {
+    const findings = checked?.value.findings ?? [];
+    this.#problems.push(...findings.filter((finding) => !finding.endsWith(noCopyLeft)).map((text) => `check: ${text}`));
   }
 
   #count(fault: string): void {
@@ -196,57 +241,26 @@ class Simulation {
     if (!outcome) return false;
     if (life.refusal) {
       this.#trace(`refused: ${life.refusal.message}`);
-      const allHere = this.machine.nodes.every((node) => this.machine.isPlugged(node));
-      if (allHere || !mayBeRefused) this.#problems.push(`refused with every disk here: ${life.refusal.message}`);
+      const allHere = this.machine.nodes.every((node) => this.machine.isHere(node));
+      if ((allHere && !this.#isDamaged) || !mayBeRefused)
+        this.#problems.push(`refused with every disk here: ${life.refusal.message}`);
       return life.isOpen && this.#problems.length === 0;
     }
     this.machine.isCreated = true;
+    this.machine.isUnsettled = false;
     return true;
   }
 
   async #work(life: SimLife): Promise<void> {
     const volume = life.volume;
-    const nemesis = this.#nemesis(life);
     for (let round = 0; round < 3 && !life.scheduler.ended; round++) {
-      nemesis();
+      if (this.#nemesis.strike(life)) this.#isDamaged = true;
       const count = 1 + this.#random.below(3);
       const work = Promise.all(this.#clients.map((client) => client.work(volume, count)));
       if (!(await this.#guarded('work', life, work))) return;
       if (this.#random.chance(0.5)) await this.#guarded('pause', life, life.clock.sleep(this.#random.below(5_000)));
     }
     if (!life.scheduler.ended) await this.#look(life);
-  }
-
-  /** Something bad happens to at most one disk at a time beyond those that are away. */
-  #nemesis(life: SimLife): () => void {
-    return () => {
-      const chance = this.#random.next();
-      const here = this.machine.nodes.filter((node) => this.machine.isPlugged(node));
-      const away = this.machine.nodes.filter((node) => !this.machine.isPlugged(node));
-      const delay = this.#random.below(30);
-      if (chance < 0.2 && here.length > 1) {
-        const node = this.#random.pick(here);
-        this.#soon(life, delay, () => this.machine.isPlugged(node) && this.machine.pull(node));
-      } else if (chance < 0.5 && away.length > 0) {
-        const node = this.#random.pick(away);
-        this.#soon(life, delay, () => !this.machine.isPlugged(node) && this.machine.plug(node));
-      } else if (chance < 0.65 && this.#options.disksMayFail !== false && here.length > 1) {
-        this.#planFault(this.#random.pick(here));
-      }
-    };
-  }
-
-  #soon(life: SimLife, steps: number, act: () => void): void {
-    life.scheduler.atStep(life.scheduler.steps + 1 + steps, act);
-  }
-
-  #planFault(node: SimNode): void {
-    const operation = this.#random.pick<PlannedFault['operation']>(['read', 'write', 'sync', 'open', 'name', 'any']);
-    const kind = this.#random.pick<PlannedFault['kind']>(['EIO', 'EIO', 'ENOSPC', 'EROFS', 'hang']);
-    const fault = { operation, kind, after: this.#random.below(20), sticky: this.#random.chance(0.3) };
-    this.#trace(`disk ${node.path} will fail: ${JSON.stringify(fault)}`);
-    this.#count(kind);
-    node.disk.plan(fault);
   }
 
   async #end(life: SimLife): Promise<void> {
@@ -259,19 +273,33 @@ class Simulation {
     }
     const state = drawCrash(this.machine, this.#random, this.#crashOptions);
     this.#trace(`ends: ${state.faults.join(', ')}`);
+    if (state.isExchanged) this.#isDamaged = true;
     life.scheduler.end();
+    this.machine.wallOffsetMs = life.clock.wallOffsetMs;
     await this.machine.become(state);
+    if (state.index) this.#oldIndexes.unshift(state.index);
+    this.#oldIndexes.splice(backupsKept);
+    for (const { older, disk, parked } of this.machine.nodes) {
+      older.unshift((parked ?? disk).clone());
+      older.splice(backupsKept);
+    }
   }
 
   /** Everything is plugged in and nothing fails any more: all must be there, readable and whole. */
   async #liveCalmly(): Promise<void> {
     const { machine } = this;
-    for (const node of machine.nodes) if (!machine.isPlugged(node)) machine.plug(node);
+    for (const node of machine.nodes) {
+      if (node.parked) node.disk = node.parked;
+      node.parked = undefined;
+      machine.putPassportRight(node);
+      machine.plug(node);
+    }
     this.#trace('last life: every disk is here');
     const life = this.#begin();
     if (await this.#opened(life, false)) {
       await this.#look(life);
       if (this.#problems.length === 0) await this.#healed(life);
+      if (this.#problems.length === 0) await this.#nothingLeft(life);
     }
     this.#totals.operations += life.io.operations;
     life.scheduler.end();
@@ -285,10 +313,10 @@ class Simulation {
       const { findings, degraded } = report.value;
       if (findings.length + degraded.length === 0) break;
       // A copy in doubt counts as bad until it was verified; what is wrong in the index itself never gets right.
-      const isFinal = findings.some((finding) => !finding.endsWith('has no good copy left'));
+      const isFinal = findings.some((finding) => !finding.endsWith(noCopyLeft));
       if (isFinal || life.clock.monotonic() > until) {
         this.#problems.push(`not whole after ${healedWithinMs} ms: ${[...findings, ...degraded].join('; ')}`);
-        this.#describeDisks(life);
+        describeDisks(life, this.#trace);
         return;
       }
       await this.#guarded('healing', life, life.clock.sleep(5_000));
@@ -296,9 +324,24 @@ class Simulation {
     await this.#look(life);
   }
 
+  /** Everything on the nodes is accounted for; nothing is held open or kept back when the process ends well. */
+  async #nothingLeft(life: SimLife): Promise<void> {
+    await this.#guarded('clearing', life, life.clock.sleep(clearedWithinMs));
+    if (this.#problems.length > 0) return;
+    this.#problems.push(
+      ...leftBehind(
+        life,
+        this.#clients.map(({ model }) => model.tree),
+      ),
+    );
+    if (!(await this.#guarded('close', life, life.close()))) return;
+    for (const { path } of life.io.openFiles) this.#problems.push(`left open: ${path}`);
+    if (this.#problems.length > 0) describeDisks(life, this.#trace);
+  }
+
   /** Compares what the drive shows with what the clients know. */
   async #look(life: SimLife): Promise<void> {
-    const allHere = this.machine.nodes.every((node) => this.machine.isPlugged(node));
+    const allHere = this.machine.nodes.every((node) => this.machine.isHere(node));
     for (const client of this.#clients) {
       const { engine } = life;
       const mayMeetFaults = this.#hasFaults();
@@ -313,34 +356,12 @@ class Simulation {
         const isOnline = life.nodes.all.every(({ state }) => state === 'online' || state === 'foreign');
         if (allHere && isOnline && !mayMeetFaults) {
           this.#problems.push(...unreadable);
-          this.#describeDisks(life);
+          describeDisks(life, this.#trace);
         }
-        continue;
       }
-      const problem = client.model.settle(seen, life.clock.now());
+      const problem = client.model.settle(seen, this.#now());
       if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
     }
-  }
-
-  /** For people who replay a seed. */
-  #describeDisks(life: SimLife): void {
-    for (const { path, disk } of life.machine.nodes) {
-      for (const { path: name, file } of disk.files()) {
-        this.#trace(`  ${path}${name} ${file.sizeBytes} bytes`);
-        if (!name.endsWith('.journal')) continue;
-        for (const { sequence, previousSequence, operations } of new BatchReader().push(file.contents()))
-          this.#trace(
-            `    ${sequence} after ${previousSequence}: ${operations.toString().trim().split('\n').join(' ')}`,
-          );
-      }
-    }
-    for (const node of life.nodes.all) this.#trace(`  node ${node.label} ${node.id} ${node.state}: ${node.reason}`);
-    if (!life.engine) return;
-    const { history } = life.engine;
-    this.#trace(
-      `  forked ${history.forked.join(' ')}; behind ${history.behind.join(' ')}; ${JSON.stringify(history.tip)}`,
-    );
-    for (const segment of life.engine!.reader.segments('', 1_000)) this.#trace(`  index: ${JSON.stringify(segment)}`);
   }
 
   #hasFaults(): boolean {

@@ -93,6 +93,16 @@ export function describeTree(tree: ModelTree, now: number): string {
     .join('\n');
 }
 
+/** Files that could not be read count as what they should be. */
+function excused(seen: ModelTree, expected: ModelTree): ModelTree {
+  let known = seen;
+  for (const [path, entry] of seen) {
+    const { hash } = expected.get(path) ?? {};
+    if (entry.kind === 'file' && entry.hash === '' && hash) known = new Map(known).set(path, { ...entry, hash });
+  }
+  return known;
+}
+
 /** What is unknown of times and locks becomes what was seen. */
 function completed(tree: ModelTree, seen: ModelTree): ModelTree {
   let known = tree;
@@ -135,10 +145,11 @@ export class ModelClient {
   }
 
   matching(seen: ModelTree, now: number): ModelTree | undefined {
-    const text = describeTree(seen, now);
-    if (text === describeTree(this.tree, now)) return this.tree;
-    const maybe = this.maybe && completed(this.maybe, seen);
-    return maybe && text === describeTree(maybe, now) ? maybe : undefined;
+    for (const tree of this.maybe ? [this.tree, this.maybe] : [this.tree]) {
+      const known = completed(tree, seen);
+      if (describeTree(excused(seen, tree), now) === describeTree(known, now)) return known;
+    }
+    return undefined;
   }
 
   #difference(seen: ModelTree, now: number): string {

@@ -1,45 +1,84 @@
-/** Replays or searches seeds of the engine's simulation: `node dist/test/simulation/run.js [--seed N | --seeds N --from N] [--verbose]`. */
+/**
+ * Replays or searches seeds of the engine's simulation:
+ *   node dist/test/simulation/run.js --seed N --verbose        one seed with its trace
+ *   node dist/test/simulation/run.js --from N --seeds N        these seeds
+ *   node dist/test/simulation/run.js --minutes 30 --workers 2  fresh seeds from the clock; those that fail are written,
+ *                                                              with the commit, to simulation-failures.jsonl
+ */
+import { execFileSync } from 'node:child_process';
+import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { simulateEngine } from './simulate.js';
+import type { SimulationOptions } from './simulate.js';
+import { describeFailure, describeTotals, simulateSeeds } from './simulation-pool.js';
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string' },
     seeds: { type: 'string', default: '100' },
-    from: { type: 'string', default: '1' },
-    verbose: { type: 'boolean', default: false },
+    from: { type: 'string' },
+    minutes: { type: 'string' },
+    workers: { type: 'string', default: '1' },
     states: { type: 'string', default: '6' },
+    verbose: { type: 'boolean', default: false },
     'no-index-loss': { type: 'boolean', default: false },
     'no-faults': { type: 'boolean', default: false },
   },
 });
 
-const first = Number(values.seed ?? values.from);
-const count = values.seed === undefined ? Number(values.seeds) : 1;
-const totals = { acknowledged: 0, crashes: 0, operations: 0, failed: 0, states: 0, refusals: 0, locked: 0 };
-const faults = new Map<string, number>();
-const started = performance.now();
-for (let seed = first; seed < first + count; seed++) {
-  const result = await simulateEngine(seed, {
-    indexMayBeLost: !values['no-index-loss'],
-    statesPerPoint: Number(values.states),
-    disksMayFail: !values['no-faults'],
-    ...(values.verbose ? { trace: (line: string) => console.log(line) } : {}),
-  });
-  totals.acknowledged += result.acknowledged;
-  totals.crashes += result.crashes;
-  totals.operations += result.operations;
-  totals.states += result.states;
-  totals.refusals += result.refusals;
-  totals.locked += result.locked;
-  for (const [fault, met] of result.faults) faults.set(fault, (faults.get(fault) ?? 0) + met);
-  if (result.problems.length === 0) continue;
-  totals.failed++;
-  console.log(
-    `seed ${seed}: ${result.problems.map((problem) => problem.split('\n').slice(0, 6).join('\n')).join('\n  ')}`,
-  );
+const failuresFile = 'simulation-failures.jsonl';
+const options: SimulationOptions = {
+  indexMayBeLost: !values['no-index-loss'],
+  disksMayFail: !values['no-faults'],
+  statesPerPoint: Number(values.states),
+};
+
+if (values.seed === undefined) await search();
+else await replay(Number(values.seed));
+
+async function replay(seed: number): Promise<void> {
+  const { simulateEngine } = await import('./simulate.js');
+  const trace = values.verbose ? { trace: (line: string) => console.log(line) } : {};
+  const { problems, ...result } = await simulateEngine(seed, { ...options, ...trace });
+  for (const problem of problems) console.log(problem);
+  console.log(`seed ${seed}: ${JSON.stringify({ ...result, faults: Object.fromEntries(result.faults) })}`);
+  process.exitCode = problems.length > 0 ? 1 : 0;
 }
-console.log(JSON.stringify(Object.fromEntries(faults)));
-const seconds = ((performance.now() - started) / 1000).toFixed(1);
-console.log(`${count} seeds, ${JSON.stringify(totals)}, ${seconds} s`);
-process.exitCode = totals.failed > 0 ? 1 : 0;
+
+async function search(): Promise<void> {
+  const started = performance.now();
+  const seconds = () => (performance.now() - started) / 1000;
+  const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
+  const first = Number(values.from ?? (minutes === undefined ? 1 : Math.floor(Date.now() / 1000) * 1000));
+  const count = minutes === undefined ? Number(values.seeds) : Number.POSITIVE_INFINITY;
+  const isOver = () => minutes !== undefined && seconds() > minutes * 60;
+  let next = first;
+  console.log(`seeds from ${first}`);
+  const totals = await simulateSeeds({
+    workers: Number(values.workers),
+    nextSeed: () => (next >= first + count || isOver() ? undefined : next++),
+    options,
+    onSeed: (answer) => {
+      if (answer.problems.length === 0) return;
+      console.log(describeFailure(answer));
+      if (minutes === undefined) return;
+      const { seed, problems } = answer;
+      appendFileSync(
+        failuresFile,
+        `${JSON.stringify({ seed, states: options.statesPerPoint, commit: commit(), problems })}\n`,
+      );
+    },
+  });
+  console.log(describeTotals(totals, seconds()));
+  if (totals.failed.length > 0 && minutes !== undefined) {
+    console.log(`written to ${failuresFile}; replay: node dist/test/simulation/run.js --seed N --verbose`);
+  }
+  process.exitCode = totals.failed.length > 0 ? 1 : 0;
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}

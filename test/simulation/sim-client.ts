@@ -14,7 +14,7 @@ type Completion = (tree: model.ModelTree) => model.ModelTree;
 
 const names = ['x', 'y', 'z'];
 /** More than these, and the next change is a deletion: a crash state must be cheap to look at. */
-const mostEntries = 12;
+const mostEntries = 8;
 const hourMs = 3_600_000;
 
 export class SimClient {
@@ -226,7 +226,7 @@ export class SimClient {
       const error = asDriveError(cause);
       this.#trace(`${this.model.name}: ${what}: ${error.code} ${error.message}`);
       if (isOpenOutcome(error)) return;
-      if (!isRefusal(error)) {
+      if (!isRefusal(error) && !(error.code === 'LOCKED' && this.model.mayHoldLocks)) {
         throw new DriveError('INTERNAL', { message: `${what} failed with ${error.code}: ${error.message}`, cause });
       }
       this.model.maybe = undefined;
@@ -251,9 +251,9 @@ export class SimClient {
   #content(): Buffer {
     const chance = this.#random.next();
     let size = this.#random.below(3_000);
-    if (chance < 0.12) size = this.#random.below(50_000);
-    else if (chance < 0.14) size = this.#random.below(300_000);
-    else if (chance < 0.143) size = 1_048_576 + this.#random.below(100_000);
+    if (chance < 0.1) size = this.#random.below(30_000);
+    else if (chance < 0.115) size = this.#random.below(200_000);
+    else if (chance < 0.117) size = 1_048_576 + this.#random.below(100_000);
     // Some bytes are equal to others': duplicates are stored once.
     const seed = this.#random.chance(0.2) ? 7 : this.#random.below(1_000_000);
     const bytes = Buffer.alloc(size, `content ${seed} `);

@@ -113,17 +113,21 @@ export class SimDisk {
     return this.files().reduce((sum, { file }) => sum + file.sizeBytes, 0);
   }
 
-  /** All files, by path below the disk's root. */
-  files(): { readonly path: string; readonly file: SimFile }[] {
-    const found: { path: string; file: SimFile }[] = [];
-    const walk = (folder: SimFolder, prefix: string) => {
-      for (const [name, item] of folder.names) {
-        if (item.kind === 'file') found.push({ path: `${prefix}/${name}`, file: item });
-        else walk(item, `${prefix}/${name}`);
-      }
-    };
-    walk(this.root, '');
-    return found;
+  /** All files, by path below the disk's root. `bytes` are not to be changed or kept. */
+  files(): { readonly path: string; readonly file: SimFile; readonly bytes: Buffer }[] {
+    return filesBelow(this.root, (folder) => folder.names).map((found) => ({ ...found, bytes: found.file.view() }));
+  }
+
+  /** What would be left if all that is not synced were lost. */
+  durableFiles(): { readonly path: string; readonly bytes: Buffer }[] {
+    const found = filesBelow(this.root, (folder) => folder.durableNames);
+    return found.map(({ path, file }) => ({ path, bytes: file.durableView() }));
+  }
+
+  /** All that is in memory reaches the platter. */
+  flush(): void {
+    for (const folder of foldersOf(this.root)) folder.sync();
+    for (const { file } of this.files()) file.sync();
   }
 
   /** Power is gone or the plug was pulled. */
@@ -182,7 +186,7 @@ export class SimDisk {
 
   /** Equal for equal contents. */
   get hash(): string {
-    return this.files()
+    return filesBelow(this.root, (folder) => folder.names)
       .map(({ path, file }) => `${path}\0${file.hash}`)
       .sort()
       .join('\0');
@@ -226,6 +230,21 @@ function copyOf(root: SimFolder, copyFile: (file: SimFile) => SimFile): SimFolde
 /** Whether the name that this removal waits for is itself not durable yet. */
 function isPending(change: NameChange, folders: readonly SimFolder[]): boolean {
   return folders.some((folder) => change.onlyAfter !== undefined && folder.unsynced.includes(change.onlyAfter));
+}
+
+function filesBelow(
+  root: SimFolder,
+  namesOf: (folder: SimFolder) => ReadonlyMap<string, SimItem>,
+): { readonly path: string; readonly file: SimFile }[] {
+  const found: { path: string; file: SimFile }[] = [];
+  const walk = (folder: SimFolder, prefix: string) => {
+    for (const [name, item] of namesOf(folder)) {
+      if (item.kind === 'file') found.push({ path: `${prefix}/${name}`, file: item });
+      else walk(item, `${prefix}/${name}`);
+    }
+  };
+  walk(root, '');
+  return found;
 }
 
 function foldersOf(root: SimFolder): SimFolder[] {

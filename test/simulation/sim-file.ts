@@ -40,6 +40,11 @@ export class SimFile {
     return this.#current.view();
   }
 
+  /** What the platter holds; not to be changed or kept. */
+  durableView(): Buffer {
+    return this.#durable.view();
+  }
+
   write(position: number, bytes: Buffer): void {
     this.#current.write(position, bytes);
     this.#unsynced.push({ kind: 'write', position, bytes: Buffer.from(bytes) });

@@ -29,7 +29,8 @@ export class SimIndex {
   #running: Running | undefined;
   /** Only looked at: nobody goes on with what becomes of it. */
   readonly #isGlance: boolean;
-  #slots: IndexSlot[] = [];
+  /** Also those that a rebuild gave up. */
+  #opened: Running[] = [];
 
   constructor(kept: IndexState | null = null, { isGlance = false }: { readonly isGlance?: boolean } = {}) {
     this.#kept = kept;
@@ -57,7 +58,6 @@ export class SimIndex {
     return {
       store: this.#observed(opened, scheduler),
       adopt: () => {
-        if (this.#running) void close(this.#running);
         this.#running = opened;
         opened.commits = [opened.slot.commit(true)];
       },
@@ -80,20 +80,23 @@ export class SimIndex {
 
   /** The process ended. Its state is this one from now on. */
   async end(state: IndexState | null): Promise<void> {
-    if (this.#running) await close(this.#running);
     this.#running = undefined;
-    for (const slot of this.#slots) {
+    for (const opened of this.#opened) {
+      await close(opened);
+      const { slot } = opened;
       const free = twins.get(slot.line);
       if (this.#isGlance && slot.isFree && free) free.push(slot);
       else slot.discard();
     }
-    this.#slots = [];
+    this.#opened = [];
     this.#kept = state;
   }
 
   async #begin(state: IndexState | null): Promise<Running> {
     const slot = this.#isGlance ? await this.#twin(state) : IndexSlot.fold(state);
-    return run(slot, this.#slots);
+    const opened = await run(slot);
+    this.#opened.push(opened);
+    return opened;
   }
 
   async #twin(state: IndexState | null): Promise<IndexSlot> {
@@ -144,8 +147,7 @@ export class SimIndex {
 let lastIndex = 0;
 
 /** An index in memory is really a file with a random name: that name stands for the slot. */
-async function run(slot: IndexSlot, slots: IndexSlot[]): Promise<Running> {
-  slots.push(slot);
+async function run(slot: IndexSlot): Promise<Running> {
   const name = (++lastIndex).toString(16).padStart(16, '0');
   const path = join(tmpdir(), `holdfast-index-${name}.db`);
   slot.serve(path);
@@ -165,7 +167,7 @@ async function close({ store, slot, path }: Running): Promise<void> {
 async function emptyState(): Promise<IndexState> {
   if (!empty) {
     const slot = IndexSlot.fold(null);
-    await close(await run(slot, []));
+    await close(await run(slot));
     slot.capture();
     empty = { line: slot.line, commit: slot.commit(true) };
     slot.discard();

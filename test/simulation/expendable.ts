@@ -1,0 +1,80 @@
+/**
+ * The rule of every damage that is planned: anything may break except the last good copy of what was acknowledged. A
+ * disk is expendable when the other disks hold, durably, all segments, batches and checkpoints that it holds, and a
+ * member of its newest epoch is among them.
+ */
+import { hasCode } from '../../src/core/errors.js';
+import { decodeOperations } from '../../src/meta/operation-codec.js';
+import { BatchReader } from '../../src/segment/batch-reader.js';
+import { parseCheckpointName } from '../../src/segment/checkpoint-name.js';
+import type { SimDisk } from './sim-disk.js';
+
+export interface DiskOfNode {
+  readonly id: string;
+  readonly disk: SimDisk;
+}
+
+interface Held {
+  readonly segments: Map<string, Buffer[]>;
+  /** `sequence hash` of each. */
+  readonly batches: Set<string>;
+  /** Up to which batches are held by a checkpoint. */
+  checkpoint: number;
+  newestEpoch: { sequence: number; members: readonly string[] };
+}
+
+export function isExpendable(victim: DiskOfNode, others: readonly DiskOfNode[]): boolean {
+  const own = heldBy([victim.disk.files()]);
+  const theirs = heldBy(others.map(({ disk }) => disk.durableFiles()));
+  for (const [name, [bytes]] of own.segments) {
+    if (!theirs.segments.get(name)?.some((copy) => startsWith(copy, bytes!))) return false;
+  }
+  for (const batch of own.batches) {
+    if (!theirs.batches.has(batch) && Number.parseInt(batch, 10) > theirs.checkpoint) return false;
+  }
+  if (own.checkpoint > theirs.checkpoint && theirs.batches.size === 0) return false;
+  if (own.newestEpoch.sequence < theirs.newestEpoch.sequence) return true;
+  return others.some(({ id }) => theirs.newestEpoch.members.includes(id)) && hasSameEpoch(own, theirs);
+}
+
+const hasSameEpoch = (own: Held, theirs: Held): boolean => own.newestEpoch.sequence === theirs.newestEpoch.sequence;
+
+const startsWith = (bytes: Buffer, start: Buffer): boolean =>
+  bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;
+
+function heldBy(disks: readonly (readonly { readonly path: string; readonly bytes: Buffer }[])[]): Held {
+  const held: Held = {
+    segments: new Map(),
+    batches: new Set(),
+    checkpoint: 0,
+    newestEpoch: { sequence: 0, members: [] },
+  };
+  for (const { path, bytes } of disks.flat()) {
+    const [folder, name = ''] = path.split('/').slice(-2);
+    if (folder === 'segments') held.segments.set(name, [...(held.segments.get(name) ?? []), bytes]);
+    else if (folder === 'journal') noteBatches(held, bytes);
+    else if (folder === 'checkpoints') {
+      held.checkpoint = Math.max(held.checkpoint, parseCheckpointName(name)?.sequence ?? 0);
+    }
+  }
+  return held;
+}
+
+function noteBatches(held: Held, bytes: Buffer): void {
+  for (const { sequence, hash, operations } of batchesOf(bytes)) {
+    held.batches.add(`${sequence} ${hash}`);
+    if (sequence <= held.newestEpoch.sequence || !operations.includes('"epoch"')) continue;
+    for (const operation of decodeOperations(operations)) {
+      if (operation.o === 'epoch') held.newestEpoch = { sequence, members: operation.members };
+    }
+  }
+}
+
+function batchesOf(bytes: Buffer) {
+  try {
+    return new BatchReader().push(Buffer.from(bytes));
+  } catch (error) {
+    if (hasCode(error, 'NEWER_FORMAT')) return []; // What a flipped bit in a header looks like.
+    throw error;
+  }
+}

@@ -1,0 +1,60 @@
+/**
+ * The engine through 2,000 seeded lives and at least 200,000 distinct states that a crash may leave, on two processes.
+ * Seeds that fail are told; `node dist/test/simulation/run.js --seed N --verbose` replays one.
+ */
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { describeFailure, describeTotals, simulateSeeds } from '../simulation/simulation-pool.js';
+
+const firstSeed = 100_000;
+const seeds = 2_000;
+const fewestStates = 200_000;
+
+/** Each of them must have been met. */
+const faults = [
+  'power cut',
+  'kill',
+  'disk away',
+  'disk back',
+  'own disk back',
+  'bit rot',
+  'sector lost',
+  'misdirected write',
+  'stale file',
+  'bit rot, running',
+  'lost writes that were told as synced',
+  'old disk',
+  'clone',
+  'empty disk',
+  'disk of another node',
+  'index behind',
+  'index lost',
+  'index of an old backup',
+  'EIO',
+  'ENOSPC',
+  'EROFS',
+  'hang',
+  'clock back',
+  'clock forward',
+];
+
+describe('the engine in the simulation, at length', () => {
+  it(`keeps every promise in ${fewestStates} crash states of ${seeds} seeds`, async (context) => {
+    const started = performance.now();
+    let next = firstSeed;
+    const totals = await simulateSeeds({
+      workers: 2,
+      nextSeed: () => (next < firstSeed + seeds ? next++ : undefined),
+    });
+    const summary = describeTotals(totals, (performance.now() - started) / 1000);
+    for (const line of summary.split('\n')) context.diagnostic(line);
+    assert.deepEqual(totals.failed.map(describeFailure), []);
+    assert.deepEqual(
+      faults.filter((fault) => !totals.faults.has(fault)),
+      [],
+      'never met',
+    );
+    assert.ok(totals.states >= fewestStates, summary);
+    assert.ok(totals.locked > 0 && totals.acknowledged > 10 * seeds, summary);
+  });
+});
