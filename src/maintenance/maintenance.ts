@@ -50,7 +50,7 @@ export class Maintenance {
     this.listingWorker = new ListingWorker(host, (node, signal) => this.compareListing(node, signal));
     this.atticWorker = new AtticWorker(host, this.attic);
     this.places = new PlaceFinder(host);
-    this.leftovers = new LeftoverSealer(host);
+    this.leftovers = new LeftoverSealer(host, () => this.wantHashes());
     this.hasher = new SealHasher(host, () => this.wantHealing());
     this.scheduler = new Scheduler({
       clock: host.clock,
@@ -91,6 +91,12 @@ export class Maintenance {
   wantHealing(): void {
     this.healer.lookAgain();
     this.scheduler.wake(this.healer.name);
+  }
+
+  /** Segments were sealed unread: until their copies are verified, status may call a bad one good. */
+  private wantHashes(): void {
+    this.hasher.lookAgain();
+    this.scheduler.wake(this.hasher.name);
   }
 
   wantListing(node: NodeId): void {

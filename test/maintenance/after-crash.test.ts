@@ -33,9 +33,13 @@ test('while the nodes with unknown places are away nothing is sealed; when one i
   const segment = await forgetPlaces(host);
   for (const node of host.all) node.leave(host.clock.now());
   const finder = new PlaceFinder(host);
-  const sealer = new LeftoverSealer(host);
+  let told = 0;
+  const sealer = new LeftoverSealer(host, () => {
+    told += 1;
+  });
   await finder.step(signal);
   assert.equal(await sealer.step(), 'idle');
+  assert.equal(told, 0);
   assert.equal(host.reader.segment(segment)!.state, 'open');
   host.all[1]!.state = 'online';
   assert.equal(await finder.step(signal), 'idle', 'not again and again');
@@ -45,23 +49,24 @@ test('while the nodes with unknown places are away nothing is sealed; when one i
   const { state, lengthBytes, hash } = host.reader.segment(segment)!;
   const last = host.reader.segmentChunks(segment, -1, 10).at(-1)!;
   assert.deepEqual([state, lengthBytes, hash], ['sealed', last.offset + last.recordBytes, null]);
+  assert.equal(told, 1, 'there is a seal without a hash');
   assert.equal(await sealer.step(), 'idle');
 });
 
 test('a segment opened after the start is never sealed as a leftover', async (t) => {
   const host = await openHost(t, { letters: 'ab' });
-  const sealer = new LeftoverSealer(host);
+  const sealer = new LeftoverSealer(host, () => undefined);
   const segment = await forgetPlaces(host);
   await new PlaceFinder(host).step(signal);
   assert.equal(await sealer.step(), 'idle');
   assert.equal(host.reader.segment(segment)!.state, 'open');
-  await new LeftoverSealer(host).step(); // So that the check finds nothing.
+  await new LeftoverSealer(host, () => undefined).step(); // So that the check finds nothing.
 });
 
 async function sealWithoutHash(host: HostFixture): Promise<string> {
   const segment = await forgetPlaces(host);
   await new PlaceFinder(host).step(signal);
-  await new LeftoverSealer(host).step();
+  await new LeftoverSealer(host, () => undefined).step();
   return segment;
 }
 
@@ -90,6 +95,18 @@ test('no hash is journaled before every copy could be read', async (t) => {
   assert.equal(host.reader.segment(segment)!.hash, null);
   host.all[0]!.state = 'online';
   await host.clock.advance(31_000);
+  while ((await hasher.step(signal)) === 'worked');
+  await hasher.close();
+  assert.notEqual(host.reader.segment(segment)!.hash, null);
+});
+
+test('what a hasher that has just looked is told of is read at once', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const hasher = new SealHasher(host, () => undefined);
+  assert.equal(await hasher.step(signal), 'idle');
+  const segment = await sealWithoutHash(host);
+  assert.equal(await hasher.step(signal), 'idle', 'it has looked a moment ago');
+  hasher.lookAgain();
   while ((await hasher.step(signal)) === 'worked');
   await hasher.close();
   assert.notEqual(host.reader.segment(segment)!.hash, null);

@@ -13,11 +13,16 @@ const pageSegments = 500;
 export class LeftoverSealer implements Worker {
   readonly name = 'seal';
   private readonly host: MaintenanceHost;
+  private readonly onSealed: () => void;
   private readonly leftovers: SegmentId[] = [];
 
-  /** Made before anything is written: what the index calls open then is not open any more. */
-  constructor(host: MaintenanceHost) {
+  /**
+   * Made before anything is written: what the index calls open then is not open any more. `onSealed`: there are seals
+   * without a hash now, and copies that nobody has read since.
+   */
+  constructor(host: MaintenanceHost, onSealed: () => void) {
     this.host = host;
+    this.onSealed = onSealed;
     for (let after = ''; ; ) {
       const page = host.reader.segments(after, pageSegments);
       for (const segment of page) if (segment.state === 'open') this.leftovers.push(segment.id);
@@ -35,6 +40,7 @@ export class LeftoverSealer implements Worker {
     });
     if (operations.length > 0) {
       await this.host.submit({ kind: 'operations', principal: '', now: clock.now(), operations });
+      this.onSealed();
     }
     this.leftovers.splice(0, pageSegments);
     return 'worked';

@@ -32,6 +32,11 @@ export class SealHasher implements Worker {
     this.pacer = new Pacer(host);
   }
 
+  /** There may be more of them: the step after those that are known looks at once. */
+  lookAgain(): void {
+    this.lookedMs = Number.NEGATIVE_INFINITY;
+  }
+
   async step(signal: AbortSignal): Promise<StepResult> {
     const now = this.host.clock.monotonic();
     if (this.queue.length === 0 && now - this.lookedMs >= lookMs) {
