@@ -31,13 +31,17 @@ export class BlockLog {
     this.#file = openSync(path, 'r');
   }
 
-  /** Takes in what was appended; how many entries are whole now. Blocks, so that nothing happens meanwhile. */
-  scan(): number {
+  /**
+   * Takes in what was appended; how many entries there are. undefined when one is still to be written while later ones
+   * are there: requests overtake each other. Blocks, so that nothing happens meanwhile.
+   */
+  scan(): number | undefined {
     const { size } = fstatSync(this.#file);
     while (this.#next + sectorBytes <= size) {
       readSync(this.#file, this.#head, 0, 32, this.#next);
       const kind = this.#head.readBigUInt64LE(16);
       const lengthBytes = Number(this.#head.readBigUInt64LE(8)) * sectorBytes;
+      if (kind === 0n && lengthBytes === 0) return undefined;
       const holdsData = (kind & (flags.discard | flags.mark)) === 0n;
       const dataAt = this.#next + sectorBytes;
       const end = dataAt + (holdsData ? lengthBytes : 0);
@@ -61,14 +65,15 @@ export class BlockLog {
     return bytes;
   }
 
-  /** Fails when it is no such log. Its count of entries is as old as the last flush. */
+  /** Fails when it is no such log, or not all of it was understood. For a log whose disk was unmounted. */
   verify(): void {
     const superblock = Buffer.alloc(28);
     readSync(this.#file, superblock, 0, 28, 0);
     const counted = Number(superblock.readBigUInt64LE(16));
     const isKnown = superblock.readBigUInt64LE(0) === magic && superblock.readBigUInt64LE(8) === 1n;
     if (!isKnown || superblock.readUInt32LE(24) !== sectorBytes) throw new Error('not a log of blklogwrites');
-    if (this.scan() < counted) throw new Error(`${counted} entries are counted, ${this.entries.length} were found`);
+    const found = this.scan();
+    if (found !== counted) throw new Error(`${counted} entries are counted, ${found} were found`);
   }
 
   close(): void {

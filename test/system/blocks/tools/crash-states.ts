@@ -121,7 +121,8 @@ class Bench {
   async examine(moment: Moment, state: CrashState): Promise<string[]> {
     try {
       const mounted = diskNames.filter((name) => name !== state.missing);
-      await Promise.all(mounted.map((name) => this.#mount(name)));
+      const tried = await Promise.allSettled(mounted.map((name) => this.#mount(name)));
+      for (const result of tried) if (result.status === 'rejected') throw result.reason;
       const directory = await this.#directory(state);
       const drive = await openDrive({ directory }, context);
       try {

@@ -64,11 +64,15 @@ export class RecordedDisks {
     await mustRun('mount', ['-o', options, this.#devices.get(name)!, this.mountPoint(name)]);
   }
 
-  /** Calls back at one instant of all disks, with the entries in each log. Everything stands still meanwhile. */
+  /**
+   * Calls back at one instant of all disks, with the entries in each log. Everything stands still meanwhile. Does nothing
+   * when a log has a hole now.
+   */
   atInstant(note: (entries: number[]) => void): void {
     this.#daemon.freezeNow();
     try {
-      note(this.#logs.map((log) => log.scan()));
+      const entries = this.#logs.map((log) => log.scan());
+      if (entries.every((count) => count !== undefined)) note(entries);
     } finally {
       this.#daemon.thaw();
     }
