@@ -9,7 +9,7 @@ import type { MetaStore } from '../../src/meta/meta-store.js';
 import { openConnection } from '../../src/meta/sqlite/connection.js';
 import { guardRows } from '../../src/meta/sqlite/row-sums.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
-import { IndexDriver, path, withCode } from '../suites/index-driver.js';
+import { IndexDriver, withCode } from '../suites/index-driver.js';
 import { metaStoreSuite } from '../suites/meta-store-suite.js';
 
 /** One for all tests: hooks run in the order they were made, so a test's own folder would go before its index is closed. */
