@@ -135,3 +135,48 @@ export async function runNodeCase(
     await volume.close();
   }
 }
+
+/** Bits flipped at once, anywhere on one node but in its passport. */
+export async function flipOnNode(volume: DamagedVolume, flips: number, random: SeededRandom): Promise<string> {
+  const [node] = volume.nodes;
+  const files: string[] = [];
+  for (const folder of ['segments', 'journal', 'checkpoints']) {
+    for (const path of await volume.files(node!, folder)) if ((await stat(path)).size > 0) files.push(path);
+  }
+  const flipped: string[] = [];
+  for (let count = 0; count < flips; count += 1) {
+    const path = random.pick(files);
+    const { size } = await stat(path);
+    // Heads and ends are small; half of the flips go there.
+    const at = random.pick([
+      random.integer(size),
+      random.integer(Math.min(size, 200)),
+      size - 1 - random.integer(Math.min(size, 200)),
+    ]);
+    await overwrite(path, at, (bytes) => bytes.map((byte) => byte ^ (1 << random.integer(8))), 1);
+    flipped.push(`${basename(path)} ${at}`);
+  }
+  return flipped.join(', ');
+}
+
+export async function runFlips(
+  volume: DamagedVolume,
+  truth: Tree,
+  { flips, moment, seed }: { flips: number; moment: Moment; seed: number },
+): Promise<void> {
+  const random = new SeededRandom(seed);
+  let what = '';
+  try {
+    await volume.putBack('closed');
+    if (moment !== 'open') what = await flipOnNode(volume, flips, random);
+    if (moment === 'index gone') for (const suffix of ['', '-closed']) await rm(volume.index + suffix);
+    await volume.open();
+    if (moment === 'open') what = await flipOnNode(volume, flips, random);
+    await volume.mustShow(truth);
+  } catch (error) {
+    const events = volume.events.map(({ message }) => message).join('\n');
+    throw new Error(`${flips} flips, ${moment}, seed ${seed}: ${what}: ${String(error)}\n${events}`, { cause: error });
+  } finally {
+    await volume.close();
+  }
+}
