@@ -96,6 +96,12 @@ function survivors(entry: BlockEntry, cut: Cut, chance: Chance): [number, number
   const fate = chance.next();
   if (fate < 0.4) return whole;
   if (fate < 0.8) return [];
+  const kept = tornPieces(entry, chance);
+  // The only superblock of a file system so small: without it nothing could be mounted, and nothing be learnt.
+  return entry.position < pageBytes ? [] : kept;
+}
+
+function tornPieces(entry: BlockEntry, chance: Chance): [number, number][] {
   // Half of the torn ones break off, the others have holes.
   const sectors = entry.lengthBytes / sectorBytes;
   if (chance.next() < 0.5) return sectors > 1 ? [[0, chance.between(1, sectors - 1) * sectorBytes]] : [];

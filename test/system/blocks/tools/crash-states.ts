@@ -185,11 +185,7 @@ class Bench {
     const index = diskNames.indexOf(name);
     // The clones of a file system bear one id.
     const options = this.#recording.fileSystems[index] === 'xfs' ? 'loop,noatime,nouuid' : 'loop,noatime';
-    const mount = ['-o', options, this.#image(index), join(this.#folder, name)];
-    if ((await runCommand('mount', mount)).code === 0) return;
-    // A superblock can be torn between its sectors, too: a machine that starts mends it before it mounts.
-    if (this.#recording.fileSystems[index] === 'ext4') await runCommand('e2fsck', ['-f', '-y', this.#image(index)]);
-    await mustRun('mount', mount);
+    await mustRun('mount', ['-o', options, this.#image(index), join(this.#folder, name)]);
   }
 
   async #clear(): Promise<void> {

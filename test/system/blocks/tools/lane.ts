@@ -14,7 +14,7 @@ import { keepRecording, loadRecording, type Recording, record } from './recordin
 import { storageDaemonTools } from './storage-daemon.js';
 
 export const laneOptions = {
-  skip: missing({ tools: [...storageDaemonTools, 'mkfs.ext4', 'e2fsck', 'mkfs.xfs', 'cp'], root: true, fuse: true }),
+  skip: missing({ tools: [...storageDaemonTools, 'mkfs.ext4', 'mkfs.xfs', 'cp'], root: true, fuse: true }),
   timeout: 600_000,
 };
 
