@@ -69,7 +69,11 @@ export async function damageNode(
       await truncate(path, 0);
       return name;
     case 'swapped': {
-      const other = target === 'passport' ? join(volume.nodes[1]!, name) : random.pick(sized);
+      if (target === 'passport') {
+        await copyFile(join(volume.nodes[1]!, name), path); // The other node's own stays: one node is damaged.
+        return `${name} of the other node`;
+      }
+      const other = random.pick(sized);
       await rename(path, `${path}.x`);
       await copyFile(other === path ? `${path}.x` : other, path);
       if (other !== path) await copyFile(`${path}.x`, other);
