@@ -28,8 +28,17 @@ export function indexFileOf(place: IndexPlace, volume: string): IndexSource {
   return {
     open: () => openUsableIndex(place, volume),
     rebuild: (nodes) => rebuildIndexFile(place, nodes),
-    onClosed: () => leaveMark(place.context.fileIo, join(place.directory, indexName)),
+    onClosed: () => markClosed(place),
   };
+}
+
+/** Without a mark (a full disk, say) the next opening takes longer, and that is all. */
+async function markClosed({ directory, context, events }: IndexPlace): Promise<void> {
+  try {
+    await leaveMark(context.fileIo, join(directory, indexName));
+  } catch (error) {
+    events.report('warning', `the index is not marked as closed in order: ${asDriveError(error).message}`);
+  }
 }
 
 /** undefined when it is absent, empty, damaged, or of another volume. */

@@ -24,9 +24,14 @@ const damages = [
 test('an index that is damaged while it is open is made anew, and no wrong answer is given', {
   timeout: 200_000,
 }, async (t) => {
-  const volume = await new DamagedVolume(join(await memoryFolder(t), 'volume')).create();
+  const cleanUps: (() => Promise<void>)[] = [];
+  const folder = await memoryFolder({ after: (cleanUp) => cleanUps.push(cleanUp) });
+  const volume = await new DamagedVolume(join(folder, 'volume')).create();
+  t.after(async () => {
+    await volume.close();
+    for (const cleanUp of cleanUps) await cleanUp();
+  });
   await volume.open();
-  t.after(() => volume.close());
   await volume.fill(1, 8);
   const truth = await volume.tree();
   for (const sql of damages) {
