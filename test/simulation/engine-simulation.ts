@@ -155,7 +155,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.044 : 0.009;
+      const chance = rareChanges.delete('yes') ? 0.035 : 0.0072;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));

@@ -65,6 +65,7 @@ export class Nemesis {
     const { machine, random, count } = this.#options;
     if (!machine.isHere(node) || !machine.isExpendable(node)) return;
     const kind = damage(node.disk, random, node.older.at(-1));
+    machine.putPassportRight(node);
     machine.trace(`disk ${node.path}: ${kind ?? 'not damaged'}`);
     if (!kind) return;
     this.#hasDamaged = true;

@@ -106,6 +106,7 @@ export class SimMachine {
       disk.faults = [];
       this.mounts.plug(node.path, disk);
       if (!isPlugged) this.mounts.unplug(node.path);
+      this.putPassportRight(node);
     }
     this.isUnsettled = isUnsettled;
     await this.index.end(index);
@@ -132,8 +133,8 @@ export class SimMachine {
 
   /** A node whose passport is damaged stays away until a person puts it right. */
   putPassportRight(node: SimNode): void {
-    const { passport } = node;
-    if (passport) passportOf(node)?.damage(() => Buffer.from(passport));
+    const { passport, parked } = node;
+    if (passport && !parked) passportOf(node)?.damage(() => Buffer.from(passport));
   }
 
   get genesis(): readonly Operation[] {
