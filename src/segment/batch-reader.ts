@@ -1,10 +1,10 @@
 /**
  * Takes the bytes of a journal file in any pieces and gives its batches. It stops at the first batch that does not
  * verify and then only judges what it is: 'cut', what a crash leaves of a batch that was not yet durable (the file ends
- * inside it, or a page of it is zeros, and no batch follows), or 'damaged'.
+ * inside it, or a sector of it is zeros, and no batch follows), or 'damaged'.
  */
 import { announcedBatchBytes, batchHeaderBytes, batchMagic, type DecodedBatch, decodeBatch } from './journal-batch.js';
-import { hasZeroPage } from './zero-pages.js';
+import { hasZeroSector } from './zero-pages.js';
 
 export type JournalRest = 'clean' | 'cut' | 'damaged';
 
@@ -63,7 +63,7 @@ export class BatchReader {
   }
 
   private stop(judgedBytes: number): undefined {
-    this.stopped = hasZeroPage(this.pending.subarray(0, judgedBytes), this.validBytes) ? 'cut' : 'damaged';
+    this.stopped = hasZeroSector(this.pending.subarray(0, judgedBytes), this.validBytes) ? 'cut' : 'damaged';
     // The bad batch's own magic is no follower.
     this.pending = this.pending.subarray(batchMagic.length);
     this.wantedBytes = batchHeaderBytes;

@@ -84,6 +84,23 @@ test('a file cut at any byte gives the batches before', () => {
   }
 });
 
+test('a last batch of which a single sector did not reach the disk is cut, wherever the sector lies', () => {
+  const [first, last] = chain([Buffer.from('{}\n'), Buffer.alloc(1_500, 0x61)]);
+  const validBytes = first!.bytes.length;
+  const whole = Buffer.concat([first!.bytes, last!.bytes]);
+  for (let from = 0; from < whole.length; from += 512) {
+    const torn = Buffer.from(whole).fill(0, Math.max(from, validBytes), Math.min(from + 512, whole.length));
+    assert.deepEqual(
+      decodeBatches(torn),
+      { ...decodeBatches(first!.bytes), rest: 'cut', validBytes },
+      `sector ${from}`,
+    );
+    const flipped = Buffer.from(whole);
+    flipped[Math.max(from, validBytes) + 5]! ^= 1;
+    assert.equal(decodeBatches(flipped).rest, 'damaged', `sector ${from}`);
+  }
+});
+
 test('a last batch with a page of zeros is cut, the same page before another batch is damage', () => {
   const [first, long, last] = chain([Buffer.from('{}\n'), Buffer.alloc(3 * page, 0x61), Buffer.from('{"o":"two"}\n')]);
   const torn = Buffer.concat([first!.bytes, long!.bytes]);
