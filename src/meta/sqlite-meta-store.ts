@@ -145,8 +145,18 @@ class SqliteMetaStore implements MetaStore {
     return checkpoint;
   }
 
+  /** A new connection reads what the old ones read long ago: the schema, say. */
+  async #watch<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (isIndexDamage(error)) this.noteDamage(error);
+      throw error;
+    }
+  }
+
   #run(job: Parameters<typeof runIndexJob>[0], options: Omit<JobOptions, 'inThread'> = {}): Promise<string[]> {
-    return runIndexJob(job, { ...options, inThread: !this.#isTemporary });
+    return this.#watch(() => runIndexJob(job, { ...options, inThread: !this.#isTemporary }));
   }
 }
 
