@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { DriveVolume } from '../../src/volume/drive-volume.js';
 import type { Conditions, Volume } from '../../src/volume/volume.js';
+import { WindowsVolume } from '../../src/webdav/volumes/windows-volume.js';
 import { withCode } from '../suites/index-driver.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { MemoryVolume } from '../support/memory-volume.js';
@@ -86,3 +87,15 @@ for (const [what, begin] of [
     await upload.abort();
   });
 }
+
+test('the lock of an upload does not end before it where Windows writes the name in another case', async (t) => {
+  const begun = await real(t);
+  const { volume } = begun;
+  const { lock } = await volume.lock(['file'], wanted);
+  const conditions = holding(lock.token);
+  const forWindows = new WindowsVolume(volume);
+  const upload = await forWindows.upload({ under: { path: ['FILE'], conditions } });
+  await pass(begun, 2 * lockMs);
+  const { created } = await forWindows.put(['FILE'], await upload.finish(), { conditions });
+  assert.equal(created, false);
+});

@@ -15,6 +15,7 @@ import type {
   PropertyRow,
   SpaceReport,
   Upload,
+  UploadOptions,
   Volume,
 } from '../../volume/volume.js';
 
@@ -61,8 +62,9 @@ export class WindowsVolume implements Volume {
     return this.#inner.open(await this.spelling(path));
   }
 
-  upload(options: Parameters<Volume['upload']>[0]): Promise<Upload> {
-    return this.#inner.upload(options);
+  async upload({ under, ...options }: UploadOptions): Promise<Upload> {
+    if (!under) return this.#inner.upload(options);
+    return this.#inner.upload({ ...options, under: { ...under, path: await this.spelling(under.path) } });
   }
 
   async put(path: EntryPath, content: Parameters<Volume['put']>[1], options: Parameters<Volume['put']>[2]) {
