@@ -68,6 +68,15 @@ test('a volume is a file system of webdav-server', async (t) => {
   assert.deepEqual((await drive.check()).findings, []);
 });
 
+test('checksums that came with a file do not outlive its content', async (t) => {
+  const { drive, send } = await application(t);
+  await send('PUT', '/drive/a.txt', { body: 'old' });
+  const sums = { namespace: 'http://owncloud.org/ns', name: 'checksums', value: '<c xmlns="http://owncloud.org/ns"/>' };
+  await drive.volume.setProperties(['a.txt'], [sums], {});
+  assert.equal((await send('PUT', '/drive/a.txt', { body: 'new' })).status, 200);
+  assert.deepEqual(await drive.volume.properties((await drive.volume.stat(['a.txt']))!), []);
+});
+
 test('DAV locks of webdav-server are locks of the volume', async (t) => {
   const { drive, send } = await application(t);
   await send('PUT', '/drive/a.txt', { body: 'text' });

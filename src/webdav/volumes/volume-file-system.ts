@@ -8,6 +8,7 @@ import { v2 as webdav } from 'webdav-server';
 import { DriveError } from '../../core/errors.js';
 import { contentTypeOf } from '../../http/content-types.js';
 import type { ChangeOptions, EntryRow, Upload, Volume } from '../../volume/volume.js';
+import { noChecksums } from '../body/checksums.js';
 import { type Callback, libraryError, settle } from './library-callbacks.js';
 import { submitting, userOf, VolumeLocks } from './library-locks.js';
 import { libraryBag, setLibraryProperty } from './library-properties.js';
@@ -214,7 +215,8 @@ export class VolumeFileSystem extends webdav.FileSystem {
     return new Writable({
       write: (chunk: Buffer, _encoding, done) => settle(upload.write(chunk), (error) => done(error)),
       final: (done) => {
-        const work = upload.finish().then((content) => volume.put(path.paths, content, options));
+        const put = { ...options, properties: [noChecksums] };
+        const work = upload.finish().then((content) => volume.put(path.paths, content, put));
         settle<unknown>(work, (error) => done(error));
       },
       destroy: (error, done) => settle(upload.abort(), () => done(error)),
