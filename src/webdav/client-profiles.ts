@@ -20,7 +20,7 @@ export interface Adaptations {
   readonly compact: boolean;
   /** Names that differ in case only are the same, and those it could not open are shown with look-alikes. */
   readonly windowsNames: boolean;
-  /** No 102 before an answer that is late: nobody has seen it read one, and it waits for 60 s or more anyway. */
+  /** No 102 before an answer that is late: it misreads one, or nobody has seen it read one and it waits for 60 s anyway. */
   readonly onlyFinalAnswers: boolean;
   /** PROPPATCH of Win32 properties needs no token of the sender's own lock. */
   readonly win32WithoutToken: boolean;
@@ -77,6 +77,13 @@ const table: readonly Row[] = [
     isMeant: (userAgent) => userAgent.startsWith('Microsoft Office'),
     adaptations: ['win32WithoutToken', 'onlyFinalAnswers'],
   },
+  {
+    // http.client (of Python) and HttpURLConnection (of Java) skip 100 only: they take a 102 for the answer, and so a
+    // save that is refused after it for one that is done. Programs right on http.client send no name.
+    name: 'Python or Java',
+    isMeant: (userAgent) => /^(?:$|python-requests\/|python-urllib3?\/|java\/)/i.test(userAgent),
+    adaptations: ['onlyFinalAnswers'],
+  },
 ];
 
 const strict: ClientProfile = {
@@ -103,7 +110,7 @@ export function clientProfiles(switches: AdaptationSwitches = {}): (userAgent: s
     };
     return { isMeant, profile };
   });
-  return (userAgent) => (userAgent && rows.find(({ isMeant }) => isMeant(userAgent))?.profile) || strict;
+  return (userAgent = '') => rows.find(({ isMeant }) => isMeant(userAgent))?.profile ?? strict;
 }
 
 function isDarwinFrom(userAgent: string, [wantedMajor, wantedMinor]: readonly [number, number]): boolean {

@@ -9,8 +9,13 @@ import { type Adaptation, clientProfiles } from '../../src/webdav/client-profile
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 const clients: readonly [string | undefined, string][] = [
-  [undefined, 'strict'],
-  ['', 'strict'],
+  [undefined, 'Python or Java'],
+  ['', 'Python or Java'],
+  ['python-requests/2.34.2', 'Python or Java'],
+  ['Python-urllib/3.11', 'Python or Java'],
+  ['python-urllib3/2.2.1', 'Python or Java'],
+  ['Java/17.0.15', 'Python or Java'],
+  ['Python/3.11 aiohttp/3.9.5', 'strict'],
   ['litmus/0.13 neon/0.32.5', 'strict'],
   ['rclone/v1.60.1', 'strict'],
   ['gvfs/1.50.3', 'strict'],
@@ -35,7 +40,7 @@ test('each client gets the profile that is meant for it', () => {
 
 test('strict clients get no adaptation, and every adaptation has a client', () => {
   const profileOf = clientProfiles();
-  const { name: _, ...strict } = profileOf(undefined);
+  const { name: _, ...strict } = profileOf('curl/7.88.1');
   assert.ok(Object.values(strict).every((value) => value === false));
   for (const adaptation of Object.keys(strict) as Adaptation[]) {
     assert.ok(
@@ -47,7 +52,7 @@ test('strict clients get no adaptation, and every adaptation has a client', () =
 
 test('each adaptation can be switched off, and nothing else goes with it', () => {
   const usual = clientProfiles();
-  const { name: _, ...strict } = usual(undefined);
+  const { name: _, ...strict } = usual('curl/7.88.1');
   for (const adaptation of Object.keys(strict) as Adaptation[]) {
     const without = clientProfiles({ [adaptation]: false });
     for (const [userAgent] of clients) {
