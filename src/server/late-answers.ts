@@ -1,7 +1,7 @@
 /**
  * Tells clients that an answer is still coming. Trouble with disks is waited out for some 20 s; a client that hears
- * nothing for 30 s gives up. So a request that came in whole and has no answer yet gets an interim one (102, RFC 2518
- * section 10.1) before 10 s of silence have passed. One sweep over the running requests instead of a timer for each.
+ * nothing for 30 s gives up. So a request that came in whole, or whose body is left unread, and has no answer yet gets an
+ * interim one (102, RFC 2518 section 10.1) before 10 s of silence have passed. One sweep over the running requests instead of a timer for each.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.js';
@@ -14,6 +14,8 @@ interface Waiting {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   since: number;
+  /** Of the connection, at the last sweep. */
+  readBytes: number;
 }
 
 export class LateAnswers {
@@ -28,7 +30,8 @@ export class LateAnswers {
   /** For clients that read interim answers. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0) return;
-    const waiting = { request, response, since: this.#clock.monotonic() };
+    const { bytesRead: readBytes } = request.socket;
+    const waiting = { request, response, since: this.#clock.monotonic(), readBytes };
     this.#waiting.add(waiting);
     response.once('close', () => this.#waiting.delete(waiting));
     if (!this.#cancel) this.#schedule();
@@ -53,12 +56,18 @@ export class LateAnswers {
       const { request, response } = waiting;
       if (response.headersSent) {
         this.#waiting.delete(waiting);
-      } else if (!request.complete) {
-        waiting.since = now; // It is the client that has the word.
+      } else if (isSending(waiting)) {
+        waiting.since = now;
+        waiting.readBytes = request.socket.bytesRead;
       } else if (now - waiting.since >= silenceMs) {
         response.writeProcessing();
         waiting.since = now;
       }
     }
   }
+}
+
+/** It is the client that has the word: what it sent was read, or more of it has come in meanwhile. */
+function isSending({ request, readBytes }: Waiting): boolean {
+  return !request.complete && (request.readableLength === 0 || request.socket.bytesRead !== readBytes);
 }
