@@ -120,6 +120,7 @@ export class SqliteReader implements MetaReader {
     return this.#read((tables) => {
       const content = tables.contents.get(id);
       if (content === undefined || content.checksum === null) {
+        tables.contents.verify();
         throw new DriveError('NOT_FOUND', { message: `content ${id} is not in the index` });
       }
       const digests = this.#digestsOf(content);
