@@ -99,7 +99,7 @@ test('a reader that takes nothing is cut, one that we keep waiting is not', asyn
     });
     return original(path);
   };
-  const patient = await ask(port, 'GET /home/none HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  const patient = await ask(port, 'GET /home/none HTTP/1.1\r\nHost: localhost\r\nUser-Agent: davfs2/1.6.1\r\n\r\n');
   const answered = new Promise<string>((resolve) => {
     let text = '';
     patient.on('data', (part: Buffer) => {
