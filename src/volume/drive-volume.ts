@@ -124,8 +124,13 @@ export class DriveVolume implements Volume {
   async amend(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {
     const engine = await this.options.engine();
     const { id } = requireFile(engine.reader.lookup(path));
-    const ready = await gatherShortBody(amendment);
-    return this.turns.run(id, () => this.amendNow(path, ready, options));
+    const letGo = keepLocks(this, { clock: this.options.clock, path, ...options });
+    try {
+      const ready = await gatherShortBody(amendment);
+      return await this.turns.run(id, () => this.amendNow(path, ready, options));
+    } finally {
+      letGo();
+    }
   }
 
   async makeFolder(
@@ -229,7 +234,7 @@ export class DriveVolume implements Volume {
     const base = engine.open(path);
     try {
       const { sizeBytes, signal } = amendment;
-      const upload = await this.upload({ expectedBytes: sizeBytes, signal, under: { path, ...options } });
+      const upload = await this.upload({ expectedBytes: sizeBytes, signal });
       try {
         await writeAmended(upload, { base, reader: engine.reader, amendment });
         const replaces = base.entry.content!;

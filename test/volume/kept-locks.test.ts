@@ -99,3 +99,23 @@ test('the lock of an upload does not end before it where Windows writes the name
   const { created } = await forWindows.put(['FILE'], await upload.finish(), { conditions });
   assert.equal(created, false);
 });
+
+test('the lock of a partial update does not end while its short body comes', async (t) => {
+  const begun = await real(t);
+  const { volume } = begun;
+  const { lock } = await volume.lock(['file'], wanted);
+  let goOn = (): void => {};
+  const waiting = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  async function* body(): AsyncGenerator<Buffer> {
+    yield Buffer.from('a');
+    await waiting;
+    yield Buffer.from('b');
+  }
+  const amendment = { from: 'end', offset: 0, sizeBytes: 2, body: body() } as const;
+  const amended = volume.amend(['file'], amendment, { conditions: holding(lock.token) });
+  await pass(begun, 2 * lockMs);
+  goOn();
+  assert.equal((await amended).sizeBytes, 2);
+});
