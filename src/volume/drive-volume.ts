@@ -122,8 +122,7 @@ export class DriveVolume implements Volume {
   }
 
   async amend(path: EntryPath, amendment: Amendment, options: PutOptions): Promise<EntryRow> {
-    const engine = await this.options.engine();
-    const { id } = requireFile(engine.reader.lookup(path));
+    const { id } = requireFile(await this.stat(path));
     const letGo = keepLocks(this, { clock: this.options.clock, path, ...options });
     try {
       const ready = await gatherShortBody(amendment);
