@@ -103,7 +103,7 @@ export interface Volume {
 
   /** NOT_FOUND, IS_FOLDER. */
   open(path: EntryPath): Promise<ContentReader>;
-  /** OUT_OF_SPACE at once when `expectedBytes` cannot fit; READ_ONLY. */
+  /** OUT_OF_SPACE when `expectedBytes` cannot fit, after waiting for room that is coming; UNAVAILABLE, without a disk for long. */
   upload(options: UploadOptions): Promise<Upload>;
 
   put(
