@@ -18,8 +18,7 @@ const servingMs = 1_000;
 
 export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }: HostOptions): MaintenanceHost {
   const occupied = new Set<SegmentId>();
-  const isWritten = (segment: SegmentId) =>
-    engine.segments.isPinned(segment) || engine.segments.openSegments().some((open) => open.segment === segment);
+  const isWritten = (segment: SegmentId) => engine.isInUse(segment);
   return {
     reader: engine.reader,
     segments: engine.segments,

@@ -4,13 +4,11 @@ import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, it, type TestContext } from 'node:test';
-import Database from 'better-sqlite3';
 import type { MetaStore } from '../../src/meta/meta-store.js';
-import { openConnection } from '../../src/meta/sqlite/connection.js';
-import { guardRows } from '../../src/meta/sqlite/row-sums.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
 import { IndexDriver, withCode } from '../suites/index-driver.js';
 import { metaStoreSuite } from '../suites/meta-store-suite.js';
+import { damageIndex, tamperWithIndex } from '../support/tampered-index.js';
 
 /** One for all tests: hooks run in the order they were made, so a test's own folder would go before its index is closed. */
 const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
@@ -31,23 +29,6 @@ async function begun(context: TestContext, file: string): Promise<{ store: MetaS
   const store = await openMetaStore({ file });
   context.after(() => store.close());
   return { store, driver: await new IndexDriver(store).begin() };
-}
-
-/** Damages the closed index: what stands there does not match its checksums any more. */
-function damage(file: string, sql: string): void {
-  const database = new Database(file);
-  database.exec(sql);
-  database.close();
-}
-
-/** Changes the closed index as a mistake of the program would: with checksums. */
-function tamper(file: string, sql: string): void {
-  const connection = openConnection({ file, role: 'writer', durability: 'off' });
-  guardRows(connection, 'writes');
-  connection.prepare('SELECT set_row_totals(row_totals) FROM counters').get();
-  connection.exec(sql.replace(/(UPDATE|FROM) (\w+)/, '$1 $2_row'));
-  connection.exec('UPDATE counters_row SET row_totals = row_totals()');
-  connection.close();
 }
 
 describe('index file', () => {
@@ -78,10 +59,10 @@ describe('index file', () => {
     const { store } = await begun(context, file);
     await store.close();
     for (const version of [1, 99]) {
-      damage(file, `PRAGMA user_version = ${version}`);
+      damageIndex(file, `PRAGMA user_version = ${version}`);
       await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
     }
-    damage(file, 'PRAGMA user_version = 2; PRAGMA application_id = 7');
+    damageIndex(file, 'PRAGMA user_version = 2; PRAGMA application_id = 7');
     await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
     await assert.rejects(openMetaStore({ file: folder }), withCode('UNAVAILABLE'));
     await assert.rejects(openMetaStore({ file: join(folder, 'none', 'index.db') }), withCode('UNAVAILABLE'));
@@ -101,7 +82,7 @@ describe('index file', () => {
       const { store, driver } = await begun(context, file);
       const { entry } = await driver.put('f', 'text');
       await store.close();
-      tamper(file, sql);
+      tamperWithIndex(file, sql);
       const again = await openMetaStore({ file });
       context.after(() => again.close());
       assert.throws(() => again.reader.contentChunks(entry!.content!, 0, 1), withCode('CORRUPT'), sql);
@@ -147,7 +128,7 @@ describe('index file', () => {
       ['DELETE FROM volume', /no settings/],
     ] as const) {
       await copyFile(pristine, file);
-      tamper(file, sql);
+      tamperWithIndex(file, sql);
       const broken = await openMetaStore({ file });
       const findings = await broken.check();
       await broken.close();

@@ -31,6 +31,7 @@ export const destructions: readonly Destruction[] = [
       'src/config/volume-file.ts': 'its own temporary file',
       'src/drive/drive-rebuild.ts': 'a half-made index of a rebuild',
       'src/meta/sqlite-meta-store.ts': 'the temporary index of :memory:',
+      'src/meta/sqlite/index-mark.ts': 'the mark beside a closed index',
     },
   },
   {

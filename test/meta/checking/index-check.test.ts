@@ -4,21 +4,15 @@ import { hash } from 'node:crypto';
 import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Database from 'better-sqlite3';
 import { ReferenceSum } from '../../../src/meta/checking/reference-sum.js';
 import { openMetaStore } from '../../../src/meta/sqlite-meta-store.js';
 import { IndexDriver } from '../../suites/index-driver.js';
+import { tamperWithIndex } from '../../support/tampered-index.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 async function begun(file: string) {
   const store = await openMetaStore({ file });
   return { store, driver: await new IndexDriver(store).begin() };
-}
-
-function tamper(file: string, sql: string): void {
-  const database = new Database(file);
-  database.exec(sql);
-  database.close();
 }
 
 const breaches: readonly (readonly [sql: string, finding: RegExp])[] = [
@@ -36,7 +30,7 @@ const breaches: readonly (readonly [sql: string, finding: RegExp])[] = [
   ['UPDATE chunk SET offset = 64', /two chunks are said to lie at 64/],
   ['DELETE FROM segment', /chunks in segment number \d+: its segment does not exist/],
   ['DELETE FROM segment', /segment number \d+: has replicas and does not exist/],
-  ["INSERT INTO journaled VALUES ('ffffffffffffffff', 1)", /has a journal and is not in the table of nodes/],
+  ["INSERT INTO journaled (node, sequence) VALUES ('ffffffffffffffff', 1)", /has a journal and is not in the table of nodes/],
   ["UPDATE epoch SET parent = 'ffffffffffffffff'", /does not follow its parent/],
   ['UPDATE epoch SET members = \'["ffffffffffffffff"]\'', /its member f+ is not in the table/],
   ['UPDATE past SET died = 0', /it came at \d+ and ended at 0/],
@@ -54,7 +48,7 @@ test('each broken invariant is a finding', async (t) => {
   for (const [sql, finding] of breaches) {
     const broken = join(folder, 'broken.db');
     await copyFile(file, broken);
-    tamper(broken, sql);
+    tamperWithIndex(broken, sql);
     const again = await openMetaStore({ file: broken });
     const findings = await again.check();
     await again.close();
@@ -71,7 +65,7 @@ test('sums show references that went astray', async (t) => {
   for (const sql of ['UPDATE chunk SET refs = 0', 'DELETE FROM chunk', 'UPDATE segment SET live_bytes = 0']) {
     const broken = join(folder, 'broken.db');
     await copyFile(file, broken);
-    tamper(broken, sql);
+    tamperWithIndex(broken, sql);
     const again = await openMetaStore({ file: broken });
     assert.equal((await again.check({ only: 'sums' })).length, 1, sql);
     await again.close();
