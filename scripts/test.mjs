@@ -16,6 +16,17 @@ const testFolder = join(root, 'dist', 'test');
 /** For one file; a test that hangs must not hang everything. */
 const fileLimitMs = { ordinary: 4 * 60_000, system: 30 * 60_000 };
 
+/** They take the longest, so they begin first; what they wait for leaves room for the others. */
+const longest = [
+  'rclone-pulled',
+  'davfs-pulled',
+  'power-cuts',
+  'errors',
+  'simulation',
+  'torn-and-killed',
+  'recovery-cuts',
+];
+
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { system: { type: 'boolean', default: false }, name: { type: 'string', multiple: true } },
@@ -33,15 +44,21 @@ function chooseFiles(system, parts) {
   return readdirSync(testFolder, { recursive: true })
     .filter((name) => name.endsWith('.test.js') && name.startsWith(`system${sep}`) === system)
     .filter((name) => wanted.length === 0 || wanted.some((part) => name.split(sep).join('/').includes(part)))
-    .sort()
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1))
     .map((name) => join(testFolder, name));
+}
+
+function rank(name) {
+  const place = longest.findIndex((part) => name.includes(`${sep}${part}`));
+  return name.startsWith(`system${sep}`) && place >= 0 ? place : longest.length;
 }
 
 async function runTests(files) {
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const stream = run({
     files,
-    concurrency: 2,
+    // System tests spend much of their time waiting for disks and clients.
+    concurrency: values.system ? 3 : 2,
     timeout: values.system ? fileLimitMs.system : fileLimitMs.ordinary,
     testNamePatterns: values.name?.map((name) => new RegExp(escapeText(name))),
   });

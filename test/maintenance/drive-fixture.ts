@@ -155,7 +155,10 @@ export async function segmentFiles(path: string): Promise<string[]> {
       return found ? [{ path: join(folder, name), size: found.size }] : [];
     }),
   );
-  return files.flat().sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1)).map((file) => file.path);
+  return files
+    .flat()
+    .sort((a, b) => b.size - a.size || (a.path < b.path ? -1 : 1))
+    .map((file) => file.path);
 }
 
 /** Seals what is open, so that there are segments to damage. */

@@ -67,7 +67,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a new epoch is not synced to the index before it serves',
     edits: [edit('volume/commit/epoch-writer.ts', 'data: [], full: true }', 'data: [], full: false }')],
-    tests: [simulation],
+    tests: ['volume/committer'],
   },
   {
     name: 'a segment is deleted before the batch that retires it',
@@ -117,7 +117,7 @@ export const mutants: readonly Mutant[] = [
         '        await handle.sync().catch(() => handle.sync());\n',
       ),
     ],
-    tests: [simulation],
+    tests: ['node/directory-node-store', simulation],
   },
   {
     name: 'a returning node is trusted as it is',
@@ -235,7 +235,7 @@ export const mutants: readonly Mutant[] = [
     tests: ['volume/history', simulation],
   },
   {
-    name: 'an opening appends to the files of the one before',
+    name: 'what can be read back of a journal counts as durable',
     edits: [
       edit(
         'volume/history/history.ts',
@@ -243,7 +243,7 @@ export const mutants: readonly Mutant[] = [
         '  if (heads.length > 0 || known !== undefined) return sequence;\n',
       ),
     ],
-    tests: ['volume/history', simulation],
+    tests: ['volume/node-return', 'volume/opening', simulation],
   },
   {
     name: 'a node is left in the write set after its journal failed',

@@ -52,6 +52,26 @@ for (const [what, fault] of [
   });
 }
 
+test('a new epoch is synced to the index before the change that began it is answered; batches are not', async (t) => {
+  const volume = await TestVolume.create(t);
+  const { writer } = volume.meta;
+  const syncs: (readonly [epoch: string, isFull: boolean])[] = [];
+  volume.writerFaults = {
+    commit: async (input) => {
+      await writer.commit(input);
+      if (input.batch) syncs.push([input.batch.epoch, input.full === true]);
+    },
+  };
+  const epoch = volume.meta.reader.tip()!.epoch;
+  volume.store(volume.members[0]!).plan({ operation: 'write', effect: 'NODE_GONE', name: '.journal' });
+  await volume.makeFolder('one');
+  assert.deepEqual(syncs, [
+    [epoch, false],
+    [volume.meta.reader.tip()!.epoch, true],
+  ]);
+  assert.notEqual(volume.meta.reader.tip()!.epoch, epoch);
+});
+
 test('when every member fails, the followers take the change and the new epoch', async (t) => {
   const volume = await TestVolume.create(t);
   const [follower] = volume.followers;

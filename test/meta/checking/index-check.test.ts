@@ -30,7 +30,10 @@ const breaches: readonly (readonly [sql: string, finding: RegExp])[] = [
   ['UPDATE chunk SET offset = 64', /two chunks are said to lie at 64/],
   ['DELETE FROM segment', /chunks in segment number \d+: its segment does not exist/],
   ['DELETE FROM segment', /segment number \d+: has replicas and does not exist/],
-  ["INSERT INTO journaled (node, sequence) VALUES ('ffffffffffffffff', 1)", /has a journal and is not in the table of nodes/],
+  [
+    "INSERT INTO journaled (node, sequence) VALUES ('ffffffffffffffff', 1)",
+    /has a journal and is not in the table of nodes/,
+  ],
   ["UPDATE epoch SET parent = 'ffffffffffffffff'", /does not follow its parent/],
   ['UPDATE epoch SET members = \'["ffffffffffffffff"]\'', /its member f+ is not in the table/],
   ['UPDATE past SET died = 0', /it came at \d+ and ended at 0/],

@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
-import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
+import { chosenPoints, isSoak, replayCommand, stepOf } from './tools/chosen-points.js';
 import { ErrorSweep } from './tools/error-sweep.js';
 import type { ErrorFault } from './tools/error-task.js';
 import type { FaultName } from './tools/struck/fault-control.js';
@@ -66,7 +66,7 @@ for (const { step, ...fault } of isSoak ? all : plans) {
     let refused = 0;
     for (const { workload, range } of asked) {
       const replay = replayCommand(import.meta.url, workload, kind);
-      refused += await sweep.run({ workload, fault, step, range, tally, replay });
+      refused += await sweep.run({ workload, fault, step: stepOf(workload, step), range, tally, replay });
     }
     tally.tell(context, `${kind} (${refused} refused)`);
     if (!process.env.HOLDFAST_POINT) assert.ok(tally.points >= fewestPoints, `only ${tally.points} points`);

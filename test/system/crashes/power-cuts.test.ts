@@ -1,6 +1,6 @@
 /**
- * The power goes at every state-changing system call of ten workloads: the index and three nodes, each on a file system of
- * its own, lose what was not synced, and the process is gone. Then everything acknowledged must be there to the byte,
+ * The power goes at every state-changing system call of ten workloads (at every second one of an opening): the index and
+ * three nodes, each on a file system of its own, lose what was not synced, and the process is gone. Then everything acknowledged must be there to the byte,
  * what was under way wholly there or wholly absent, and `check` must find no damage; at the end of each volume
  * nothing at all, after a rebuild of the index from the nodes.
  * HOLDFAST_SOAK=1 does the same on XFS, too. HOLDFAST_POINT repeats what a failure names.
@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
-import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
+import { chosenPoints, isSoak, replayCommand, stepOf } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
 import { type WorkloadName, workloads } from './tools/struck/workloads.js';
@@ -28,7 +28,7 @@ for (const fileSystem of fileSystems) {
       const replay = replayCommand(import.meta.url, workload, 'cut');
       const sweep = await CrashSweep.create(context, { fileSystem, workload, action: 'cut', tally, replay });
       let at = range.first;
-      while (at <= range.last && (await sweep.strike(at))) at += 1;
+      while (at <= range.last && (await sweep.strike(at))) at += stepOf(workload);
       await sweep.end();
       tally.tell(context, `cut, ${workload} (${sweep.calls} calls)`);
       if (range.last === Number.POSITIVE_INFINITY)

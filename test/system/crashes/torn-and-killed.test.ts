@@ -7,7 +7,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
-import { chosenPoints, isSoak, replayCommand } from './tools/chosen-points.js';
+import { chosenPoints, isSoak, replayCommand, stepOf } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
 import { type WorkloadName, workloads } from './tools/struck/workloads.js';
@@ -43,7 +43,7 @@ for (const { action, fileSystems, calls, step, fewestPoints } of kinds) {
         const tally = new Tally();
         const replay = replayCommand(import.meta.url, workload, action);
         const sweep = await CrashSweep.create(context, { fileSystem, workload, action, calls, tally, replay });
-        for (let at = range.first; at <= range.last && (await sweep.strike(at)); ) at += step;
+        for (let at = range.first; at <= range.last && (await sweep.strike(at)); ) at += stepOf(workload, step);
         await sweep.end();
         tally.tell(context, `${action}, ${workload}`);
         if (range.last === Number.POSITIVE_INFINITY) {

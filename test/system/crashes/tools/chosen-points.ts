@@ -23,6 +23,14 @@ export function chosenPoints(workload: WorkloadName, kind: string): PointRange |
   return { first, last };
 }
 
+/**
+ * How many calls to go on from one point to the next. An opening makes three times as many calls as any other workload,
+ * most of them alike (probes, levelling), so that CI takes every second of those that others take.
+ */
+export function stepOf(workload: WorkloadName, step = 1): number {
+  return workload === 'opening' && !isSoak && !process.env.HOLDFAST_POINT ? 2 * step : step;
+}
+
 /** The command that repeats some points of the test file with this `import.meta.url`. */
 export function replayCommand(testFile: string, workload: WorkloadName, kind: string) {
   return (first: number, last: number): string =>
