@@ -20,8 +20,8 @@ export interface Adaptations {
   readonly compact: boolean;
   /** Names that differ in case only are the same, and those it could not open are shown with look-alikes. */
   readonly windowsNames: boolean;
-  /** No 102 before an answer that is late: it misreads one, or nobody has seen it read one and it waits for 60 s anyway. */
-  readonly onlyFinalAnswers: boolean;
+  /** A 102 before an answer that is late. Whoever takes it for the answer believes a refused save to be done. */
+  readonly interimAnswers: boolean;
   /** PROPPATCH of Win32 properties needs no token of the sender's own lock. */
   readonly win32WithoutToken: boolean;
 }
@@ -50,7 +50,6 @@ const anyFinder: readonly Adaptation[] = [
   'tokensOfMembers',
   // Else Spotlight and the thumbnails read every file of the drive.
   'showsMarkers',
-  'onlyFinalAnswers',
 ];
 
 /** The first row that is meant counts. */
@@ -69,20 +68,22 @@ const table: readonly Row[] = [
     // without the token, and takes the refusal for a failed copy.
     name: 'MiniRedir',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft-WebDAV-MiniRedir/'),
-    adaptations: ['compact', 'windowsNames', 'win32WithoutToken', 'onlyFinalAnswers'],
+    adaptations: ['compact', 'windowsNames', 'win32WithoutToken'],
   },
   {
     // Opens by URL, past Explorer's cache; the same attributes without the token.
     name: 'Office',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft Office'),
-    adaptations: ['win32WithoutToken', 'onlyFinalAnswers'],
+    adaptations: ['win32WithoutToken'],
   },
   {
-    // http.client (of Python) and HttpURLConnection (of Java) skip 100 only: they take a 102 for the answer, and so a
-    // save that is refused after it for one that is done. Programs right on http.client send no name.
-    name: 'Python or Java',
-    isMeant: (userAgent) => /^(?:$|python-requests\/|python-urllib3?\/|java\/)/i.test(userAgent),
-    adaptations: ['onlyFinalAnswers'],
+    // These skip any interim answer (RFC 9110 section 15.2) and would give up on a silent server: neon within davfs2 and
+    // cadaver, libsoup within GVFS, KIO and browsers, curl, Go within rclone. Not Python's http.client and Java's
+    // HttpURLConnection, which skip 100 only; of everybody else nobody knows, and to be waited for is the lesser harm.
+    name: 'Reads interim answers',
+    isMeant: (userAgent) =>
+      /^(?:davfs2|cadaver|gvfs|curl|rclone|Go-http-client|Mozilla)\//.test(userAgent) && !/ms-?office/i.test(userAgent),
+    adaptations: ['interimAnswers'],
   },
 ];
 
@@ -95,7 +96,7 @@ const strict: ClientProfile = {
   showsMarkers: false,
   compact: false,
   windowsNames: false,
-  onlyFinalAnswers: false,
+  interimAnswers: false,
   win32WithoutToken: false,
 };
 

@@ -96,7 +96,7 @@ export class DavServer extends webdav.WebDAVServer {
 
   /** Whether its client is known, or must be expected, to read a 102 before the answer. */
   readsInterimAnswers({ headers }: IncomingMessage): boolean {
-    return !this.#environment.profileOf(headers['user-agent']).onlyFinalAnswers;
+    return this.#environment.profileOf(headers['user-agent']).interimAnswers;
   }
 
   /** Runs a request to its end; never rejects. */

@@ -9,19 +9,21 @@ import { type Adaptation, clientProfiles } from '../../src/webdav/client-profile
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 
 const clients: readonly [string | undefined, string][] = [
-  [undefined, 'Python or Java'],
-  ['', 'Python or Java'],
-  ['python-requests/2.34.2', 'Python or Java'],
-  ['Python-urllib/3.11', 'Python or Java'],
-  ['python-urllib3/2.2.1', 'Python or Java'],
-  ['Java/17.0.15', 'Python or Java'],
-  ['Python/3.11 aiohttp/3.9.5', 'strict'],
+  [undefined, 'strict'],
+  ['', 'strict'],
+  ['python-requests/2.34.2', 'strict'],
+  ['Java/17.0.15', 'strict'],
   ['litmus/0.13 neon/0.32.5', 'strict'],
-  ['rclone/v1.60.1', 'strict'],
-  ['gvfs/1.50.3', 'strict'],
+  ['Mozilla/4.0 (compatible; ms-office; MSOffice 16)', 'strict'],
   ['DavClnt', 'strict'],
   ['WebDAVLib/1.3', 'strict'],
-  ['Mozilla/5.0 (Windows NT 10.0) WebDAVFS/3.0.0', 'strict'],
+  ['davfs2/1.6.1 neon/0.32.5', 'Reads interim answers'],
+  ['cadaver/0.24 neon/0.32.5', 'Reads interim answers'],
+  ['rclone/v1.60.1', 'Reads interim answers'],
+  ['gvfs/1.50.3', 'Reads interim answers'],
+  ['curl/7.88.1', 'Reads interim answers'],
+  ['Mozilla/5.0 (X11; Linux x86_64) KIO/5.103 dolphin/22.12', 'Reads interim answers'],
+  ['Mozilla/5.0 (Windows NT 10.0) WebDAVFS/3.0.0', 'Reads interim answers'],
   ['WebDAVFS/3.0.0 (03008000) Darwin/24.3.0 (arm64)', 'WebDAVFS'],
   ['WebDAVFS/1.9.0 (01908000) Darwin/12.5.0 (x86_64)', 'WebDAVFS'],
   ['WebDAVFS/3.0.0', 'WebDAVFS'],
@@ -40,7 +42,7 @@ test('each client gets the profile that is meant for it', () => {
 
 test('strict clients get no adaptation, and every adaptation has a client', () => {
   const profileOf = clientProfiles();
-  const { name: _, ...strict } = profileOf('curl/7.88.1');
+  const { name: _, ...strict } = profileOf('litmus/0.13');
   assert.ok(Object.values(strict).every((value) => value === false));
   for (const adaptation of Object.keys(strict) as Adaptation[]) {
     assert.ok(
@@ -52,7 +54,7 @@ test('strict clients get no adaptation, and every adaptation has a client', () =
 
 test('each adaptation can be switched off, and nothing else goes with it', () => {
   const usual = clientProfiles();
-  const { name: _, ...strict } = usual('curl/7.88.1');
+  const { name: _, ...strict } = usual('litmus/0.13');
   for (const adaptation of Object.keys(strict) as Adaptation[]) {
     const without = clientProfiles({ [adaptation]: false });
     for (const [userAgent] of clients) {
