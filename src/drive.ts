@@ -71,6 +71,7 @@ class HoldfastDrive implements Drive {
       clock,
       random,
       retryMs,
+      isJustStopped: () => engine.isJustStopped,
     });
   }
 

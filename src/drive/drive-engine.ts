@@ -42,6 +42,8 @@ export class DriveEngine {
   private readonly turns = new Mutex();
   private running: Running | undefined;
   private failure: DriveError | undefined;
+  /** Since when it takes no changes. */
+  private stoppedMs: number | undefined;
   private readonly returning = new Map<NodeId, Promise<void>>();
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
@@ -88,6 +90,12 @@ export class DriveEngine {
   /** Why it does not serve, or only for reading. */
   get trouble(): DriveError | undefined {
     return this.failure;
+  }
+
+  /** It takes no changes, but only for so short a time that they are kept waiting. */
+  get isJustStopped(): boolean {
+    const { clock, safety } = this.options.context;
+    return this.stoppedMs !== undefined && clock.monotonic() - this.stoppedMs < safety.retryMs;
   }
 
   /** The engine that serves now; waits for one that is being opened, for a bounded time. UNAVAILABLE, CLOSED. */
@@ -141,12 +149,13 @@ export class DriveEngine {
     try {
       await this.openEngine(undefined);
       this.failure = undefined;
+      this.stoppedMs = undefined;
       this.admitStragglers();
     } catch (error) {
       const failure = asDriveError(error);
       if (!hasCode(failure, 'READ_ONLY', 'UNAVAILABLE') || failure.details.indexIsGone) throw error;
       const isNews = failure.message !== this.failure?.message;
-      this.failure = failure;
+      this.fail(failure);
       await this.openEngine(failure);
       if (hasCode(failure, 'UNAVAILABLE')) this.scheduleReopen(retryWritingMs);
       if (isNews)
@@ -206,8 +215,13 @@ export class DriveEngine {
     }
   }
 
-  private onBroken(error: DriveError): void {
+  private fail(error: DriveError): void {
     this.failure = error;
+    this.stoppedMs ??= this.options.context.clock.monotonic();
+  }
+
+  private onBroken(error: DriveError): void {
+    this.fail(error);
     if (this.closed) return;
     this.options.events.report('error', error.message);
     this.scheduleReopen(0);
@@ -235,7 +249,7 @@ export class DriveEngine {
         await this.opener.renewIndex();
         await this.start();
       } catch (error) {
-        this.failure = asDriveError(error);
+        this.fail(asDriveError(error));
         this.scheduleReopen(reopenMs);
         return;
       }

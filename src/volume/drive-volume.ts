@@ -36,6 +36,8 @@ export interface DriveVolumeOptions {
   readonly random: Random;
   /** A change that no batch began with is submitted again for this long; default 0: once. */
   readonly retryMs?: number | undefined;
+  /** Whether changes that are refused because no disk takes them now are to wait; default: never. */
+  readonly isJustStopped?: (() => boolean) | undefined;
 }
 
 /** Between two attempts. */
@@ -250,12 +252,17 @@ export class DriveVolume implements Volume {
 
   /** Submitted again only when nothing of it can have happened: it was refused before any batch began with it. */
   private change(input: ChangeInput): Promise<Awaited<ReturnType<VolumeEngine['change']>>> {
-    return this.retrying((engine) => engine.change(input, []), isUntouched);
+    const isRefusedForNow = (error: unknown, { refusal }: VolumeEngine): boolean =>
+      error === refusal && this.options.isJustStopped?.() === true;
+    return this.retrying(
+      (engine) => engine.change(input, []),
+      (error, engine) => isUntouched(error) || isRefusedForNow(error, engine),
+    );
   }
 
   private async retrying<T>(
     work: (engine: VolumeEngine) => Promise<T>,
-    isTransient: (error: unknown) => boolean,
+    isTransient: (error: unknown, engine: VolumeEngine) => boolean,
     signal?: AbortSignal,
   ): Promise<T> {
     const { clock, retryMs = 0 } = this.options;
@@ -265,7 +272,7 @@ export class DriveVolume implements Volume {
       try {
         return await work(engine);
       } catch (error) {
-        if (!isTransient(error) || signal?.aborted || clock.monotonic() >= deadline) throw error;
+        if (!isTransient(error, engine) || signal?.aborted || clock.monotonic() >= deadline) throw error;
       }
       await clock.sleep(retryPauseMs, { signal });
     }

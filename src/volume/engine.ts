@@ -176,6 +176,11 @@ export class VolumeEngine {
     return engine;
   }
 
+  /** Why it takes no changes: every one is refused with it, and was in no batch. */
+  get refusal(): DriveError | undefined {
+    return this.options.refusal;
+  }
+
   get reader(): MetaReader {
     return this.meta.reader;
   }

@@ -4,6 +4,7 @@ import { copyFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/core/clock.js';
+import { testSafety } from '../../src/core/safety-parameters.js';
 import { withCode } from '../suites/index-driver.js';
 import { getFile, randomBytes, TestDrive } from './drive-fixture.js';
 
@@ -37,6 +38,26 @@ test('the last disks vanish: status answers at once, requests end, and all goes 
   assert.equal((await drive.get('before.txt')).toString(), 'before');
   await drive.untilState('a', 'online');
   await drive.untilState('b', 'online');
+});
+
+test('changes that come while no disk takes them wait for one, for a bounded time', async (t) => {
+  const drive = await (
+    await TestDrive.create(t, { nodes: ['a', 'b'], context: { safety: { ...testSafety, retryMs: 20_000 } } })
+  ).open();
+  await drive.put('old.txt', 'old');
+  await drive.pull('a');
+  await drive.pull('b');
+  await drive.until('it is open for reading only', async () => (await drive.drive.status()).health === 'damaged');
+  const changes = [
+    drive.volume.makeFolder(['folder'], {}),
+    drive.volume.move(['old.txt'], ['new.txt'], { overwrite: false }),
+    drive.volume.setProperties(['old.txt'], [], {}).catch((error: unknown) => assert.ok(withCode('NOT_FOUND')(error))),
+  ];
+  await drive.plug('a');
+  await drive.plug('b');
+  await Promise.all(changes);
+  assert.equal((await drive.get('new.txt')).toString(), 'old');
+  assert.equal((await drive.volume.stat(['folder']))?.kind, 'folder');
 });
 
 test('a read that began before the disks vanished goes on when they are back', async (t) => {
