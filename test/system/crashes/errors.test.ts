@@ -1,5 +1,5 @@
 /**
- * An error at each state-changing call of a workload in turn: once, or for good until the workload has ended; of any disk,
+ * An error at one state-changing call of a workload after the other: once, or for good until the workload has ended; of any disk,
  * of the index's or of one node. Errors of one node may refuse no change; the others may, and then it is wholly there or
  * wholly absent. Afterwards the drive becomes whole by itself and holds all that was acknowledged.
  * HOLDFAST_SOAK=1: every error at every call, once and for good. HOLDFAST_POINT repeats what a failure names.
@@ -47,7 +47,7 @@ const struck: readonly WorkloadName[] = [
   'opening',
 ];
 /** A fault that struck no more often has lost its meaning. */
-const fewestPoints = 5;
+const fewestPoints = isSoak ? 5 : 2;
 const skip = missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: GiB });
 
 for (const { step, ...fault } of isSoak ? all : plans) {
@@ -57,7 +57,7 @@ for (const { step, ...fault } of isSoak ? all : plans) {
     return range ? [{ workload, range }] : [];
   });
   if (asked.length === 0) continue;
-  test(`${kind} at ${step === 1 ? 'every call' : `one call in ${step}`}`, {
+  test(`${kind} at one call in ${stepOf('put-new', step)}`, {
     skip,
     timeout: 3_600_000,
   }, async (context) => {

@@ -11,7 +11,7 @@ import { CrashSweep } from './tools/crash-sweep.js';
 import { type WorkloadName, workloads } from './tools/struck/workloads.js';
 import { Tally } from './tools/tally.js';
 
-const rounds = isSoak ? 100 : 10;
+const rounds = isSoak ? 100 : 5;
 const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
 /** A recovery makes about so many calls; their numbers and those of the workload go round with steps that share no factor. */
 const recoveryCalls = 71;
