@@ -214,21 +214,22 @@ interface IndexToOpen {
 }
 
 /** Opens the index and the nodes. An index that is absent or damaged is rebuilt from the nodes that volume.json names. */
-async function openIndex({ directory, context, file, nodes, events }: IndexToOpen): Promise<MetaStore> {
-  const existing = await openUsableIndex({ directory, context, events }, file.id);
-  if (existing) {
-    const pathOf = new Map(file.nodes.map((node) => [node.id, node.path]));
-    const known = existing.reader.nodes().filter((node) => node.role !== 'retired');
-    await nodes.open(known.map((row: NodeRow) => ({ ...row, path: pathOf.get(row.id) ?? row.path })));
-    return existing;
-  }
+async function openIndex(wanted: IndexToOpen): Promise<MetaStore> {
+  const { file, nodes } = wanted;
+  const meta = (await openUsableIndex(wanted, file.id)) ?? (await makeIndexAnew(wanted));
+  const pathOf = new Map(file.nodes.map((node) => [node.id, node.path]));
+  const known = meta.reader.nodes().filter((node) => node.role !== 'retired');
+  await nodes.open(known.map((row: NodeRow) => ({ ...row, path: pathOf.get(row.id) ?? row.path })));
+  return meta;
+}
+
+async function makeIndexAnew({ directory, context, file, events }: IndexToOpen): Promise<MetaStore> {
   events.report('warning', 'the index is missing or damaged: it is rebuilt from the nodes');
   const hints = new DriveNodes(context, { volume: file.id, report: () => undefined });
   try {
     await hints.open(file.nodes.map((node) => ({ ...node, group: node.id, weight: 1, role: 'active' })));
-    await (await rebuildIndexFile({ directory, context, events }, hints.present)).close();
+    return await rebuildIndexFile({ directory, context, events }, hints.present);
   } finally {
     await hints.close();
   }
-  return openIndex({ directory, context, file, nodes, events });
 }

@@ -148,6 +148,8 @@ export class DriveEngine {
   private async start(): Promise<void> {
     try {
       await this.openEngine(undefined);
+      // It may have broken again while nodes were welcomed: the reopening that waits for this turn must find it so.
+      if (this.opener.isDamaged || this.running?.engine.committer.isBroken) return;
       this.failure = undefined;
       this.stoppedMs = undefined;
       this.admitStragglers();

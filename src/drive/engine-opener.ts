@@ -81,7 +81,8 @@ export class EngineOpener {
 
   /** Between two engines: the index is closed and opened again, or made anew when it is of no use. */
   async renewIndex(): Promise<void> {
-    await this.meta.close();
+    // With its mark: without one every row would be verified while nothing is served.
+    await this.close();
     const opened = this.isDamaged ? undefined : await this.source.open();
     if (opened) this.use(opened);
     else await this.rebuild(this.options.nodes.present);

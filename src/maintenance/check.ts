@@ -2,7 +2,7 @@
  * Tests the invariants that need no data read: the index against itself, and the nodes' listings against the index.
  * Changes nothing.
  */
-import { hasCode } from '../core/errors.js';
+import { DriveError, hasCode } from '../core/errors.js';
 import type { Progress } from '../core/progress.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { SegmentRow } from '../meta/rows.js';
@@ -45,7 +45,7 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
   const strays = new Strays(input, listings);
   let checkedSegments = 0;
   for (let after = ''; ; ) {
-    if (signal?.aborted) break;
+    if (signal?.aborted) throw new DriveError('ABORTED');
     const page = meta.reader.segments(after, pageSegments);
     for (const segment of page) {
       checkedSegments += 1;

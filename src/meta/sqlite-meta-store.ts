@@ -140,7 +140,10 @@ class SqliteMetaStore implements MetaStore {
 
   #openCheckpoint(): CheckpointStream {
     const connection = openConnection({ file: this.#file, role: 'reader', durability: 'normal' });
-    const checkpoint: SqliteCheckpoint = new SqliteCheckpoint(connection, () => this.#checkpoints.delete(checkpoint));
+    const checkpoint: SqliteCheckpoint = new SqliteCheckpoint(connection, {
+      onClose: () => this.#checkpoints.delete(checkpoint),
+      onDamage: (error) => this.noteDamage(error),
+    });
     this.#checkpoints.add(checkpoint);
     return checkpoint;
   }

@@ -133,6 +133,7 @@ export class VolumeEngine {
       limitMs: safety.retryMs,
       giveBack: async () => (await options.attic?.giveBack()) ?? false,
       isReclaiming: () => options.attic?.isReclaiming() ?? false,
+      isClosed: () => this.closed,
     });
   }
 

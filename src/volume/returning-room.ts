@@ -19,6 +19,8 @@ export interface ReturningRoomOptions {
   readonly giveBack: () => Promise<boolean>;
   /** Files of retired segments are about to be moved to the attics. */
   readonly isReclaiming: () => boolean;
+  /** The engine ends: nothing is waited for any more. */
+  readonly isClosed: () => boolean;
 }
 
 const pauseMs = 100;
@@ -36,11 +38,11 @@ export class ReturningRoom {
 
   /** Resolves with true as soon as there is enough, with false when no more is coming, it takes too long, or on `signal`. Rejects as `isEnough` does. */
   async wait(isEnough: () => Promise<boolean>, signal?: AbortSignal): Promise<boolean> {
-    const { clock, limitMs, giveBack } = this.options;
+    const { clock, limitMs, giveBack, isClosed } = this.options;
     const beganMs = clock.monotonic();
     let figures = '';
     let movedMs = beganMs;
-    while (!signal?.aborted) {
+    while (!signal?.aborted && !isClosed()) {
       await giveBack();
       if (await isEnough()) return true;
       const now = clock.monotonic();

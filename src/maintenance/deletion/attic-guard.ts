@@ -4,16 +4,22 @@
  * references that do not add up, a segment that lacks copies.
  */
 import { hasCode } from '../../core/errors.js';
+import type { SegmentRow } from '../../meta/rows.js';
 import { segmentOfFileName } from '../../segment/segment-id.js';
 import { scanSegment } from '../../segment/segment-scan.js';
+import { lostNodes } from '../healing/grace.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import type { WaitingFile } from './attic.js';
+
+/** Dead segments without a good copy, which wait to be retired, are among them. */
+const mostLooked = 1_000;
 
 export class AtticGuard {
   private readonly host: MaintenanceHost;
   /** Milliseconds since 1970 at which the references added up; what was moved before was moved by a sound index. */
   private soundAt = Number.NEGATIVE_INFINITY;
   private isAnyLost: boolean | undefined;
+  private isUnsound = false;
 
   constructor(host: MaintenanceHost) {
     this.host = host;
@@ -22,6 +28,7 @@ export class AtticGuard {
   /** What was learnt of the index so far is old. */
   lookAgain(): void {
     this.isAnyLost = undefined;
+    this.isUnsound = false;
   }
 
   /** A sentence with the next step; undefined when it may go. */
@@ -51,17 +58,25 @@ export class AtticGuard {
 
   private async addsUpSince(time: number): Promise<boolean> {
     if (time < this.soundAt) return true;
+    if (this.isUnsound) return false;
     const now = this.host.clock.now();
-    if (!(await this.host.addsUp())) return false;
+    this.isUnsound = !(await this.host.addsUp());
+    if (this.isUnsound) return false;
     this.soundAt = now;
     return true;
   }
 
   private isAnySegmentLost(): boolean {
     this.isAnyLost ??= this.host.reader
-      .degraded({ wanted: 1, absent: [], limit: 1 })
-      .some((row) => row.liveBytes > 0 && !row.replicas.some(({ state }) => state === 'good'));
+      .degraded({ wanted: 1, absent: lostNodes(this.host), limit: mostLooked })
+      .some((row) => row.liveBytes > 0 && !this.isHeldWell(row.replicas));
     return this.isAnyLost;
+  }
+
+  /** A good copy on a disk that is lost is none. */
+  private isHeldWell(replicas: SegmentRow['replicas']): boolean {
+    const lost = lostNodes(this.host);
+    return replicas.some(({ node, state }) => state === 'good' && !lost.includes(node));
   }
 
   /** Heads only: whether they verify is asked when it is restored. */
@@ -71,7 +86,7 @@ export class AtticGuard {
       for await (const item of scanSegment({ segment, sizeBytes: file.sizeBytes, read, verifyPayload: false })) {
         if (item.kind !== 'record') continue;
         const known = this.host.reader.chunkPlace(item.place.chunk);
-        if (known && !known.replicas.some(({ state }) => state === 'good')) return true;
+        if (known && !this.isHeldWell(known.replicas)) return true;
       }
     } catch (error) {
       if (!hasCode(error, 'CORRUPT')) throw error;

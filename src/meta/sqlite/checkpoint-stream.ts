@@ -5,7 +5,7 @@
  */
 import { assert } from '../../core/assert.js';
 import { DriveError } from '../../core/errors.js';
-import type { CheckpointStream } from '../meta-store.js';
+import { type CheckpointStream, isIndexDamage } from '../meta-store.js';
 import { encodeOperation } from '../operation-codec.js';
 import { type Operation, rootEntry } from '../operations.js';
 import type { EntryRow, Tip } from '../rows.js';
@@ -21,18 +21,24 @@ const tablesOfState = ['entry', 'past', 'property', 'dav_lock', 'content', 'page
 const partLength = 256 * 1024;
 const segmentsPerRead = 1_000;
 
+export interface CheckpointListener {
+  readonly onClose: () => void;
+  /** The index turned out to be damaged. */
+  readonly onDamage: (error: DriveError) => void;
+}
+
 export class SqliteCheckpoint implements CheckpointStream {
   readonly tip: Tip | undefined;
   readonly #connection: Connection;
-  readonly #onClose: () => void;
+  readonly #told: CheckpointListener;
   readonly #tables: Tables;
   #isReading = false;
   #closed = false;
 
   /** Takes the connection over; the state is fixed from here on. */
-  constructor(connection: Connection, onClose: () => void) {
+  constructor(connection: Connection, told: CheckpointListener) {
     this.#connection = connection;
-    this.#onClose = onClose;
+    this.#told = told;
     this.#tables = openTables(connection);
     connection.exec('BEGIN');
     this.tip = this.#tables.journal.tip();
@@ -54,8 +60,10 @@ export class SqliteCheckpoint implements CheckpointStream {
       // Older journals are retired on the strength of a checkpoint: it must not lack anything.
       assertAllSeen(this.#connection, tablesOfState);
       if (lines !== '') yield Buffer.from(lines, 'utf8');
-    } catch (error) {
-      throw translateSqliteError(error);
+    } catch (cause) {
+      const error = translateSqliteError(cause);
+      if (isIndexDamage(error)) this.#told.onDamage(error);
+      throw error;
     } finally {
       this.#isReading = false;
       this.close();
@@ -67,7 +75,7 @@ export class SqliteCheckpoint implements CheckpointStream {
     this.#closed = true;
     if (this.#isReading || !this.#connection.open) return;
     this.#connection.close();
-    this.#onClose();
+    this.#told.onClose();
   }
 }
 

@@ -36,8 +36,13 @@ export type SummedTable = (typeof summedTables)[number];
 
 type Value = number | bigint | string | Buffer | null;
 
-/** Sums stay exact numbers. */
-const modulus = 2 ** 52;
+/** A sum, a CRC and one modulus more are still an exact number. */
+const modulus = 2 ** 51;
+
+/** The sum of a table's CRCs after one more row, or one less. Exact, so that the order of the rows does not matter. */
+export function addToSum(total: number, sum: number, rows: 1 | -1): number {
+  return (total + rows * sum + modulus) % modulus;
+}
 
 /** Rows and sums of each table, as flat as they are stored. */
 class TableSums {
@@ -46,7 +51,7 @@ class TableSums {
   add(table: number, sum: number, rows: 1 | -1): void {
     if (table >= summedTables.length) return;
     this.#numbers[2 * table]! += rows;
-    this.#numbers[2 * table + 1] = (this.#numbers[2 * table + 1]! + rows * sum + modulus) % modulus;
+    this.#numbers[2 * table + 1] = addToSum(this.#numbers[2 * table + 1]!, sum, rows);
   }
 
   toString(): string {
