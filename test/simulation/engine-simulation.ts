@@ -191,7 +191,8 @@ class Simulation {
     for (const fault of state.faults) this.#count(fault);
     const lines: string[] = [];
     const machine = this.machine.glance(state, this.#seen.size, (line) => lines.push(line));
-    const hasBackgroundWork = this.#seen.size % 16 === 0;
+    // With a disk exchanged, a copy that healing had just made may be the last: it counts once its folder was listed.
+    const hasBackgroundWork = this.#seen.size % 16 === 0 || state.isExchanged;
     machine.wallOffsetMs = this.#life!.clock.wallOffsetMs;
     const life = new SimLife(machine, { isGlance: true, hasBackgroundWork });
     const before = this.#problems.length;
@@ -201,7 +202,7 @@ class Simulation {
       if (life.refusal) {
         this.#totals.refusals++;
         if (state.isEnough) this.#problems.push(`refused with enough disks here: ${life.refusal.message}`);
-      } else await this.#glance(life, state.isEnough);
+      } else await this.#glance(life, state);
       if (hasBackgroundWork && !life.refusal && state.isEnough) this.#noteFindings(await life.run(life.check()));
     } catch (error) {
       this.#problems.push(`opening: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
@@ -215,9 +216,13 @@ class Simulation {
     await machine.index.end(null);
   }
 
-  async #glance(life: SimLife, isEnough: boolean): Promise<void> {
+  async #glance(life: SimLife, { isEnough, isExchanged }: CrashState): Promise<void> {
     for (const client of this.#clients) {
-      const looked = await life.run(client.look(life.volume));
+      let looked = await life.run(client.look(life.volume));
+      if (looked && looked.value.unreadable.length > 0 && isExchanged) {
+        await life.run(life.clock.sleep(healedWithinMs));
+        looked = await life.run(client.look(life.volume));
+      }
       if (!looked) return;
       const { seen, unreadable } = looked.value;
       if (isEnough) this.#problems.push(...unreadable);
