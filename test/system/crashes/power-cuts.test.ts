@@ -1,5 +1,5 @@
 /**
- * The power goes at state-changing system calls of ten workloads, one in three of each (one in six of an opening): the
+ * The power goes at state-changing system calls of ten workloads, one in four of each (one in eight of an opening): the
  * index and three nodes, each on a file system of its own, lose what was not synced, and the process is gone. Then
  * everything acknowledged must be there to the byte, what was under way wholly there or wholly absent, and `check` must
  * find no damage; at the end of each volume nothing at all, after a rebuild of the index from the nodes.
@@ -16,7 +16,7 @@ import { Tally } from './tools/tally.js';
 
 const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
 /** A workload with fewer calls than this has lost its meaning. */
-const fewestPoints = isSoak ? 30 : 15;
+const fewestPoints = isSoak ? 30 : 10;
 
 for (const fileSystem of fileSystems) {
   for (const workload of Object.keys(workloads) as WorkloadName[]) {

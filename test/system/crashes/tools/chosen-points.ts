@@ -24,7 +24,7 @@ export function chosenPoints(workload: WorkloadName, kind: string): PointRange |
 }
 
 /** CI strikes one call in so many; HOLDFAST_SOAK=1 strikes all of them. */
-const ciStride = 3;
+const ciStride = 4;
 
 /**
  * How many calls to go on from one point to the next. An opening makes three times as many calls as any other workload,
