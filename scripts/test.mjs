@@ -24,6 +24,8 @@ const longest = [
   'errors',
   'simulation',
   'torn-and-killed',
+  'ext4',
+  'xfs',
   'recovery-cuts',
 ];
 
