@@ -62,7 +62,7 @@ export const mutants: readonly Mutant[] = [
         '        this.enqueue(jobs);\n        await this.withDurableData(jobs);',
       ),
     ],
-    tests: [simulation],
+    tests: ['volume/committer', simulation],
   },
   {
     name: 'a new epoch is not synced to the index before it serves',
