@@ -37,8 +37,33 @@ export interface DriveEvent {
   readonly message: string;
 }
 
+export interface DriveUser {
+  readonly name: string;
+  readonly rights: 'read' | 'write';
+  /** What proves who asks (access/credentials.ts); for the server's eyes only. */
+  readonly credentials: string;
+}
+
+export interface UserChange {
+  readonly name: string;
+  /** Default: as before; 'write' for a new user. */
+  readonly rights?: 'read' | 'write' | undefined;
+  /** null removes the user. Default: as before. */
+  readonly credentials?: string | null | undefined;
+  readonly only: 'new' | 'present';
+}
+
+export interface DriveUsers {
+  /** By name. CORRUPT rather than a list that lacks one. */
+  list(): Promise<readonly DriveUser[]>;
+  named(name: string): Promise<DriveUser | undefined>;
+  /** Durable, and in force for the next request. EXISTS, NOT_FOUND, INVALID_NAME, LIMIT_EXCEEDED. */
+  change(change: UserChange): Promise<void>;
+}
+
 export interface Drive {
   readonly volume: Volume;
+  readonly users: DriveUsers;
   status(): Promise<DriveStatus>;
   check(options?: {
     /** Also reads and verifies all copies, or the part of them that is named; bad ones are noted, to be healed. */

@@ -8,6 +8,7 @@ import { DriveEvents } from './drive/drive-events.js';
 import { openUsableIndex, rebuildIndexFile } from './drive/drive-index.js';
 import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
+import { VolumeUsers } from './drive/drive-users.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
 import type {
@@ -15,6 +16,7 @@ import type {
   CheckReport,
   Drive,
   DriveEvent,
+  DriveUsers,
   OpenDriveOptions,
   RestoreOptions,
   RestoreReport,
@@ -53,6 +55,7 @@ const shownDamagedFiles = 100;
 
 class HoldfastDrive implements Drive {
   readonly volume: Volume;
+  readonly users: DriveUsers;
   private readonly parts: Parts;
   private readonly startedMs: number;
   private lastStatus: DriveStatus | undefined;
@@ -64,6 +67,7 @@ class HoldfastDrive implements Drive {
     this.startedMs = context.clock.monotonic();
     const { clock, random } = context;
     const { retryMs } = context.safety;
+    this.users = new VolumeUsers(() => engine.engine(), clock);
     this.volume = new DriveVolume({
       id: file.id,
       name: file.name,

@@ -2,11 +2,18 @@
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DriveError, hasCode } from '../core/errors.js';
-import type { Drive } from '../drive-contract.js';
+import type { Drive, UserChange } from '../drive-contract.js';
+import type { UserFacts } from '../server/control-protocol.js';
 import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
 
-export type DriveLike = Pick<Drive, 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'>;
+export interface DriveLike
+  extends Pick<Drive, 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'> {
+  readonly users: {
+    list(): Promise<readonly UserFacts[]>;
+    change(change: UserChange): Promise<void>;
+  };
+}
 
 /** A short command that has the volume open is waited for; so is a server that is just starting. */
 const patienceMs = 5_000;
@@ -85,6 +92,12 @@ function remoteDrive(client: ControlClient): DriveLike {
     restoreFromAttics: ({ wanted, dryRun = false, signal }) =>
       client.call('restoreFromAttics', { wanted, dryRun }, { signal }),
     addNode: (options) => client.call('addNode', options),
+    users: {
+      list: () => client.call('listUsers', {}),
+      change: async (change) => {
+        await client.call('changeUser', change);
+      },
+    },
     removeNode: async (options) => {
       await client.call('removeNode', options);
     },

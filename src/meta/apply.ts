@@ -23,6 +23,7 @@ import {
   applyRelocate,
   applyRetire,
   applySeal,
+  applyUser,
   applyVolume,
 } from './apply/apply-volume.js';
 import type { Operation } from './operations.js';
@@ -50,6 +51,7 @@ const appliers: Appliers = {
   property: applyProperty,
   lock: applyLock,
   unlock: applyUnlock,
+  user: applyUser,
   prune: applyPrune,
 };
 

@@ -21,6 +21,7 @@ import type {
   ReplicaState,
   SegmentRow,
   Tip,
+  UserRow,
   VolumeRow,
 } from './rows.js';
 
@@ -169,6 +170,9 @@ export interface MetaReader {
   /** Living chunks without a known place, by id: after a replay, segments must be scanned for them. */
   chunksWithoutPlace(limit: number): ChunkId[];
   nodes(): NodeRow[];
+  /** By name. CORRUPT rather than a list that lacks one: with nobody in it, a drive stands open. */
+  users(): UserRow[];
+  user(name: string): UserRow | undefined;
   epochs(): EpochRow[];
   segment(id: SegmentId): SegmentRow | undefined;
   /** By id, after `after` ('' first). */

@@ -112,6 +112,7 @@ const shapes: Shapes = {
   unlock: { token: text },
   prune: { entries: listOf(whole), contents: listOf(whole), before: optional(whole) },
 };
+  user: { name: text, rights: oneOf('read', 'write'), credentials: nullable(text) },
 const kinds: ReadonlyMap<string, ReadonlyMap<string, Shape>> = new Map(
   Object.entries(shapes).map(([kind, fields]) => [kind, new Map(Object.entries(fields))]),
 );

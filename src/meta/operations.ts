@@ -16,6 +16,9 @@ export type ContentId = number;
 export const rootEntry: EntryId = 1;
 export const stagingEntry: EntryId = 0;
 
+/** 'write' includes 'read'. */
+export type UserRights = 'read' | 'write';
+
 export type NodeRole = 'active' | 'draining' | 'retired';
 
 export type Operation =
@@ -129,6 +132,13 @@ export type Operation =
       readonly expires: number;
     }
   | { readonly o: 'unlock'; readonly token: string }
+  /** Who may use the volume, and what proves it (access/credentials.ts). Replaces an earlier one; null removes the user. */
+  | {
+      readonly o: 'user';
+      readonly name: string;
+      readonly rights: UserRights;
+      readonly credentials: string | null;
+    }
   /**
    * Ended rows of these entries are removed (never a living one: what lies below an ended folder is ended first), and
    * these contents, to which nothing refers, are dropped: their chunks are dead from here on. With `before`, only rows

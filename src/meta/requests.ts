@@ -4,7 +4,7 @@
  * everything before them in the same batch already applied. A check before the body arrived is only a courtesy.
  */
 import type { ErrorData } from '../core/errors.js';
-import type { ChunkId, ChunkReference, ContentId, EntryId, Operation } from './operations.js';
+import type { ChunkId, ChunkReference, ContentId, EntryId, Operation, UserRights } from './operations.js';
 import type { EntryRow, LockRow } from './rows.js';
 
 /** Decoded names from the root down; [] is the root. Checked by resolve against the rules for names (INVALID_NAME). */
@@ -119,6 +119,17 @@ export type ChangeRequest =
   | (RequestBase & { readonly kind: 'refresh-lock'; readonly path: EntryPath; readonly timeoutMs: number })
   /** End a lock. LOCK_TOKEN_MISMATCH when it was never issued or does not cover `path`; one that ended already is fine. */
   | (RequestBase & { readonly kind: 'unlock'; readonly path: EntryPath; readonly token: string })
+  /**
+   * A user is added, or changed where something is given; credentials null removes. EXISTS with `only` 'new',
+   * NOT_FOUND with 'present'. LIMIT_EXCEEDED, INVALID_NAME.
+   */
+  | (RequestBase & {
+      readonly kind: 'set-user';
+      readonly name: string;
+      readonly rights?: UserRights | undefined;
+      readonly credentials?: string | null | undefined;
+      readonly only: 'new' | 'present';
+    })
   /** A content id for an upload too large to be recorded at its end. Result: {content}. Journals nothing by itself. */
   | (RequestBase & { readonly kind: 'reserve-content' })
   /** The engine's own operations, applied as they are. */

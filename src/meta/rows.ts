@@ -1,5 +1,5 @@
 /** What readers of the index see. Plain data. */
-import type { ContentId, EntryId, EpochId, NodeId, NodeRole, SegmentId } from './operations.js';
+import type { ContentId, EntryId, EpochId, NodeId, NodeRole, SegmentId, UserRights } from './operations.js';
 
 export interface EntryRow {
   readonly id: EntryId;
@@ -98,6 +98,14 @@ export interface VolumeRow {
   readonly id: string;
   readonly name: string;
   readonly replicas: number;
+export interface UserRow {
+  /** Unique; 1 to 64 characters (core/text/user-names.ts). */
+  readonly name: string;
+  readonly rights: UserRights;
+  /** What proves who asks; never shown to anyone. */
+  readonly credentials: string;
+}
+
   readonly created: number;
 }
 

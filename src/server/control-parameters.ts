@@ -25,6 +25,13 @@ const parsers: Parsers = {
     node: fields.required('node', 'string'),
     lost: fields.optional('lost', 'boolean') ?? false,
   }),
+  listUsers: () => ({}),
+  changeUser: (fields) => ({
+    name: fields.required('name', 'string'),
+    rights: fields.oneOf('rights', ['read', 'write']),
+    credentials: fields.optionalOrNull('credentials', 'string'),
+    only: fields.oneOf('only', ['new', 'present']) ?? 'present',
+  }),
   events: (fields) => ({ follow: fields.optional('follow', 'boolean') ?? false }),
 };
 
@@ -67,6 +74,18 @@ class Fields {
     const isPart = Number.isSafeInteger(part) && Number.isSafeInteger(parts) && part! >= 1 && part! <= parts!;
     if (!isPart) throw invalid(name, 'a part of a number of parts');
     return { part: part!, parts: parts! };
+  }
+
+  /** null is a value of its own here. */
+  optionalOrNull<T extends keyof FieldTypes>(name: string, type: T): FieldTypes[T] | null | undefined {
+    return Object.hasOwn(this.#values, name) && this.#values[name] === null ? null : this.optional(name, type);
+  }
+
+  oneOf<T extends string>(name: string, choices: readonly T[]): T | undefined {
+    const value = this.optional(name, 'string');
+    const choice = choices.find((one) => one === value);
+    if (value !== undefined && choice === undefined) throw invalid(name, `one of ${choices.join(', ')}`);
+    return choice;
   }
 
   names(name: string): readonly string[] | undefined {

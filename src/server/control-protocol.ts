@@ -5,7 +5,16 @@
  * Lines unknown to a client are skipped, so that a newer server can say more.
  */
 import type { ErrorData } from '../core/errors.js';
-import type { AtticListing, CheckReport, DataPart, DriveEvent, Progress, RestoreReport } from '../drive-contract.js';
+import type {
+  AtticListing,
+  CheckReport,
+  DataPart,
+  DriveEvent,
+  DriveUser,
+  Progress,
+  RestoreReport,
+  UserChange,
+} from '../drive-contract.js';
 import type { DriveStatus } from '../drive-status.js';
 
 /** What a client needs to know to reach the drive that this server serves. */
@@ -25,9 +34,14 @@ export interface ControlMethods {
   restoreFromAttics: { readonly parameters: RestoreParameters; readonly result: RestoreReport };
   addNode: { readonly parameters: AddNodeParameters; readonly result: { readonly id: string } };
   removeNode: { readonly parameters: RemoveNodeParameters; readonly result: NoParameters };
+  listUsers: { readonly parameters: NoParameters; readonly result: readonly UserFacts[] };
+  changeUser: { readonly parameters: UserChange; readonly result: NoParameters };
   /** The last events as {event} lines; with `follow` also what comes, until the client leaves or the server stops. */
   events: { readonly parameters: { readonly follow: boolean }; readonly result: NoParameters };
 }
+
+/** Without what proves them. */
+export type UserFacts = Pick<DriveUser, 'name' | 'rights'>;
 
 export type NoParameters = Readonly<Record<string, never>>;
 

@@ -17,7 +17,7 @@ import {
 
 export type ControlledDrive = Pick<
   Drive,
-  'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode' | 'events' | 'onEvent'
+  'users' | 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode' | 'events' | 'onEvent'
 >;
 
 /** A client that has not sent its request this long after connecting is dropped. */
@@ -51,6 +51,11 @@ const handlers: Handlers = {
   addNode: (parameters, { drive }) => drive.addNode(parameters),
   removeNode: async (parameters, { drive }) => {
     await drive.removeNode(parameters);
+    return {};
+  },
+  listUsers: async (_, { drive }) => (await drive.users.list()).map(({ name, rights }) => ({ name, rights })),
+  changeUser: async (parameters, { drive }) => {
+    await drive.users.change(parameters);
     return {};
   },
   events: async ({ follow }, { drive, signal, send }) => {

@@ -10,10 +10,12 @@ import type {
   CheckReport,
   Drive,
   DriveEvent,
+  DriveUser,
   Progress,
   RebuildReport,
   RestoreOptions,
   RestoreReport,
+  UserChange,
 } from '../../src/drive-contract.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
 import type { Volume } from '../../src/volume/volume.js';
@@ -83,6 +85,8 @@ export class FakeDrive implements Drive {
   restoreAnswer: RestoreReport = { files: [], missingNodes: [], dryRun: false };
   addNodeAnswer: () => Promise<{ id: string }> = async () => ({ id: 'aaaabbbbccccdddd' });
   removeNodeAnswer: () => Promise<void> = async () => {};
+  userAnswer: DriveUser[] = [];
+  changeUserAnswer: () => Promise<void> = async () => {};
   pastEvents: DriveEvent[] = [];
   closed = 0;
 
@@ -110,6 +114,14 @@ export class FakeDrive implements Drive {
     this.calls.push(['removeNode', { ...options }]);
     return this.removeNodeAnswer();
   }
+  readonly users = {
+    list: async () => this.userAnswer,
+    named: async (name: string) => this.userAnswer.find((user) => user.name === name),
+    change: async (change: UserChange) => {
+      this.calls.push(['changeUser', change]);
+      await this.changeUserAnswer();
+    },
+  };
   events(): readonly DriveEvent[] {
     return this.pastEvents;
   }

@@ -85,6 +85,14 @@ const golden: readonly (readonly [Operation, string])[] = [
 ];
 
 const decoded = (text: string): Operation[] => [...decodeOperations(Buffer.from(text))];
+  [
+    { o: 'user', name: 'ana', rights: 'read', credentials: 'x y' },
+    '{"o":"user","name":"ana","rights":"read","credentials":"x y"}',
+  ],
+  [
+    { o: 'user', name: 'ana', rights: 'write', credentials: null },
+    '{"o":"user","name":"ana","rights":"write","credentials":null}',
+  ],
 const fails = (code: 'CORRUPT' | 'NEWER_FORMAT', text: string) =>
   assert.throws(
     () => decoded(text),

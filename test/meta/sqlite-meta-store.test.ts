@@ -62,7 +62,7 @@ describe('index file', () => {
       damageIndex(file, `PRAGMA user_version = ${version}`);
       await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
     }
-    damageIndex(file, 'PRAGMA user_version = 2; PRAGMA application_id = 7');
+    damageIndex(file, 'PRAGMA user_version = 3; PRAGMA application_id = 7');
     await assert.rejects(openMetaStore({ file }), withCode('CORRUPT'));
     await assert.rejects(openMetaStore({ file: folder }), withCode('UNAVAILABLE'));
     await assert.rejects(openMetaStore({ file: join(folder, 'none', 'index.db') }), withCode('UNAVAILABLE'));

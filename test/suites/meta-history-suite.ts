@@ -79,6 +79,17 @@ const anyAsk: fc.Arbitrary<Ask> = fc.oneof(
       .map(({ base, token }): Ask => ({ kind: 'unlock', ...base, token })),
   },
   {
+    weight: 1,
+    arbitrary: fc
+      .record({
+        name: fc.constantFrom('ana', 'ben', '?'),
+        rights: fc.constantFrom('read' as const, 'write' as const, undefined),
+        credentials: fc.constantFrom('one', 'two', null, undefined),
+        only: fc.constantFrom('new' as const, 'present' as const),
+      })
+      .map((user): Ask => ({ kind: 'set-user', ...user })),
+  },
+  {
     weight: 3,
     arbitrary: fc
       .record({ limit: fc.integer({ min: 1, max: 5 }), before: fc.constantFrom(0, 5, 1_000) })
@@ -279,6 +290,7 @@ async function someOfEverything(driver: IndexDriver): Promise<void> {
   await driver.submit({ kind: 'copy', path: ['d'], target: ['copy'], overwrite: false, depth: 'infinity' });
   await driver.lock('d', { depth: 0, timeoutMs: 1 });
   await driver.lock('new');
+  await driver.submit({ kind: 'set-user', only: 'new', name: 'ben', rights: 'read', credentials: 'word' });
   const { content } = await driver.submit({ kind: 'reserve-content' });
   await driver.operations([{ o: 'chunks', content: content!, first: 0, chunks: chunksOf('upload') }]);
   const members = [firstNode];

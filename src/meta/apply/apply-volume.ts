@@ -1,4 +1,4 @@
-/** Operations on the volume's settings, nodes, epochs and segments. */
+/** Operations on the volume's settings, users, nodes, epochs and segments. */
 import { type Operation, rootEntry, stagingEntry } from '../operations.js';
 import type { ApplyContext } from './apply-context.js';
 
@@ -21,6 +21,11 @@ export function applyVolume(operation: Of<'volume'>, { tables }: ApplyContext): 
     born: 0,
     hasProperties: false,
   });
+}
+
+export function applyUser({ name, rights, credentials }: Of<'user'>, { tables }: ApplyContext): void {
+  if (credentials === null) tables.users.remove(name);
+  else tables.users.put({ name, rights, credentials });
 }
 
 export function applyNode(operation: Of<'node'>, { tables }: ApplyContext): void {

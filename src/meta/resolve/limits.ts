@@ -9,6 +9,8 @@ export interface Limits {
   readonly lockOwnerBytes: number;
   readonly propertiesPerEntry: number;
   readonly propertyBytes: number;
+  readonly users: number;
+  readonly credentialsBytes: number;
 }
 
 export const productionLimits: Limits = {
@@ -18,6 +20,8 @@ export const productionLimits: Limits = {
   lockOwnerBytes: 16 * 1024,
   propertiesPerEntry: 1_000,
   propertyBytes: 256 * 1024,
+  users: 1_000,
+  credentialsBytes: 4 * 1024,
 };
 
 /** Chunks in one 'chunks' operation: keeps lines of the journal below half a megabyte. */

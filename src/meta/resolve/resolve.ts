@@ -8,6 +8,7 @@ import { resolveLock, resolveRefreshLock, resolveUnlock } from './resolve-locks.
 import { resolveMove } from './resolve-move.js';
 import { resolveSetProperties } from './resolve-properties.js';
 import { resolvePut } from './resolve-put.js';
+import { resolveSetUser } from './resolve-user.js';
 
 type Resolvers = {
   readonly [K in ChangeRequest['kind']]: (
@@ -26,6 +27,7 @@ const resolvers: Resolvers = {
   lock: resolveLock,
   'refresh-lock': resolveRefreshLock,
   unlock: resolveUnlock,
+  'set-user': resolveSetUser,
   'reserve-content': resolveReserveContent,
   operations: resolveOperations,
   prune: resolvePrune,

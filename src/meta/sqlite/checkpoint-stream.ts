@@ -17,7 +17,17 @@ import { assertAllSeen } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 /** What a checkpoint reads once, whole. */
-const tablesOfState = ['entry', 'past', 'property', 'dav_lock', 'content', 'page', 'segment', 'replica'] as const;
+const tablesOfState = [
+  'entry',
+  'past',
+  'property',
+  'dav_lock',
+  'content',
+  'page',
+  'segment',
+  'replica',
+  'user',
+] as const;
 const partLength = 256 * 1024;
 const segmentsPerRead = 1_000;
 
@@ -80,13 +90,14 @@ export class SqliteCheckpoint implements CheckpointStream {
 }
 
 export function* checkpointOperations(tables: Tables): Generator<Operation> {
-  const { nodes, counters } = tables;
+  const { nodes, users, counters } = tables;
   const volume = nodes.volume();
   if (volume === undefined) return;
   yield { o: 'volume', ...volume };
   const { highestEntry, highestContent } = counters.stored();
   yield { o: 'ids', entry: highestEntry, content: highestContent };
   for (const { usedBytes: _, ...node } of nodes.nodes()) yield { o: 'node', ...node };
+  for (const user of users.all()) yield { o: 'user', ...user };
   yield* nodes.epochOperations();
   yield* segmentOperations(tables);
   for (const content of tables.contents.all()) yield* contentOperations(tables, content);

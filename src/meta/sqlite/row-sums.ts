@@ -24,6 +24,7 @@ const summedTables = [
   'segment',
   'replica',
   'node',
+  'user',
   'epoch',
   'volume',
   'tip',

@@ -14,7 +14,7 @@ import { guardRows } from './row-sums.js';
 const applicationId = 0x48464958;
 
 /** Another one is made anew from the nodes, not changed. */
-const version = 2;
+const version = 3;
 
 /**
  * A collation means nothing to numbers, but SQLite copies no constant from `kind = 0` into the condition of a view when
@@ -48,6 +48,9 @@ const schema = withCollations(`
   CREATE TABLE node_row (
     id TEXT PRIMARY KEY, label TEXT NOT NULL, failure_group TEXT NOT NULL, weight REAL NOT NULL,
     role TEXT NOT NULL, path TEXT NOT NULL, used_bytes INTEGER NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
+  ) WITHOUT ROWID;
+  CREATE TABLE user_row (
+    name TEXT PRIMARY KEY, rights TEXT NOT NULL, credentials TEXT NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
   CREATE TABLE epoch_row (
     sequence INTEGER PRIMARY KEY, id TEXT NOT NULL, parent TEXT, last_sequence INTEGER NOT NULL,

@@ -24,6 +24,7 @@ import type {
   ReplicaRow,
   SegmentRow,
   Tip,
+  UserRow,
   VolumeRow,
 } from '../rows.js';
 import type { StoredChunk } from '../tables/chunk-table.js';
@@ -162,6 +163,14 @@ export class SqliteReader implements MetaReader {
 
   nodes(): NodeRow[] {
     return this.#read(({ nodes }) => nodes.nodes());
+  }
+
+  users(): UserRow[] {
+    return this.#read(({ users }) => users.all());
+  }
+
+  user(name: string): UserRow | undefined {
+    return this.#read(({ users }) => users.named(name));
   }
 
   epochs(): EpochRow[] {

@@ -11,6 +11,7 @@ import { NodeTable } from './node-table.js';
 import { PastTable } from './past-table.js';
 import { PropertyTable } from './property-table.js';
 import { SegmentTable } from './segment-table.js';
+import { UserTable } from './user-table.js';
 
 export interface Tables {
   readonly counters: CounterTable;
@@ -22,6 +23,7 @@ export interface Tables {
   readonly chunks: ChunkTable;
   readonly segments: SegmentTable;
   readonly nodes: NodeTable;
+  readonly users: UserTable;
   readonly journal: JournalTable;
 }
 
@@ -38,6 +40,7 @@ export function openTables(connection: Connection): Tables {
     chunks: new ChunkTable(connection),
     segments: new SegmentTable(connection, counters),
     nodes: new NodeTable(connection),
+    users: new UserTable(connection),
     journal: new JournalTable(connection),
   };
 }
