@@ -110,9 +110,9 @@ const shapes: Shapes = {
     expires: time,
   },
   unlock: { token: text },
+  user: { name: text, rights: oneOf('read', 'write'), credentials: nullable(text) },
   prune: { entries: listOf(whole), contents: listOf(whole), before: optional(whole) },
 };
-  user: { name: text, rights: oneOf('read', 'write'), credentials: nullable(text) },
 const kinds: ReadonlyMap<string, ReadonlyMap<string, Shape>> = new Map(
   Object.entries(shapes).map(([kind, fields]) => [kind, new Map(Object.entries(fields))]),
 );

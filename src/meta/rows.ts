@@ -94,10 +94,6 @@ export interface EpochRow {
   readonly members: readonly NodeId[];
 }
 
-export interface VolumeRow {
-  readonly id: string;
-  readonly name: string;
-  readonly replicas: number;
 export interface UserRow {
   /** Unique; 1 to 64 characters (core/text/user-names.ts). */
   readonly name: string;
@@ -106,6 +102,10 @@ export interface UserRow {
   readonly credentials: string;
 }
 
+export interface VolumeRow {
+  readonly id: string;
+  readonly name: string;
+  readonly replicas: number;
   readonly created: number;
 }
 

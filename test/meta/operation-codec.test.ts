@@ -81,10 +81,6 @@ const golden: readonly (readonly [Operation, string])[] = [
     '{"o":"lock","token":"t","entry":2,"scope":"shared","depth":0,"owner":"","principal":"","timeout":1,"expires":2}',
   ],
   [{ o: 'unlock', token: 't' }, '{"o":"unlock","token":"t"}'],
-  [{ o: 'prune', entries: [2], contents: [], before: 7 }, '{"o":"prune","entries":[2],"contents":[],"before":7}'],
-];
-
-const decoded = (text: string): Operation[] => [...decodeOperations(Buffer.from(text))];
   [
     { o: 'user', name: 'ana', rights: 'read', credentials: 'x y' },
     '{"o":"user","name":"ana","rights":"read","credentials":"x y"}',
@@ -93,6 +89,10 @@ const decoded = (text: string): Operation[] => [...decodeOperations(Buffer.from(
     { o: 'user', name: 'ana', rights: 'write', credentials: null },
     '{"o":"user","name":"ana","rights":"write","credentials":null}',
   ],
+  [{ o: 'prune', entries: [2], contents: [], before: 7 }, '{"o":"prune","entries":[2],"contents":[],"before":7}'],
+];
+
+const decoded = (text: string): Operation[] => [...decodeOperations(Buffer.from(text))];
 const fails = (code: 'CORRUPT' | 'NEWER_FORMAT', text: string) =>
   assert.throws(
     () => decoded(text),
