@@ -6,6 +6,7 @@ import { type Platform, systemPlatform } from '../core/platform.js';
 import { type Random, systemRandom } from '../core/random.js';
 import { productionSafety, type SafetyParameters } from '../core/safety-parameters.js';
 import { systemFileIo } from '../core/system-file-io.js';
+import { type KitFile, loadRecoveryKit } from '../node/recovery-kit.js';
 
 export interface DriveContext {
   readonly clock: Clock;
@@ -13,6 +14,8 @@ export interface DriveContext {
   readonly fileIo: FileIo;
   readonly platform: Platform;
   readonly safety: SafetyParameters;
+  /** What every node is given; absent: none is. */
+  readonly recoveryKit?: (() => Promise<readonly KitFile[]>) | undefined;
 }
 
 export const systemContext: DriveContext = {
@@ -21,4 +24,5 @@ export const systemContext: DriveContext = {
   fileIo: systemFileIo,
   platform: systemPlatform,
   safety: productionSafety,
+  recoveryKit: () => loadRecoveryKit(systemFileIo),
 };

@@ -1,11 +1,13 @@
 /** The nodes of a drive: opened from what the index and volume.json say, watched over by one monitor. */
-import { hasCode } from '../core/errors.js';
+import { withDeadline } from '../core/deadline.js';
+import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
 import type { NodeRow } from '../meta/rows.js';
 import { DirectoryNodeStore } from '../node/directory-node-store.js';
 import { Node } from '../node/node.js';
 import { NodeMonitor, type NodeMonitorOptions } from '../node/node-monitor.js';
 import { isReadable } from '../node/node-state.js';
+import { keepRecoveryKit } from '../node/recovery-kit.js';
 import type { DriveContext } from './drive-context.js';
 
 export type NodeToOpen = Pick<NodeRow, 'id' | 'label' | 'group' | 'weight' | 'role' | 'path'>;
@@ -14,6 +16,8 @@ export class DriveNodes {
   readonly monitor: NodeMonitor;
   private readonly context: DriveContext;
   private readonly volume: string;
+  private readonly report: (message: string) => void;
+  private readonly kits: Promise<void>[] = [];
 
   /** `watch`: default as in NodeMonitor. */
   constructor(
@@ -22,6 +26,7 @@ export class DriveNodes {
   ) {
     this.context = context;
     this.volume = volume;
+    this.report = report;
     this.monitor = new NodeMonitor({ clock: context.clock, safety: context.safety, report, watch });
   }
 
@@ -47,11 +52,28 @@ export class DriveNodes {
       nodes.push(new Node({ store, clock, ...description }));
     }
     await this.monitor.add(...nodes);
-    await Promise.all(nodes.filter((node) => isReadable(node.state)).map((node) => this.measure(node)));
+    const present = nodes.filter((node) => isReadable(node.state));
+    await Promise.all(present.map((node) => this.measure(node)));
+    // Only the closing waits for it.
+    this.kits.push(...present.map((node) => this.keepKit(node)));
   }
 
   async close(): Promise<void> {
+    await Promise.all(this.kits);
     await this.monitor.close();
+  }
+
+  private async keepKit(node: Node): Promise<void> {
+    const { fileIo, clock, safety, recoveryKit } = this.context;
+    if (!recoveryKit) return;
+    try {
+      await withDeadline(keepRecoveryKit(fileIo, node, await recoveryKit()), safety.writeDeadlineMs, clock, {
+        missed: () => new DriveError('NODE_IO', { message: 'the disk does not answer' }),
+        late: () => undefined,
+      });
+    } catch (error) {
+      this.report(`${node.label}: its recovery kit could not be written: ${asDriveError(error).message}`);
+    }
   }
 
   /** The first probe: before it nothing is placed on the node. A failure is judged by the node itself. */

@@ -19,6 +19,7 @@ const system = {
 const nodeStore = {
   'src/node/directory-node-store.ts': 'what the gate asks for; temporary files of its own',
   'src/node/node-directory.ts': 'the passport of a node that is being made',
+  'src/node/recovery-kit.ts': 'its own files, over those of another version',
 };
 
 export const destructions: readonly Destruction[] = [
