@@ -12,7 +12,7 @@ export interface NodeStatus {
   readonly reason: string | null;
   /** Milliseconds since 1970 at which the state began. */
   readonly since: number;
-  readonly role: 'active' | 'draining' | 'retired';
+  readonly role: 'active' | 'draining' | 'away' | 'retired';
   readonly group: string;
   readonly usedBytes: number;
   readonly freeBytes: number | null;

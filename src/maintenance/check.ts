@@ -3,11 +3,12 @@
  * Changes nothing.
  */
 import { DriveError, hasCode } from '../core/errors.js';
+import type { NodeId } from '../core/ids.js';
 import type { Progress } from '../core/progress.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { SegmentRow } from '../meta/rows.js';
 import { parseSegmentId, segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
-import { isReadable, type StoreNode } from '../store/store-node.js';
+import { countsAsCopy, isReadable, type StoreNode } from '../store/store-node.js';
 
 type CheckedNode = StoreNode & { readonly label: string };
 
@@ -43,6 +44,7 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
   const listings = await listAll(input.nodes, degraded);
   const total = meta.reader.counts().segments;
   const strays = new Strays(input, listings);
+  const elsewhere = new Set(input.nodes.filter((node) => !countsAsCopy(node)).map(({ id }) => id));
   let checkedSegments = 0;
   for (let after = ''; ; ) {
     if (signal?.aborted) throw new DriveError('ABORTED');
@@ -52,7 +54,7 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
       strays.see(segment);
       // What nothing refers to is about to be retired.
       if (segment.state === 'open' || segment.liveBytes === 0 || input.isOpen(segment.id)) continue;
-      const { good, away } = await countCopies(segment, listings);
+      const { good, away } = await countCopies(segment, listings, elsewhere);
       if (good >= replicas) continue;
       // It may have been moved or retired since the page was read.
       const now = meta.reader.segment(segment.id);
@@ -77,7 +79,8 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
 async function listAll(nodes: readonly CheckedNode[], degraded: string[]): Promise<Listings> {
   const listings = new Map<CheckedNode, Map<string, number>>();
   for (const node of nodes) {
-    if (node.role === 'retired') continue;
+    // Where a node that is away on purpose is, is nobody's concern.
+    if (node.role === 'retired' || (node.role === 'away' && !isReadable(node.state))) continue;
     try {
       if (!isReadable(node.state)) throw new Error(node.state);
       const files = await node.store.list('segments');
@@ -140,14 +143,18 @@ class Strays {
   }
 }
 
-/** `away`: copies on nodes that could not be listed. */
-async function countCopies(segment: SegmentRow, listings: Listings): Promise<{ good: number; away: number }> {
+/** `away`: copies on nodes that could not be listed, and those on nodes that lie `elsewhere` on purpose. */
+async function countCopies(
+  segment: SegmentRow,
+  listings: Listings,
+  elsewhere: ReadonlySet<NodeId>,
+): Promise<{ good: number; away: number }> {
   let good = 0;
   let away = 0;
   for (const { node: id, state } of segment.replicas) {
     const [node, files] = [...listings].find(([candidate]) => candidate.id === id) ?? [];
     if (state !== 'good') continue;
-    if (!node || !files) away += 1;
+    if (!node || !files || elsewhere.has(id)) away += 1;
     else if ((files.get(segmentFileName(segment.id)) ?? 0) >= segment.lengthBytes) good += 1;
     else if (await isWholeNow(node, segment)) good += 1;
   }

@@ -179,7 +179,10 @@ export interface MetaReader {
   segments(after: string, limit: number): SegmentRow[];
   /** Living chunks of a segment by offset (for the cleaner). */
   segmentChunks(id: SegmentId, afterOffset: number, limit: number): ChunkPlace[];
-  /** Segments with fewer good replicas than wanted or with any bad one, on nodes other than `absent`; fewest good first. */
+  /**
+   * Segments with fewer good replicas than wanted or with any bad one, on nodes other than `absent` and those that are
+   * away on purpose; fewest good first.
+   */
   degraded(input: {
     readonly wanted: number;
     readonly absent: readonly NodeId[];

@@ -62,8 +62,10 @@ const shapes: Shapes = {
     label: text,
     group: text,
     weight,
-    role: oneOf('active', 'draining', 'retired'),
+    role: oneOf('active', 'draining', 'away', 'retired'),
     path: text,
+    every: optional(whole),
+    current: optional(time),
   },
   epoch: {
     id: hex16,

@@ -19,7 +19,11 @@ export const stagingEntry: EntryId = 0;
 /** 'write' includes 'read'. */
 export type UserRights = 'read' | 'write';
 
-export type NodeRole = 'active' | 'draining' | 'retired';
+/**
+ * `draining`: being emptied, takes nothing new. `away`: a full copy that mostly lies elsewhere on purpose; its replicas
+ * are kept current when it is here, are read like others, and count for no file's number of copies.
+ */
+export type NodeRole = 'active' | 'draining' | 'away' | 'retired';
 
 export type Operation =
   /** Settings of the volume (first operation of every journal; later ones replace). */
@@ -39,6 +43,10 @@ export type Operation =
       readonly weight: number;
       readonly role: NodeRole;
       readonly path: string;
+      /** Away: milliseconds within which it shall be here again. */
+      readonly every?: number;
+      /** Away: when it was last known to hold everything. */
+      readonly current?: number;
     }
   /** A new epoch: the write set from here on. Always alone in its batch. `parent` is null for the first. */
   | {

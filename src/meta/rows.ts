@@ -80,6 +80,10 @@ export interface NodeRow {
   readonly weight: number;
   readonly role: NodeRole;
   readonly path: string;
+  /** Of a node that is away on purpose: milliseconds within which it shall be here again. */
+  readonly every?: number;
+  /** Of a node that is away on purpose: milliseconds since 1970 at which it was last known to hold everything. */
+  readonly current?: number;
   /** Bytes of segment replicas that the index places on this node. */
   readonly usedBytes: number;
 }

@@ -10,7 +10,7 @@ import { GuardedNodeStore } from './guarded-node-store.js';
 import { isReadable, type NodeSignal, type NodeState, nextState } from './node-state.js';
 import type { NodeStore } from './node-store.js';
 
-export type NodeRole = 'active' | 'draining' | 'retired';
+export type NodeRole = 'active' | 'draining' | 'away' | 'retired';
 
 export interface NodeDescription {
   readonly label: string;

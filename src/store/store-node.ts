@@ -12,7 +12,7 @@ export interface StoreNode {
   /** Share of the data, relative to the other nodes; above 0. */
   readonly weight: number;
   readonly state: NodeState;
-  readonly role: 'active' | 'draining' | 'retired';
+  readonly role: 'active' | 'draining' | 'away' | 'retired';
   readonly store: NodeStore;
   /** As of the last probe; undefined before the first. */
   readonly space: SpaceInfo | undefined;
@@ -24,6 +24,9 @@ export interface StoreNode {
 export type { NodeState } from '../node/node-state.js';
 export { isReadable, isWritable } from '../node/node-state.js';
 export type { NodeStore, StoredFile } from '../node/node-store.js';
+
+/** Whether a replica there is one of those that the volume wants: not on a node that mostly lies elsewhere on purpose. */
+export const countsAsCopy = ({ role }: Pick<StoreNode, 'role'>): boolean => role !== 'away' && role !== 'retired';
 
 /** Whether new data may go there: the node takes writes, and is not being emptied. */
 export const takesNewData = (node: StoreNode): boolean =>

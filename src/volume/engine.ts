@@ -14,7 +14,7 @@ import type { ContentId, Operation } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult, EntryPath } from '../meta/requests.js';
 import type { EntryRow, VolumeRow } from '../meta/rows.js';
 import { SegmentReader } from '../store/read/segment-reader.js';
-import { isReadable, takesNewData } from '../store/store-node.js';
+import { countsAsCopy, isReadable, takesNewData } from '../store/store-node.js';
 import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment } from '../store/store-types.js';
 import { type AppendOptions, SegmentStore } from '../store/write/segment-store.js';
 import { Committer } from './commit/committer.js';
@@ -294,9 +294,9 @@ export class VolumeEngine {
   private findDuplicate(chunk: ChunkToStore): AppendedChunk | undefined {
     const known = this.reader.chunkPlace(chunk.id);
     if (!known || known.place.plainBytes !== chunk.plain.length) return undefined;
-    const states = new Map(this.options.nodes().map((node) => [node.id, node.state]));
+    const online = this.options.nodes().filter((node) => isReadable(node.state) && countsAsCopy(node));
     const nodes = known.replicas
-      .filter((replica) => replica.state === 'good' && isReadable(states.get(replica.node) ?? 'offline'))
+      .filter((replica) => replica.state === 'good' && online.some(({ id }) => id === replica.node))
       .map((replica) => replica.node);
     return nodes.length >= this.options.volume.replicas ? { place: known.place, nodes, isCommitted: true } : undefined;
   }

@@ -20,6 +20,10 @@ const golden: readonly (readonly [Operation, string])[] = [
     `{"o":"node","id":"${id16}","label":"a","group":"g","weight":1.5,"role":"draining","path":"/x"}`,
   ],
   [
+    { o: 'node', id: id16, label: 'a', group: 'g', weight: 1, role: 'away', path: '/x', every: 7, current: -1 },
+    `{"o":"node","id":"${id16}","label":"a","group":"g","weight":1,"role":"away","path":"/x","every":7,"current":-1}`,
+  ],
+  [
     {
       o: 'epoch',
       id: id16,

@@ -289,6 +289,31 @@ export function contentsSuite(begin: Begin): void {
     assert.deepEqual(degraded(2), [1, 0, 2, 3], 'a retired node holds nothing for good');
   });
 
+  it('counts no replica of a node that is away on purpose, and keeps all of them', async (context) => {
+    const driver = await begin(context);
+    const { reader, writer } = driver.store;
+    await driver.put('one');
+    const segment = await driver.seal();
+    await driver.operations([{ o: 'relocate', segment, nodes: [firstNode, secondNode, thirdNode] }]);
+    const degraded = (wanted: number, absent: string[] = []) => reader.degraded({ wanted, absent, limit: 10 }).length;
+    const { usedBytes, ...settings } = reader.nodes().find(({ id }) => id === thirdNode)!;
+    assert.ok(usedBytes > 0);
+    assert.equal(degraded(3), 0);
+    await driver.operations([{ o: 'node', ...settings, role: 'away', every: 7, current: driver.now }]);
+    assert.equal(reader.nodes().find(({ id }) => id === thirdNode)?.every, 7);
+    assert.deepEqual([degraded(3), degraded(2), degraded(2, [thirdNode]), degraded(2, [firstNode])], [1, 0, 0, 1]);
+    await writer.setReplicaStates([{ segment, node: thirdNode, state: 'damaged' }]);
+    assert.equal(degraded(2), 0, 'a bad one there is not for the healer');
+    assert.equal(reader.segment(segment)?.replicas.length, 3);
+    assert.equal(reader.nodes().find(({ id }) => id === thirdNode)?.usedBytes, usedBytes);
+    assert.deepEqual(await driver.store.check(), []);
+    await driver.operations([{ o: 'node', ...settings }]);
+    assert.deepEqual([degraded(2), reader.nodes().find(({ id }) => id === thirdNode)?.every], [1, undefined]);
+    await writer.setReplicaStates([{ segment, node: thirdNode, state: 'good' }]);
+    assert.equal(degraded(3), 0);
+    assert.deepEqual(await driver.store.check(), []);
+  });
+
   it('names the files that a lost segment takes with it', async (context) => {
     const driver = await begin(context);
     const { reader, writer } = driver.store;

@@ -18,7 +18,7 @@ import { parseJournalFileName } from '../../segment/journal-file-name.js';
 import { parseSegmentId, segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
 import { checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
-import { isReadable, isWritable, type StoredFile } from '../../store/store-node.js';
+import { countsAsCopy, isReadable, isWritable, type StoredFile } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { Attic } from './attic.js';
@@ -193,7 +193,8 @@ export class DeletionGate {
     let good = 0;
     for (const node of this.host.nodes()) {
       if (good >= this.host.replicas) break;
-      if (!isReadable(node.state) || !replicas.some((replica) => replica.node === node.id)) continue;
+      if (!isReadable(node.state) || !countsAsCopy(node) || !replicas.some((replica) => replica.node === node.id))
+        continue;
       const state = await this.stateOn(node, row, signal);
       if (state === 'good') good += 1;
       else if (state !== 'unknown') {

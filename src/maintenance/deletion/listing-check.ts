@@ -9,7 +9,7 @@ import type { SegmentRow } from '../../meta/rows.js';
 import { segmentFileName, segmentOfFileName } from '../../segment/segment-id.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import type { StoredFile } from '../../store/store-node.js';
-import { lostNodes } from '../healing/grace.js';
+import { uncountedNodes } from '../healing/grace.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { DeletionGate, GateRun } from './deletion-gate.js';
@@ -73,14 +73,14 @@ export class ListingCheck {
   /** Files that the index does not place on the node. Errors of the node reject. */
   async clearUnreferred(node: MaintenanceNode, signal?: AbortSignal): Promise<RemovalFindings> {
     const listing = (await node.store.list('segments')).filter((file) => segmentOfFileName(file.name) !== undefined);
-    const lost = lostNodes(this.host);
+    const uncounted = uncountedNodes(this.host);
     const superseded: StoredFile[] = [];
     let adopted = 0;
     for (const file of this.unreferred(node, listing)) {
       const row = this.host.reader.segment(segmentOfFileName(file.name)!);
       if (!row) superseded.push(file);
       else if (row.state !== 'sealed') continue;
-      else if (goodCopies(row, lost) >= this.host.replicas) superseded.push(file);
+      else if (goodCopies(row, uncounted) >= this.host.replicas) superseded.push(file);
       else if (await this.adopt(node, row.id, signal)) adopted += 1;
     }
     if (adopted > 0) this.host.report('info', `${node.label}: ${adopted} segment file(s) found there count again`);
@@ -189,6 +189,6 @@ export class ListingCheck {
   }
 }
 
-function goodCopies(row: SegmentRow, lost: readonly NodeId[]): number {
-  return row.replicas.filter((replica) => replica.state === 'good' && !lost.includes(replica.node)).length;
+function goodCopies(row: SegmentRow, uncounted: readonly NodeId[]): number {
+  return row.replicas.filter((replica) => replica.state === 'good' && !uncounted.includes(replica.node)).length;
 }

@@ -3,7 +3,7 @@
  * grace, which is shorter the more nodes are away: then fewer copies remain.
  */
 import type { NodeId } from '../../core/ids.js';
-import { isReadable } from '../../store/store-node.js';
+import { countsAsCopy, isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 
 type GraceHost = Pick<MaintenanceHost, 'nodes' | 'clock' | 'safety' | 'reader'>;
@@ -16,6 +16,12 @@ export function lostNodes(host: GraceHost): NodeId[] {
   return [...new Set([...known, ...away].map((node) => node.id))].sort();
 }
 
+/** Lost nodes, and those that are away on purpose: no copy there is one of those that the volume wants. */
+export function uncountedNodes(host: GraceHost): NodeId[] {
+  const elsewhere = host.nodes().filter((node) => !countsAsCopy(node));
+  return [...new Set([...lostNodes(host), ...elsewhere.map((node) => node.id)])].sort();
+}
+
 /** Milliseconds until the first grace is over; null when none runs. */
 export function graceLeftMs(host: GraceHost): number | null {
   const left = awayNodes(host)
@@ -25,7 +31,7 @@ export function graceLeftMs(host: GraceHost): number | null {
 }
 
 function awayNodes(host: GraceHost): MaintenanceNode[] {
-  return host.nodes().filter((node) => node.role !== 'retired' && !isReadable(node.state));
+  return host.nodes().filter((node) => countsAsCopy(node) && !isReadable(node.state));
 }
 
 function graceOf(host: GraceHost, node: MaintenanceNode): number {

@@ -125,7 +125,8 @@ export class Healer implements Worker {
   private async heal(segment: SegmentId, signal: AbortSignal): Promise<Healed> {
     const row = this.host.reader.segment(segment);
     if (row?.state !== 'sealed') return 'whole';
-    const bad = row.replicas.filter(({ node, state }) => state !== 'good' && !this.lost.includes(node));
+    const counted = row.replicas.filter(({ node }) => !this.lost.includes(node) && !this.isElsewhere(node));
+    const bad = counted.filter(({ state }) => state !== 'good');
     const target = bad.map(({ node }) => this.nodeOf(node)).find((node) => node && takesNewData(node));
     if (target) {
       await this.repairInPlace(row, target, signal);
@@ -133,7 +134,7 @@ export class Healer implements Worker {
       this.queue.unshift(segment);
       return 'healed';
     }
-    const kept = row.replicas.filter(({ node, state }) => state === 'good' && !this.lost.includes(node));
+    const kept = counted.filter(({ state }) => state === 'good');
     if (kept.length >= this.host.replicas && bad.length === 0) return 'whole';
     return this.copyElsewhere(
       row,
@@ -156,7 +157,8 @@ export class Healer implements Worker {
     const target = isEnough ? undefined : this.chooseTarget(row, kept);
     if (!isEnough && (!target || this.sources(row).length === 0)) return 'waiting';
     if (target) await this.copy(row, target, signal);
-    const nodes = target ? [...kept, target.id] : kept;
+    const elsewhere = row.replicas.filter(({ node }) => this.isElsewhere(node)).map(({ node }) => node);
+    const nodes = [...kept, ...(target ? [target.id] : []), ...elsewhere];
     const operations = [{ o: 'relocate', segment: row.id, nodes }] as const;
     await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });
     return 'healed';
@@ -229,6 +231,11 @@ export class Healer implements Worker {
     const elsewhere = place({ ...request, nodes: nodes.filter((node) => !groups.has(node.group)) });
     const [chosen] = elsewhere.length > 0 ? elsewhere : place({ ...request, nodes });
     return candidates.find((node) => node.id === chosen);
+  }
+
+  /** A replica there counts for nothing, and stays. */
+  private isElsewhere(id: NodeId): boolean {
+    return this.nodeOf(id)?.role === 'away';
   }
 
   private nodeOf(id: NodeId): MaintenanceNode | undefined {

@@ -29,7 +29,10 @@ export function applyUser({ name, rights, credentials }: Of<'user'>, { tables }:
 }
 
 export function applyNode(operation: Of<'node'>, { tables }: ApplyContext): void {
+  const isAway = operation.role === 'away';
+  const wasAway = tables.nodes.isAway(operation.id);
   tables.nodes.putNode(operation);
+  if (isAway !== wasAway) tables.segments.recountOn(operation.id);
 }
 
 export function applyEpoch(operation: Of<'epoch'>, { tables, sequence }: ApplyContext): void {

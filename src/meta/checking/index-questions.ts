@@ -64,8 +64,11 @@ export const questions: readonly Question[] = [
   },
   {
     sql: `SELECT id FROM segment LEFT JOIN
-            (SELECT segment, sum(state = 0) AS actual_good, sum(state <> 0) AS actual_bad FROM replica GROUP BY segment)
-            ON segment = number WHERE good <> coalesce(actual_good, 0) OR bad <> coalesce(actual_bad, 0)`,
+            (SELECT segment, sum(state = 0 AND NOT is_away) AS actual_good, sum(state <> 0 AND NOT is_away) AS actual_bad,
+                    sum(is_away) AS actual_spare
+             FROM (SELECT segment, state, coalesce(role = 'away', 0) AS is_away FROM replica LEFT JOIN node ON id = node)
+             GROUP BY segment) ON segment = number
+          WHERE good <> coalesce(actual_good, 0) OR bad <> coalesce(actual_bad, 0) OR spare <> coalesce(actual_spare, 0)`,
     say: ([id]) => `segment ${id}: the counts of its replicas are wrong`,
   },
   {

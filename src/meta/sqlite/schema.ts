@@ -47,7 +47,7 @@ const schema = withCollations(`
     row_sum INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
   CREATE TABLE node_row (
     id TEXT PRIMARY KEY, label TEXT NOT NULL, failure_group TEXT NOT NULL, weight REAL NOT NULL,
-    role TEXT NOT NULL, path TEXT NOT NULL, used_bytes INTEGER NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
+    role TEXT NOT NULL, path TEXT NOT NULL, every INTEGER, current INTEGER, used_bytes INTEGER NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
   ) WITHOUT ROWID;
   CREATE TABLE user_row (
     name TEXT PRIMARY KEY, rights TEXT NOT NULL, credentials TEXT NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
@@ -60,6 +60,7 @@ const schema = withCollations(`
   CREATE TABLE segment_row (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sealed INTEGER NOT NULL,
     length INTEGER NOT NULL, hash TEXT, live_bytes INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL,
+    spare INTEGER NOT NULL,
     row_sum INTEGER NOT NULL DEFAULT 0
   );
   CREATE INDEX segment_good ON segment_row (good);

@@ -1,10 +1,12 @@
 /** The volume's settings, its nodes and its epochs. */
-import type { Operation } from '../operations.js';
+import type { NodeId, Operation } from '../operations.js';
 import type { EpochRow, NodeRow, VolumeRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
 
 type VolumeOperation = Extract<Operation, { o: 'volume' }>;
 type NodeOperation = Extract<Operation, { o: 'node' }>;
+/** Absent fields are null in the table. */
+type StoredNode = Omit<NodeRow, 'every' | 'current'> & Record<'every' | 'current', number | null>;
 type EpochOperation = Extract<Operation, { o: 'epoch' }>;
 
 interface StoredEpoch {
@@ -22,6 +24,7 @@ export class NodeTable {
   readonly #volume;
   readonly #setVolume;
   readonly #nodes;
+  readonly #isAway;
   readonly #putNode;
   readonly #epochs;
   readonly #addEpoch;
@@ -31,14 +34,17 @@ export class NodeTable {
     this.#setVolume = connection.prepare(
       'INSERT OR REPLACE INTO volume_row (only, id, name, replicas, created) VALUES (1, @id, @name, @replicas, @created)',
     );
-    this.#nodes = connection.prepare<[], NodeRow>(
-      `SELECT id, label, failure_group AS "group", weight, role, path, used_bytes AS usedBytes FROM node ORDER BY id`,
+    this.#nodes = connection.prepare<[], StoredNode>(
+      `SELECT id, label, failure_group AS "group", weight, role, path, every, current, used_bytes AS usedBytes
+       FROM node ORDER BY id`,
     );
+    this.#isAway = connection.prepare<[NodeId], number>(`SELECT +role = 'away' FROM node WHERE id = ?`).pluck();
     this.#putNode = connection.prepare(
-      `INSERT INTO node_row (id, label, failure_group, weight, role, path, used_bytes)
-       VALUES (@id, @label, @group, @weight, @role, @path,
+      `INSERT INTO node_row (id, label, failure_group, weight, role, path, every, current, used_bytes)
+       VALUES (@id, @label, @group, @weight, @role, @path, @every, @current,
          (SELECT coalesce(sum(length), 0) FROM replica JOIN segment ON number = segment WHERE node = @id))
-       ON CONFLICT (id) DO UPDATE SET label = @label, failure_group = @group, weight = @weight, role = @role, path = @path`,
+       ON CONFLICT (id) DO UPDATE SET label = @label, failure_group = @group, weight = @weight, role = @role, path = @path,
+         every = @every, current = @current`,
     );
     this.#epochs = connection.prepare<[], StoredEpoch>(
       `SELECT sequence, id, parent, last_sequence AS lastSequence, last_hash AS lastHash, members, time, supersedes
@@ -59,11 +65,19 @@ export class NodeTable {
   }
 
   nodes(): NodeRow[] {
-    return this.#nodes.all();
+    return this.#nodes.all().map(({ every, current, ...node }) => ({
+      ...node,
+      ...(every === null ? {} : { every }),
+      ...(current === null ? {} : { current }),
+    }));
   }
 
-  putNode({ id, label, group, weight, role, path }: NodeOperation): void {
-    this.#putNode.run({ id, label, group, weight, role, path });
+  isAway(id: NodeId): boolean {
+    return this.#isAway.get(id) === 1;
+  }
+
+  putNode({ id, label, group, weight, role, path, every, current }: NodeOperation): void {
+    this.#putNode.run({ id, label, group, weight, role, path, every: every ?? null, current: current ?? null });
   }
 
   addEpoch(epoch: EpochOperation, sequence: number): void {

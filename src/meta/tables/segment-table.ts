@@ -22,7 +22,7 @@ export interface StoredSegment {
 
 /** In the order of their numbers in the table. */
 const replicaStates: readonly ReplicaState[] = ['good', 'missing', 'damaged', 'short'];
-const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes, good + bad AS copies';
+const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes, good + bad + spare AS copies';
 
 export class SegmentTable {
   readonly #counters: CounterTable;
@@ -41,6 +41,7 @@ export class SegmentTable {
   readonly #addUsed;
   readonly #goodReplicas;
   readonly #countReplicas;
+  readonly #segmentsOn;
   readonly #degraded;
 
   constructor(connection: Connection, counters: CounterTable) {
@@ -48,7 +49,7 @@ export class SegmentTable {
     this.#byId = connection.prepare<[string], StoredSegment>(`SELECT ${columns} FROM segment WHERE id = ?`);
     this.#byNumber = connection.prepare<[number], StoredSegment>(`SELECT ${columns} FROM segment WHERE number = ?`);
     this.#insert = connection.prepare(
-      'INSERT INTO segment_row (id, sealed, length, live_bytes, good, bad) VALUES (?, 0, 0, 0, 0, 0)',
+      'INSERT INTO segment_row (id, sealed, length, live_bytes, good, bad, spare) VALUES (?, 0, 0, 0, 0, 0, 0)',
     );
     this.#remove = connection.prepare('DELETE FROM segment_row WHERE number = ?');
     this.#setLength = connection.prepare('UPDATE segment_row SET length = ? WHERE number = ?');
@@ -65,20 +66,28 @@ export class SegmentTable {
     this.#setState = connection.prepare('UPDATE replica_row SET state = ? WHERE segment = ? AND node = ?');
     this.#addUsed = connection.prepare('UPDATE node_row SET used_bytes = used_bytes + ? WHERE id = ?');
     this.#goodReplicas = connection.prepare<[number], number>('SELECT good FROM segment WHERE number = ?').pluck();
+    const away = `(SELECT id FROM node WHERE +role = 'away')`;
     this.#countReplicas = connection.prepare(
-      `UPDATE segment_row SET good = (SELECT count(*) FROM replica WHERE segment = number AND state = 0),
-         bad = (SELECT count(*) FROM replica WHERE segment = number AND state <> 0) WHERE number = ?`,
+      `UPDATE segment_row SET
+         good = (SELECT count(*) FROM replica WHERE segment = number AND state = 0 AND node NOT IN ${away}),
+         bad = (SELECT count(*) FROM replica WHERE segment = number AND state <> 0 AND node NOT IN ${away}),
+         spare = (SELECT count(*) FROM replica WHERE segment = number AND node IN ${away}) WHERE number = ?`,
     );
+    this.#segmentsOn = connection
+      .prepare<[NodeId], number>('SELECT segment FROM replica WHERE node = ? ORDER BY segment')
+      .pluck();
     // Counts kept in the rows find the candidates; only those are looked at closely.
     this.#degraded = connection.prepare<[{ absent: string; wanted: number; limit: number }], StoredSegment>(
-      `WITH absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) UNION SELECT id FROM node WHERE +role = 'retired'),
+      `WITH away AS MATERIALIZED (SELECT id AS node FROM node WHERE +role = 'away'),
+         absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) WHERE value NOT IN away
+           UNION SELECT id FROM node WHERE +role = 'retired'),
          candidate AS (SELECT number FROM segment WHERE segment.good < @wanted UNION SELECT number FROM segment WHERE segment.bad > 0
            UNION SELECT segment FROM replica WHERE node IN absent),
          present AS (SELECT segment, state = 0 AS is_good FROM replica
-           WHERE segment IN candidate AND node NOT IN absent),
+           WHERE segment IN candidate AND node NOT IN absent AND node NOT IN away),
          counted AS (SELECT candidate.number, coalesce(sum(is_good), 0) AS good, coalesce(sum(NOT is_good), 0) AS bad
            FROM candidate LEFT JOIN present ON segment = candidate.number GROUP BY candidate.number)
-       SELECT ${columns.replace('number', 'segment.number AS number').replace('good + bad', 'segment.good + segment.bad')} FROM counted JOIN segment USING (number)
+       SELECT ${columns.replace('number', 'segment.number AS number').replace('good + bad + spare', 'segment.good + segment.bad + spare')} FROM counted JOIN segment USING (number)
        WHERE counted.good < @wanted OR counted.bad > 0 ORDER BY counted.good, id LIMIT @limit`,
     );
   }
@@ -110,7 +119,7 @@ export class SegmentTable {
     return segments.map((segment) => this.toRow(segment));
   }
 
-  /** Replicas believed whole, wherever they are. */
+  /** Replicas believed whole, those on nodes that are away on purpose not counted. */
   goodReplicas(number: number): number {
     return this.#goodReplicas.get(number) ?? 0;
   }
@@ -186,6 +195,11 @@ export class SegmentTable {
       this.#addUsed.run(segment.length, node);
     }
     this.#countReplicas.run(segment.number);
+  }
+
+  /** The node's replicas count from here on, or no longer. */
+  recountOn(node: NodeId): void {
+    for (const number of this.#segmentsOn.all(node)) this.#countReplicas.run(number);
   }
 
   /** Nothing happens when the index places no replica there. */

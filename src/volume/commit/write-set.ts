@@ -191,9 +191,15 @@ export class WriteSet {
 const canTakeBatches = (node: StoreNode): boolean =>
   isWritable(node.state) || node.state === 'returning' || node.state === 'full';
 
-/** Members of a write set: as many as `count`, failure groups first, members before others, then the quicker ones. */
+/**
+ * Members of a write set: as many as `count`, failure groups first, members before others, then the quicker ones. A node
+ * that is being emptied only while no other is there; one that is away on purpose never, because what is saved without
+ * it would wait for it.
+ */
 export function chooseMembers(nodes: readonly StoreNode[], count: number, before: readonly NodeId[]): NodeId[] {
-  const order = [...nodes].sort(
+  const staying = nodes.filter(({ role }) => role === 'active');
+  const eligible = staying.length > 0 ? staying : nodes.filter(({ role }) => role === 'draining');
+  const order = [...eligible].sort(
     (a, b) =>
       Number(a.state === 'full') - Number(b.state === 'full') ||
       Number(before.includes(b.id)) - Number(before.includes(a.id)) ||

@@ -90,11 +90,14 @@ async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): 
 }
 
 function demandMajority(meta: MetaStore, { nodes: present, leaveOut }: RebuildInput): void {
-  const members = meta.reader.nodes().filter((node) => node.role !== 'retired');
+  // A node that is away on purpose was never in a write set: it cannot hold newer changes than the others.
+  const all = meta.reader.nodes();
+  const members = all.filter((node) => node.role !== 'retired' && node.role !== 'away');
+  const here = present.filter(({ id }) => !all.some((node) => node.id === id && node.role === 'away'));
   const leftOut = new Set(leaveOut?.(members) ?? []);
   const known = members.filter((node) => !leftOut.has(node.id) || present.some((other) => other.id === node.id));
   const missing = known.filter((node) => !present.some((other) => other.id === node.id));
-  if (present.length > missing.length) return;
+  if (here.length > missing.length) return;
   const names = missing.map((node) => `${node.label} (last at ${node.path})`);
   throw new DriveError('READ_ONLY', {
     message: `${missing.length} of the ${known.length} nodes are away, and the index is gone: the newest changes could be on them`,
