@@ -19,6 +19,8 @@ export interface PlacementNode {
   /** Bytes promised to open segments; not yet part of `usedBytes` nor taken from `freeBytes`. */
   readonly openBytes: number;
   readonly freeBytes: number;
+  /** What it could hold: used, and its part of what is free. Absent or infinite: not known. */
+  readonly sizeBytes?: number;
   readonly writable: boolean;
 }
 
