@@ -4,19 +4,18 @@
  * to the engine here.
  */
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
-import type { NodeId } from '../core/ids.js';
 import { Mutex } from '../core/mutex.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { Node, NodeChange } from '../node/node.js';
-import { isReadable, isWritable, type NodeState } from '../node/node-state.js';
+import { isWritable, type NodeState } from '../node/node-state.js';
 import type { BadCopy } from '../store/store-types.js';
 import type { VolumeEngine } from '../volume/engine.js';
-import { makeJournalCurrent } from '../volume/history/node-return.js';
 import { emptyAttics } from './drive-attics.js';
 import { hostFor } from './drive-host.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
 import { type EngineHooks, EngineOpener, type OpenerOptions } from './engine-opener.js';
+import { NodeAdmission } from './node-admission.js';
 import { DamagedFiles } from './status/damaged-files.js';
 
 export interface DriveEngineOptions extends OpenerOptions {
@@ -44,7 +43,7 @@ export class DriveEngine {
   private failure: DriveError | undefined;
   /** Since when it takes no changes. */
   private stoppedMs: number | undefined;
-  private readonly returning = new Map<NodeId, Promise<void>>();
+  private readonly admission: NodeAdmission;
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
   private closed = false;
@@ -53,6 +52,14 @@ export class DriveEngine {
   private constructor(options: DriveEngineOptions) {
     this.options = options;
     this.opener = new EngineOpener(options, (error) => this.onIndexDamage(error));
+    this.admission = new NodeAdmission({
+      context: options.context,
+      nodes: options.nodes,
+      turns: this.turns,
+      running: () => (this.failure ? undefined : this.running),
+      isClosed: () => this.closed,
+      warn: (what, error) => this.warn(what, error),
+    });
   }
 
   /** Open for reading only when no disk with the newest changes is there (`trouble` says why). */
@@ -128,21 +135,7 @@ export class DriveEngine {
 
   /** A node that just came (back), or whose journal fell behind: makes it current and welcomes it. */
   async admit(node: Node): Promise<void> {
-    if (this.closed) return;
-    const admission = this.returning.get(node.id) ?? this.admitNow(node);
-    this.returning.set(node.id, admission);
-    await admission;
-  }
-
-  private async admitNow(node: Node): Promise<void> {
-    try {
-      await this.turns.run(() => this.makeCurrent(node));
-    } catch (error) {
-      this.warn(`${node.label} could not be made current yet`, error);
-      this.retryAdmission(node);
-    } finally {
-      this.returning.delete(node.id);
-    }
+    await this.admission.admit(node);
   }
 
   private async start(): Promise<void> {
@@ -152,7 +145,7 @@ export class DriveEngine {
       if (this.opener.isDamaged || this.running?.engine.committer.isBroken) return;
       this.failure = undefined;
       this.stoppedMs = undefined;
-      this.admitStragglers();
+      this.admission.admitStragglers();
     } catch (error) {
       const failure = asDriveError(error);
       if (!hasCode(failure, 'READ_ONLY', 'UNAVAILABLE') || failure.details.indexIsGone) throw error;
@@ -174,7 +167,7 @@ export class DriveEngine {
     if (refusal) return;
     const { history } = engine;
     for (const node of this.options.nodes.present) {
-      if (history.writeSet.position(node.id) !== undefined) await this.welcomeOrRetry(node, maintenance);
+      if (history.writeSet.position(node.id) !== undefined) await this.admission.welcomeOrRetry(node, maintenance);
     }
     maintenance.start();
   }
@@ -196,7 +189,7 @@ export class DriveEngine {
           if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`);
         },
         onReadWhole: (entry) => this.damagedFiles.noteWhole(entry),
-        onFollowerLost: (id) => this.retryAdmission(nodes.get(id)),
+        onFollowerLost: (id) => this.admission.retry(nodes.get(id)),
         onCommitted: (batch) => {
           this.running?.maintenance.onBatch(batch);
           this.running?.backlog.add(batch);
@@ -281,49 +274,6 @@ export class DriveEngine {
     }
   }
 
-  private async makeCurrent(node: Node): Promise<void> {
-    const running = this.running;
-    if (!running || this.failure || !isReadable(node.state)) return;
-    const { engine, maintenance } = running;
-    const host = { reader: this.index.reader, committer: engine.committer, writeSet: engine.history.writeSet };
-    let verdict = await makeJournalCurrent(host, node);
-    if (verdict === 'far-behind') {
-      const tip = await maintenance.checkpointer.giveTo(node);
-      verdict = await makeJournalCurrent(host, node, tip.sequence);
-    }
-    if (verdict === 'forked') {
-      node.refuse('it holds changes of another history of this volume; nothing on it is touched');
-      return;
-    }
-    await this.welcome(node, maintenance);
-    await engine.committer.refreshMembers();
-    maintenance.onArrival(node.id);
-  }
-
-  private async welcome(node: Node, maintenance: Maintenance): Promise<void> {
-    node.noteSpace(await node.store.probe());
-    await maintenance.compareCopies(node);
-    node.welcome();
-  }
-
-  /** At opening, one sick disk does not keep the others waiting. */
-  private async welcomeOrRetry(node: Node, maintenance: Maintenance): Promise<void> {
-    try {
-      await this.welcome(node, maintenance);
-    } catch (error) {
-      if (!hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY', 'FILE_MISSING')) throw error;
-      this.retryAdmission(node);
-    }
-  }
-
-  /** A disk that is full, read-only or suspect is admitted when its state ends: a change of state leads here again. */
-  private retryAdmission(node: Node | undefined): void {
-    const { clock, safety } = this.options.context;
-    clock.schedule(safety.returnProbeIntervalMs, () => {
-      if (node && !this.closed && (node.state === 'returning' || node.state === 'online')) void this.admit(node);
-    });
-  }
-
   private async noteBadCopy({ segment, node, problem }: BadCopy): Promise<void> {
     const { running } = this;
     if (!running) return;
@@ -344,20 +294,10 @@ export class DriveEngine {
     this.stopPositions = this.options.context.clock.schedule(positionsMs, () => {
       const saved = this.turns.run(() => this.savePositions());
       void saved.finally(() => {
-        this.admitStragglers();
+        this.admission.admitStragglers();
         if (!this.closed) this.schedulePositions();
       });
     });
-  }
-
-  /** Nodes that are here and take no batches: behind at the opening, come while it ran, or failed without a word. */
-  private admitStragglers(): void {
-    if (!this.running || this.failure) return;
-    const { writeSet } = this.running.engine.history;
-    for (const node of this.options.nodes.all) {
-      const isHere = node.state === 'returning' || isWritable(node.state);
-      if (isHere && writeSet.position(node.id) === undefined) void this.admit(node);
-    }
   }
 
   private async savePositions(): Promise<void> {
