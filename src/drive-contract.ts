@@ -2,6 +2,7 @@
  * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
  */
 import type { Progress } from './core/progress.js';
+import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 import type { DriveStatus } from './drive-status.js';
 import type { DataPart } from './maintenance/checking/data-check.js';
 import type { AtticListing, RestoreOptions, RestoreReport } from './maintenance/deletion/attic-report.js';
@@ -22,6 +23,7 @@ export interface CheckReport {
 }
 
 export type { Progress } from './core/progress.js';
+export type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 export type { DataPart } from './maintenance/checking/data-check.js';
 export type {
   AtticFile,
@@ -71,6 +73,8 @@ export interface Drive {
     readonly signal?: AbortSignal;
     readonly onProgress?: (progress: Progress) => void;
   }): Promise<CheckReport>;
+  /** Rebuilds the index aside from the nodes that are here, and compares. IN_USE while another one runs; ABORTED. */
+  rehearse(options?: { readonly signal?: AbortSignal | undefined }): Promise<RehearsalReport>;
   listAttics(): Promise<AtticListing>;
   /** NOT_FOUND when a wanted file lies in no attic here; CORRUPT when the index cannot tell what is needed. */
   restoreFromAttics(options: RestoreOptions): Promise<RestoreReport>;

@@ -54,5 +54,12 @@ export interface DriveStatus {
   /** Files known to be damaged (no good copy reachable), at most 100. */
   readonly damagedFiles: readonly string[];
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
+  /** When the rebuild from the nodes alone was last proven, or failed. */
+  readonly rehearsal: {
+    readonly time: number;
+    readonly durationMs: number;
+    readonly files: number;
+    readonly differences: number;
+  } | null;
   readonly uptimeMs: number;
 }

@@ -10,6 +10,7 @@ import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
 import { VolumeUsers } from './drive/drive-users.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
+import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
 import type {
   AtticListing,
@@ -18,6 +19,7 @@ import type {
   DriveEvent,
   DriveUsers,
   OpenDriveOptions,
+  RehearsalReport,
   RestoreOptions,
   RestoreReport,
 } from './drive-contract.js';
@@ -49,6 +51,7 @@ interface Parts {
   readonly events: DriveEvents;
   readonly engine: DriveEngine;
   readonly replicas: number;
+  readonly rehearsals: Rehearsals;
 }
 
 const shownDamagedFiles = 100;
@@ -106,7 +109,16 @@ class HoldfastDrive implements Drive {
         volume: { id: file.id, replicas },
         meta,
       });
-      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas });
+      const running = engine;
+      const rehearsals = await Rehearsals.open({
+        directory,
+        volume: file.id,
+        context,
+        nodes,
+        events,
+        state: async () => (await running.engine()).committer.withWriter(async (writer) => writer.checkpoint()),
+      });
+      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, rehearsals });
       await drive.status(); // From here on there is always one to show.
       return drive;
     } catch (error) {
@@ -139,6 +151,7 @@ class HoldfastDrive implements Drive {
       reads: serving.segmentReader.counters,
       damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
+      rehearsal: this.parts.rehearsals.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
       uptimeMs,
     });
@@ -160,6 +173,10 @@ class HoldfastDrive implements Drive {
       readCopies: data?.readCopies ?? 0,
       readBytes: data?.readBytes ?? 0,
     };
+  }
+
+  rehearse({ signal }: Parameters<Drive['rehearse']>[0] = {}): Promise<RehearsalReport> {
+    return this.parts.rehearsals.run(signal);
   }
 
   async listAttics(): Promise<AtticListing> {
@@ -199,8 +216,9 @@ class HoldfastDrive implements Drive {
   }
 
   private async closeAll(): Promise<void> {
-    const { engine, nodes, lock } = this.parts;
+    const { engine, nodes, lock, rehearsals } = this.parts;
     try {
+      await rehearsals.close();
       await engine.close();
     } finally {
       await nodes.close();

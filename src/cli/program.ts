@@ -13,6 +13,7 @@ import { nodeAddCommand } from './commands/node-add.js';
 import { nodeListCommand } from './commands/node-list.js';
 import { nodeRemoveCommand } from './commands/node-remove.js';
 import { rebuildCommand } from './commands/rebuild.js';
+import { rehearseCommand } from './commands/rehearse.js';
 import { serveCommand } from './commands/serve.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
@@ -28,6 +29,7 @@ const makers: readonly CommandMaker[] = [
   unmountCommand,
   statusCommand,
   checkCommand,
+  rehearseCommand,
   rebuildCommand,
 ];
 const atticMakers: readonly CommandMaker[] = [atticListCommand, atticRestoreCommand];

@@ -8,7 +8,7 @@ import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
 
 export interface DriveLike
-  extends Pick<Drive, 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'> {
+  extends Pick<Drive, 'status' | 'check' | 'rehearse' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'> {
   readonly users: {
     list(): Promise<readonly UserFacts[]>;
     change(change: UserChange): Promise<void>;
@@ -88,6 +88,7 @@ function remoteDrive(client: ControlClient): DriveLike {
   return {
     status: () => client.call('status', {}),
     check: ({ readData, ...options } = {}) => client.call('check', { readData }, options),
+    rehearse: (options = {}) => client.call('rehearse', {}, options),
     listAttics: () => client.call('listAttics', {}),
     restoreFromAttics: ({ wanted, dryRun = false, signal }) =>
       client.call('restoreFromAttics', { wanted, dryRun }, { signal }),

@@ -231,7 +231,8 @@ async function hintsOf(fileIo: FileIo, directory: string): Promise<readonly { id
   }
 }
 
-async function removeIndex(fileIo: FileIo, directory: string, name: string): Promise<void> {
+/** What an index of that name consists of; nothing of it need be there. */
+export async function removeIndex(fileIo: FileIo, directory: string, name: string): Promise<void> {
   for (const suffix of ['', '-wal', '-shm']) {
     const path = join(directory, name + suffix);
     if (await fileIo.stat(path)) await fileIo.unlink(path);

@@ -10,6 +10,7 @@ const parsers: Parsers = {
   server: () => ({}),
   status: () => ({}),
   check: (fields) => ({ readData: fields.part('readData') }),
+  rehearse: () => ({}),
   listAttics: () => ({}),
   restoreFromAttics: (fields) => ({
     wanted: fields.names('wanted'),

@@ -12,6 +12,7 @@ import type {
   DriveEvent,
   DriveUser,
   Progress,
+  RehearsalReport,
   RestoreReport,
   UserChange,
 } from '../drive-contract.js';
@@ -30,6 +31,7 @@ export interface ControlMethods {
   server: { readonly parameters: NoParameters; readonly result: ServerFacts };
   status: { readonly parameters: NoParameters; readonly result: DriveStatus };
   check: { readonly parameters: CheckParameters; readonly result: CheckReport };
+  rehearse: { readonly parameters: NoParameters; readonly result: RehearsalReport };
   listAttics: { readonly parameters: NoParameters; readonly result: AtticListing };
   restoreFromAttics: { readonly parameters: RestoreParameters; readonly result: RestoreReport };
   addNode: { readonly parameters: AddNodeParameters; readonly result: { readonly id: string } };

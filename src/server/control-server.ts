@@ -17,7 +17,16 @@ import {
 
 export type ControlledDrive = Pick<
   Drive,
-  'users' | 'status' | 'check' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode' | 'events' | 'onEvent'
+  | 'users'
+  | 'status'
+  | 'check'
+  | 'rehearse'
+  | 'listAttics'
+  | 'restoreFromAttics'
+  | 'addNode'
+  | 'removeNode'
+  | 'events'
+  | 'onEvent'
 >;
 
 /** A client that has not sent its request this long after connecting is dropped. */
@@ -46,6 +55,7 @@ const handlers: Handlers = {
   status: (_, { drive }) => drive.status(),
   check: ({ readData }, { drive, signal, send }) =>
     drive.check({ readData, signal, onProgress: (progress) => send({ progress }) }),
+  rehearse: (_, { drive, signal }) => drive.rehearse({ signal }),
   listAttics: (_, { drive }) => drive.listAttics(),
   restoreFromAttics: (parameters, { drive, signal }) => drive.restoreFromAttics({ ...parameters, signal }),
   addNode: (parameters, { drive }) => drive.addNode(parameters),

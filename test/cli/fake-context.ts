@@ -13,6 +13,7 @@ import type {
   DriveUser,
   Progress,
   RebuildReport,
+  RehearsalReport,
   RestoreOptions,
   RestoreReport,
   UserChange,
@@ -58,6 +59,7 @@ export function driveStatus(changes: Partial<DriveStatus> = {}): DriveStatus {
     epoch: '0000000000000001',
     damagedFiles: [],
     checkpoint: null,
+    rehearsal: null,
     uptimeMs: 1000,
     ...changes,
   };
@@ -83,6 +85,7 @@ export class FakeDrive implements Drive {
     async () => soundReport;
   atticAnswer: AtticListing = { files: [], missingNodes: [] };
   restoreAnswer: RestoreReport = { files: [], missingNodes: [], dryRun: false };
+  rehearseAnswer: RehearsalReport = { time: 1, durationMs: 1500, sequence: 7, files: 3, differences: 0, problems: [] };
   addNodeAnswer: () => Promise<{ id: string }> = async () => ({ id: 'aaaabbbbccccdddd' });
   removeNodeAnswer: () => Promise<void> = async () => {};
   userAnswer: DriveUser[] = [];
@@ -97,6 +100,10 @@ export class FakeDrive implements Drive {
   check(options: { signal?: AbortSignal; onProgress?: (progress: Progress) => void } = {}): Promise<CheckReport> {
     this.calls.push('check');
     return this.checkAnswer(options);
+  }
+  async rehearse(): Promise<RehearsalReport> {
+    this.calls.push('rehearse');
+    return this.rehearseAnswer;
   }
   async listAttics(): Promise<AtticListing> {
     this.calls.push('listAttics');

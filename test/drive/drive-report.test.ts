@@ -40,6 +40,7 @@ function report(
     reads: { failovers: 0, checksumErrors: 0 },
     damagedFiles,
     checkpoint: null,
+    rehearsal: null,
     readOnlyReason: null,
     uptimeMs: 0,
   } as unknown as ReportInput);

@@ -36,7 +36,7 @@ export function renderStatus(status: DriveStatus, { terminal, now }: { terminal:
     '',
     ...renderNodes(status.nodes, { terminal, now }),
     '',
-    ...renderFacts(status),
+    ...renderFacts(status, now),
   ].join('\n');
 }
 
@@ -78,13 +78,14 @@ function isAway({ state }: NodeStatus): boolean {
   return state === 'offline' || state === 'foreign';
 }
 
-function renderFacts(status: DriveStatus): string[] {
+function renderFacts(status: DriveStatus, now: number): string[] {
   const amount = `${formatCount(status.files, 'file')} in ${formatCount(status.folders, 'folder')}`;
   return [
     `Stored   ${amount}, ${formatBytes(status.logicalBytes)}; room for ${formatBytes(status.availableBytes)} more`,
     `Copies   ${formatCount(status.segments.total, 'segment')} of ${formatBytes(status.storedBytes)} together, each wanted ${formatCount(status.volume.replicas, 'time')}; ${formatBytes(status.deadBytes)} to be given back`,
     `Healing  ${describeHealing(status)}`,
     `Reads    ${formatCount(status.reads.failovers, 'failover')}, ${formatCount(status.reads.checksumErrors, 'checksum error')} (all answered from a good copy or refused)`,
+    `Rebuild  ${describeRehearsal(status, now)}`,
     ...renderDamage(status),
   ];
 }
@@ -101,6 +102,13 @@ function describeHealing({ healing, segments }: DriveStatus): string {
   }
   const start = healing.startsInMs === null ? '' : `; starts in ${formatDuration(healing.startsInMs)}`;
   return `${behind} with too few copies${start}`;
+}
+
+function describeRehearsal({ rehearsal, volume }: DriveStatus, now: number): string {
+  if (!rehearsal) return `not rehearsed yet ("holdfast rehearse ${printable(volume.directory)}" proves it now)`;
+  const ago = `${formatDuration(Math.max(0, now - rehearsal.time))} ago`;
+  if (rehearsal.differences > 0) return `the rehearsal ${ago} FAILED: "holdfast rehearse" tells why`;
+  return `proven ${ago}: ${formatCount(rehearsal.files, 'file')} from the nodes alone in ${formatDuration(rehearsal.durationMs)}`;
 }
 
 function renderDamage(status: DriveStatus): string[] {

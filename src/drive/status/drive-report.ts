@@ -19,6 +19,7 @@ export interface ReportInput {
   readonly reads: ReadCounters;
   readonly damagedFiles: readonly string[];
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
+  readonly rehearsal: DriveStatus['rehearsal'];
   readonly readOnlyReason: string | null;
   readonly uptimeMs: number;
 }
@@ -86,6 +87,12 @@ export function reportStatus(input: ReportInput): DriveStatus {
     epoch: tip?.epoch ?? '',
     damagedFiles: input.damagedFiles,
     checkpoint: input.checkpoint,
+    rehearsal: input.rehearsal && {
+      time: input.rehearsal.time,
+      durationMs: input.rehearsal.durationMs,
+      files: input.rehearsal.files,
+      differences: input.rehearsal.differences,
+    },
     uptimeMs: input.uptimeMs,
   };
 }

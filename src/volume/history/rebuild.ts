@@ -22,6 +22,8 @@ export interface RebuildInput {
   readonly nodes: readonly EngineNode[];
   /** Of the volume's nodes, those that are lost for good: they are not counted. Default: none. */
   readonly leaveOut?: ((known: readonly NodeRow[]) => readonly NodeId[]) | undefined;
+  /** The history ends with this sequence number, for a rehearsal beside a drive that goes on. Default: all of it. */
+  readonly upTo?: number | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -38,7 +40,9 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
       });
     }
     input.onProgress?.({ phase: 'replaying the journal', done: 0, total: history.chain.length, unit: 'batches' });
-    await catchUpIndex(meta, history, sources);
+    const { upTo = Number.POSITIVE_INFINITY } = input;
+    const chain = history.chain.filter(({ sequence }) => sequence <= upTo);
+    await catchUpIndex(meta, { ...history, chain }, sources);
     demandMajority(meta, input);
     await findPlaces({ ...input, meta });
     return meta;
@@ -52,7 +56,8 @@ async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
   const candidates: { node: EngineNode; name: string; sequence: number }[] = [];
   for (const node of input.nodes) {
     for (const name of await checkpointNames(node.store)) {
-      candidates.push({ node, name, sequence: parseCheckpointName(name)!.sequence });
+      const { sequence } = parseCheckpointName(name)!;
+      if (sequence <= (input.upTo ?? sequence)) candidates.push({ node, name, sequence });
     }
   }
   candidates.sort((a, b) => b.sequence - a.sequence);
