@@ -27,6 +27,7 @@ import {
   applyVolume,
 } from './apply/apply-volume.js';
 import type { Operation } from './operations.js';
+import { applyProtect, applyWant } from './protection/apply-protection.js';
 
 type Appliers = {
   readonly [K in Operation['o']]: (operation: Extract<Operation, { o: K }>, context: ApplyContext) => void;
@@ -40,6 +41,7 @@ const appliers: Appliers = {
   data: applyData,
   seal: applySeal,
   relocate: applyRelocate,
+  want: applyWant,
   retire: applyRetire,
   chunks: applyChunks,
   content: applyContent,
@@ -49,6 +51,7 @@ const appliers: Appliers = {
   move: applyMove,
   end: applyEnd,
   property: applyProperty,
+  protect: applyProtect,
   lock: applyLock,
   unlock: applyUnlock,
   user: applyUser,

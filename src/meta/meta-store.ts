@@ -10,6 +10,7 @@ import { DriveError, hasCode } from '../core/errors.js';
 import type { Progress } from '../core/progress.js';
 import type { ChunkPlace } from '../segment/chunk-place.js';
 import type { ChunkId, ContentId, EntryId, NodeId, Operation, SegmentId } from './operations.js';
+import type { SegmentNeeds } from './protection/segment-needs.js';
 import type { ChangeRequest, Conditions, EntryPath, Outcome } from './requests.js';
 import type {
   ContentRow,
@@ -47,6 +48,9 @@ export interface CheckpointStream extends AsyncIterable<Buffer> {
   readonly tip: Tip | undefined;
 }
 
+/** `instead`: the chunk lies in that segment already, and was written again because its copies there did not do. */
+export type NewPlace = ChunkPlace & { readonly instead?: SegmentId | undefined };
+
 /**
  * The writer. One prepared batch at a time: prepare, then exactly one of commit and abort. Calls are serialized by the
  * caller. After a failed commit nothing more is accepted (UNAVAILABLE): close, reopen, replay.
@@ -55,24 +59,29 @@ export interface MetaWriter {
   /**
    * Opens a transaction and applies the requests, one savepoint each: a request that fails leaves no trace and its
    * outcome carries the error. Requests with kind 'operations' are applied as they are. `sequence` becomes `born`/`died`.
-   * `data` is journaled before everything else when not empty.
+   * `data` is journaled before everything else when not empty; `wanted` of a segment that is new to the index (absent: as
+   * many as the volume) with it.
    */
   prepare(input: {
     readonly sequence: number;
     readonly requests: readonly ChangeRequest[];
-    readonly data: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
+    readonly data: readonly {
+      readonly id: SegmentId;
+      readonly nodes: readonly NodeId[];
+      readonly wanted?: number | undefined;
+    }[];
   }): Promise<Prepared>;
   /**
    * INTERNAL, with nothing committed, when a chunk in `newChunks` is left without a place, or a place names a segment
    * that no 'data' named: an acknowledged file would have no bytes.
    * Adds the places of new chunks (whose 'data' was journaled, or that a repair of this batch placed: then `data` holds
    * the segments and nodes, to be journaled by the next batch), stores the batch and commits. The place of a chunk that
-   * has one already counts only if its segment has more good replicas than the one known.
+   * has one already counts only if it is `instead` of that one, or its segment has more good replicas and wants no fewer.
    * `full`: with synchronous = FULL (epoch records). `batch` null: nothing was journaled (empty operations).
    */
   commit(input: {
     readonly batch: BatchIdentity | null;
-    readonly places: readonly ChunkPlace[];
+    readonly places: readonly NewPlace[];
     readonly data: readonly { readonly id: SegmentId; readonly nodes: readonly NodeId[] }[];
     readonly full?: boolean;
   }): Promise<void>;
@@ -140,6 +149,12 @@ export interface MetaReader {
   /** Children by name key after `after` (exclusive; '' for the first page); `next` is the key to go on from, or null. */
   list(parent: EntryId, after: string, limit: number): { readonly rows: EntryRow[]; readonly next: string | null };
   properties(entry: EntryId): PropertyRow[];
+  /** Copies that a file at the path is to have by the nearest folder with a setting; null: as many as the volume. */
+  copiesAt(path: EntryPath): number | null;
+  /** Living folders with a setting, by entry. */
+  protections(): { readonly path: string[]; readonly replicas: number }[];
+  /** Whether any folder or segment has a number of copies of its own. */
+  hasProtection(): boolean;
   /** Locks at the path, inherited ones (depth infinity from above) included; not expired at `now`. */
   locksCovering(path: EntryPath, now: number): LockRow[];
   /** Judges conditions and locks against the committed state. Throws PRECONDITION_FAILED or LOCKED. */
@@ -165,6 +180,8 @@ export interface MetaReader {
     | {
         readonly place: ChunkPlace;
         readonly replicas: readonly { readonly node: NodeId; readonly state: ReplicaState }[];
+        /** Copies that its segment is to have. */
+        readonly wanted: number;
       }
     | undefined;
   /** Living chunks without a known place, by id: after a replay, segments must be scanned for them. */
@@ -180,7 +197,7 @@ export interface MetaReader {
   /** Living chunks of a segment by offset (for the cleaner). */
   segmentChunks(id: SegmentId, afterOffset: number, limit: number): ChunkPlace[];
   /**
-   * Segments with fewer good replicas than wanted or with any bad one, on nodes other than `absent` and those that are
+   * Segments with fewer good replicas than they are to have (`wanted`, if they have no number of their own) or with any bad one, on nodes other than `absent` and those that are
    * away on purpose; fewest good first.
    */
   degraded(input: {
@@ -225,6 +242,8 @@ export interface MetaStore {
   readonly reader: MetaReader;
   /** Invariants of the index that need no data read; each finding is a sentence. Readers and the writer go on. ABORTED. */
   check(options?: CheckOptions): Promise<string[]>;
+  /** Segments that are to have another number of copies than their files need. In a thread: readers and the writer go on. ABORTED. */
+  segmentNeeds(options?: { readonly signal?: AbortSignal | undefined }): Promise<SegmentNeeds>;
   /**
    * Told once, when a row turns out not to be as it was written: no answer of this index counts from then on. At once when
    * that has happened already.

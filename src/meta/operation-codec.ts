@@ -49,6 +49,7 @@ const exactly =
     Object.values(value).every((item, index) => shapes[index]!(item));
 
 const hex16 = hex(16);
+const copies = nullable(oneOf(1, 2, 3, 4, 5, 6, 7, 8, 9));
 const hex64 = hex(64);
 const segmentPattern = /^[0-9a-f]{16}-[0-9a-f]{8}$/;
 const segment: Shape = (value) => typeof value === 'string' && segmentPattern.test(value);
@@ -81,6 +82,7 @@ const shapes: Shapes = {
   data: { segments: listOf(exactly(['id', 'nodes'], [segment, listOf(hex16)])) },
   seal: { segment, length: whole, hash: nullable(hex64) },
   relocate: { segment, nodes: listOf(hex16) },
+  want: { segment, replicas: copies },
   retire: { segment },
   chunks: { content: whole, first: whole, chunks: listOf(chunkReference) },
   content: { id: whole, size: whole, count: whole, checksum: hex64 },
@@ -101,6 +103,7 @@ const shapes: Shapes = {
   move: { id: whole, parent: whole, name: text, time },
   end: { id: whole, time },
   property: { entry: whole, namespace: text, name: text, value: nullable(text) },
+  protect: { entry: whole, replicas: copies },
   lock: {
     token: text,
     entry: whole,

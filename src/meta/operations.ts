@@ -73,6 +73,8 @@ export type Operation =
   | { readonly o: 'seal'; readonly segment: SegmentId; readonly length: number; readonly hash: string | null }
   /** The nodes that shall hold the segment from now on (after healing, moving, draining). */
   | { readonly o: 'relocate'; readonly segment: SegmentId; readonly nodes: readonly NodeId[] }
+  /** The copies that the segment is to have from now on; null: as many as the volume. */
+  | { readonly o: 'want'; readonly segment: SegmentId; readonly replicas: number | null }
   /** Nothing refers to the segment any more; its files may go through the gate once this is durable. */
   | { readonly o: 'retire'; readonly segment: SegmentId }
   /** Chunks of a content in the making; `first` is the index of the first one. */
@@ -128,6 +130,8 @@ export type Operation =
       readonly name: string;
       readonly value: string | null;
     }
+  /** Copies that all below a folder shall have, unless a folder further down says otherwise; null ends the setting. */
+  | { readonly o: 'protect'; readonly entry: EntryId; readonly replicas: number | null }
   | {
       readonly o: 'lock';
       readonly token: string;

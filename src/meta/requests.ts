@@ -130,6 +130,8 @@ export type ChangeRequest =
       readonly credentials?: string | null | undefined;
       readonly only: 'new' | 'present';
     })
+  /** Copies for all below a folder, 1 to 9; null: what the folder above says. NOT_FOUND, NOT_FOLDER, BAD_REQUEST, LIMIT_EXCEEDED. */
+  | (RequestBase & { readonly kind: 'protect'; readonly path: EntryPath; readonly replicas: number | null })
   /** A content id for an upload too large to be recorded at its end. Result: {content}. Journals nothing by itself. */
   | (RequestBase & { readonly kind: 'reserve-content' })
   /** The engine's own operations, applied as they are. */
@@ -154,6 +156,21 @@ export type ChangeRequest =
       readonly kind: 'retire';
       readonly segments: readonly string[];
       readonly pinned: readonly string[];
+    })
+  /**
+   * What segments are to have: more always; fewer, and copies given up, only of sealed ones whose need cannot have risen
+   * since the batch `asOf`. Checked here, inside the batch. Result: {wanted}: those for which that was so.
+   */
+  | (RequestBase & {
+      readonly kind: 'want';
+      readonly asOf: number;
+      readonly segments: readonly {
+        readonly segment: string;
+        /** null: as many as the volume. */
+        readonly replicas: number | null;
+        /** Those whose copies stay, when some are given up. */
+        readonly nodes?: readonly string[] | undefined;
+      }[];
     });
 
 export interface PropertyChange {
@@ -170,6 +187,9 @@ export interface ChangeResult {
   readonly content?: ContentId;
   readonly pruned?: number;
   readonly retired?: readonly string[];
+  readonly wanted?: readonly string[];
+  /** Files may need more copies than before, or fewer. */
+  readonly needsChanged?: boolean;
   /** Entry ids whose content was ended by this request (the reader's pins decide when it may be pruned). */
   readonly ended?: readonly EntryId[];
 }

@@ -62,6 +62,9 @@ export interface SegmentRow {
   readonly hash: string | null;
   /** Bytes of records whose chunk is referred to. */
   readonly liveBytes: number;
+  /** Copies that it is to have, and whether that number is its own; null: it is the volume's. */
+  readonly wanted: number;
+  readonly ownWanted: number | null;
   readonly replicas: readonly ReplicaRow[];
 }
 

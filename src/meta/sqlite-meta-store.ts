@@ -11,10 +11,11 @@ import { type Random, randomId, systemRandom } from '../core/random.js';
 import { SystemFileIo } from '../core/system-file-io.js';
 import type { CheckOptions, CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
 import { damagedIndex, isIndexDamage } from './meta-store.js';
+import type { SegmentNeeds } from './protection/segment-needs.js';
 import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
 import { openConnection } from './sqlite/connection.js';
-import { type JobOptions, runIndexJob } from './sqlite/index-jobs.js';
+import { type IndexJob, type JobOptions, runIndexJob } from './sqlite/index-jobs.js';
 import { translated } from './sqlite/sqlite-errors.js';
 import { SqliteReader } from './sqlite/sqlite-reader.js';
 import { LocalWriter } from './writer/local-writer.js';
@@ -111,10 +112,10 @@ class SqliteMetaStore implements MetaStore {
   /** The file itself and what stands in it are looked at side by side; damage of the file makes the other moot. */
   async check({ only, ...options }: CheckOptions = {}): Promise<string[]> {
     if (this.#closing !== undefined) throw new DriveError('CLOSED');
-    if (only === 'sums') return this.#run({ kind: 'check-sums', file: this.#file }, options);
+    if (only === 'sums') return this.#findings('check-sums', options);
     const [damage, findings] = await Promise.allSettled([
-      this.#run({ kind: 'check-file', file: this.#file }, { signal: options.signal }),
-      this.#run({ kind: 'check', file: this.#file }, options),
+      this.#findings('check-file', { signal: options.signal }),
+      this.#findings('check', options),
     ]);
     if (damage.status === 'rejected') throw damage.reason;
     if (damage.value.length > 0) {
@@ -123,6 +124,11 @@ class SqliteMetaStore implements MetaStore {
     }
     if (findings.status === 'rejected') throw findings.reason;
     return findings.value;
+  }
+
+  async segmentNeeds({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<SegmentNeeds> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED');
+    return (await this.#run({ kind: 'needs', file: this.#file }, { signal })).needs!;
   }
 
   close(): Promise<void> {
@@ -158,7 +164,14 @@ class SqliteMetaStore implements MetaStore {
     }
   }
 
-  #run(job: Parameters<typeof runIndexJob>[0], options: Omit<JobOptions, 'inThread'> = {}): Promise<string[]> {
+  async #findings(
+    kind: 'check' | 'check-file' | 'check-sums',
+    options: Omit<JobOptions, 'inThread'>,
+  ): Promise<string[]> {
+    return (await this.#run({ kind, file: this.#file }, options)).findings ?? [];
+  }
+
+  #run(job: IndexJob, options: Omit<JobOptions, 'inThread'> = {}): ReturnType<typeof runIndexJob> {
     return this.#watch(() => runIndexJob(job, { ...options, inThread: !this.#isTemporary }));
   }
 }

@@ -8,12 +8,21 @@ import type { ChunkPlace } from '../segment/chunk-place.js';
  */
 export type Lane = 'small' | 'bulk' | 'clean';
 
+/** Chunks of different kinds never share a segment: what is kept three times and what is kept once lie apart. */
+export interface SegmentKind {
+  readonly lane: Lane;
+  /** Copies that the segment is to have. */
+  readonly wanted: number;
+}
+
 export interface AppendedChunk {
   readonly place: ChunkPlace;
   /** Nodes that took the bytes (not durable before `sync`). */
   readonly nodes: readonly NodeId[];
   /** Found in the index instead of being written: durable and committed already. */
   readonly isCommitted?: boolean;
+  /** Copies that its segment wants; absent: as many as the volume. */
+  readonly wanted?: number | undefined;
 }
 
 export interface ChunkToStore {
@@ -35,6 +44,7 @@ export interface SealedSegment {
   readonly hash: string | null;
   /** Those that hold all of it durably; the others are told as bad copies. */
   readonly nodes: readonly NodeId[];
+  readonly wanted: number;
 }
 
 export interface ReadTarget {
@@ -54,6 +64,7 @@ export interface BadCopy {
 export interface OpenSegmentStatus {
   readonly segment: SegmentId;
   readonly lane: Lane;
+  readonly wanted: number;
   readonly nodes: readonly NodeId[];
   readonly lengthBytes: number;
   /** Durable on every node that still counts; 0 when there is none. */

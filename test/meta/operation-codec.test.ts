@@ -44,6 +44,7 @@ const golden: readonly (readonly [Operation, string])[] = [
   ],
   [{ o: 'seal', segment, length: 9, hash: null }, `{"o":"seal","segment":"${segment}","length":9,"hash":null}`],
   [{ o: 'relocate', segment, nodes: [] }, `{"o":"relocate","segment":"${segment}","nodes":[]}`],
+  [{ o: 'want', segment, replicas: 3 }, `{"o":"want","segment":"${segment}","replicas":3}`],
   [{ o: 'retire', segment }, `{"o":"retire","segment":"${segment}"}`],
   [
     { o: 'chunks', content: 1, first: 0, chunks: [[id64, 1_048_576]] },
@@ -84,6 +85,7 @@ const golden: readonly (readonly [Operation, string])[] = [
     { o: 'lock', token: 't', entry: 2, scope: 'shared', depth: 0, owner: '', principal: '', timeout: 1, expires: 2 },
     '{"o":"lock","token":"t","entry":2,"scope":"shared","depth":0,"owner":"","principal":"","timeout":1,"expires":2}',
   ],
+  [{ o: 'protect', entry: 2, replicas: null }, '{"o":"protect","entry":2,"replicas":null}'],
   [{ o: 'unlock', token: 't' }, '{"o":"unlock","token":"t"}'],
   [
     { o: 'user', name: 'ana', rights: 'read', credentials: 'x y' },

@@ -140,7 +140,8 @@ export class SimIndex {
     const close = async () => {
       isClosed = true;
     };
-    return { writer, reader: store.reader, check: () => store.check(), close };
+    const { reader } = store;
+    return { writer, reader, check: () => store.check(), segmentNeeds: () => store.segmentNeeds(), close };
   }
 }
 

@@ -132,6 +132,7 @@ test('sealAll seals what holds data, and reports and pins are told', async () =>
     {
       segment,
       lane: 'small',
+      wanted: 2,
       nodes: undefined,
       lengthBytes: appended.place.offset + appended.place.recordBytes,
       durableBytes: 0,

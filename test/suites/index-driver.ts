@@ -56,6 +56,8 @@ export class IndexDriver {
   readonly places: ChunkPlace[] = [];
   now = 1_000_000;
   segment = `${epoch}-00000001`;
+  /** Copies that new segments want; undefined: as many as the volume. */
+  wanted: number | undefined;
   #position = 0;
   #tip: Tip = { sequence: 0, hash: genesisHash, epoch };
 
@@ -105,7 +107,7 @@ export class IndexDriver {
     this.now += 1_000;
     const requests = asks.map((ask) => ({ principal: '', now: this.now, ...ask }) as ChangeRequest);
     const sequence = this.#tip.sequence + 1;
-    const data = [{ id: this.segment, nodes: [firstNode, secondNode] }];
+    const data = [{ id: this.segment, nodes: [firstNode, secondNode], wanted: this.wanted }];
     const bringsChunks = asks.some((ask) => ask.kind === 'put' || JSON.stringify(ask).includes('"chunks"'));
     const prepared = await this.store.writer.prepare({ sequence, requests, data: bringsChunks ? data : [] });
     const places = this.#placesFor(prepared, requests);

@@ -148,7 +148,8 @@ export function contentsSuite(begin: Begin): void {
     const segment = `${driver.segment.slice(0, -1)}9`;
     const place = { chunk: newChunks[0]!, segment, offset: 4096, recordBytes: 101, plainBytes: 1 };
     await writer.commit({ batch: null, places: [place], data: [{ id: segment, nodes: [thirdNode] }] });
-    assert.deepEqual(reader.chunkPlace(newChunks[0]!), { place, replicas: [{ node: thirdNode, state: 'good' }] });
+    const replicas = [{ node: thirdNode, state: 'good' }];
+    assert.deepEqual(reader.chunkPlace(newChunks[0]!), { place, replicas, wanted: 2 });
     assert.equal(reader.segment(segment)?.lengthBytes, 4197);
   });
 
@@ -233,6 +234,8 @@ export function contentsSuite(begin: Begin): void {
       lengthBytes: 1_500,
       hash: 'f'.repeat(64),
       liveBytes: 1_000,
+      wanted: 2,
+      ownWanted: null,
       replicas: [
         { node: secondNode, state: 'good' },
         { node: thirdNode, state: 'good' },

@@ -75,6 +75,12 @@ const anyAsk: fc.Arbitrary<Ask> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc
+      .record({ base: one, replicas: fc.constantFrom(null, 1, 3) })
+      .map(({ base, replicas }): Ask => ({ kind: 'protect', ...base, replicas })),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
       .record({ base: one, token: anyToken })
       .map(({ base, token }): Ask => ({ kind: 'unlock', ...base, token })),
   },

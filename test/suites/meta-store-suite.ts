@@ -8,6 +8,8 @@ import { conditionsSuite } from './meta-conditions-suite.js';
 import { contentsSuite } from './meta-contents-suite.js';
 import { historySuite } from './meta-history-suite.js';
 import { locksSuite } from './meta-locks-suite.js';
+import { needsSuite } from './meta-needs-suite.js';
+import { protectionSuite } from './meta-protection-suite.js';
 import { treeSuite } from './meta-tree-suite.js';
 
 export interface MetaStoreUnderTest {
@@ -35,6 +37,8 @@ export function metaStoreSuite(title: string, { open, propertyRuns }: MetaStoreU
     describe('contents and segments', () => contentsSuite(begin));
     describe('conditions', () => conditionsSuite(begin));
     describe('DAV locks', () => locksSuite(begin));
+    describe('protection', () => protectionSuite(begin, open));
+    describe('needs of segments', () => needsSuite(begin, propertyRuns));
     describe('history', () => historySuite(begin, open, propertyRuns));
     describe('life of the store', () => lifeSuite(open));
   });

@@ -16,7 +16,10 @@ export function applyChunks(operation: Of<'chunks'>, context: ApplyContext): voi
     const chunk = tables.chunks.refer(reference);
     if (chunk.plainBytes !== reference[1]) throw mismatch(`chunk ${reference[0]} has ${chunk.plainBytes} bytes`);
     if (chunk.segment === null) context.newChunks.add(reference[0]);
-    else if (chunk.refs === 1) tables.segments.addLive(chunk.segment, chunk.recordBytes);
+    else {
+      if (chunk.refs === 1) tables.segments.addLive(chunk.segment, chunk.recordBytes);
+      tables.needs.rose(chunk.segment, context.sequence);
+    }
   }
 }
 

@@ -15,6 +15,8 @@ export function applyEntry(operation: Of<'entry'>, { tables, sequence }: ApplyCo
   totals.highestEntry = Math.max(totals.highestEntry, id);
   const held = heldContent(tables, operation);
   if (held !== undefined) tables.contents.addRefs(held.id, 1);
+  // A copy shares the content of a file that may lie under another setting.
+  if (held !== undefined && held.refs > 0) tables.needs.roseAnywhere(sequence);
   const born = operation.born ?? sequence;
   if (operation.died !== undefined) {
     tables.past.insert({ id, parent, name, kind, content, created, modified, born, died: operation.died });
@@ -45,9 +47,11 @@ export function applyTimes(operation: Of<'times'>, { tables }: ApplyContext): vo
   tables.entries.setTimes(operation.id, operation);
 }
 
-export function applyMove(operation: Of<'move'>, { tables }: ApplyContext): void {
+export function applyMove(operation: Of<'move'>, { tables, sequence }: ApplyContext): void {
   const { id, parent, name, time } = operation;
   const before = livingEntry(tables, id);
+  const isElsewhere = tables.protection.nearest(before.parent) !== tables.protection.nearest(parent);
+  if (isElsewhere) tables.needs.roseAnywhere(sequence);
   tables.entries.move(id, parent, name);
   tables.entries.touch(before.parent, time);
   if (parent !== before.parent) tables.entries.touch(parent, time);
@@ -81,12 +85,14 @@ export function applyUnlock(operation: Of<'unlock'>, { tables }: ApplyContext): 
   tables.locks.end(operation.token);
 }
 
-/** Ended rows go, and with the last of an entry its properties. */
+/** Ended rows go, and with the last of an entry its properties and its setting. */
 export function pruneEntry(id: EntryId, before: number, tables: Tables): void {
   for (const row of tables.past.of(id, before)) if (row.content !== null) tables.contents.addRefs(row.content, -1);
   tables.past.removeOf(id, before);
   const isGone = tables.entries.byId(id) === undefined && tables.past.of(id, Number.MAX_SAFE_INTEGER).length === 0;
-  if (isGone) tables.properties.removeOf(id);
+  if (!isGone) return;
+  tables.properties.removeOf(id);
+  tables.protection.remove(id);
 }
 
 function heldContent(
@@ -97,10 +103,13 @@ function heldContent(
   return content === null ? undefined : finishedContent(tables, content);
 }
 
-function finishedContent(tables: Tables, id: number): { id: number; sizeBytes: number; checksum: string } {
+function finishedContent(
+  tables: Tables,
+  id: number,
+): { id: number; sizeBytes: number; checksum: string; refs: number } {
   const content = tables.contents.get(id);
   if (content === undefined || content.checksum === null) throw mismatch(`content ${id} is not finished`);
-  return { id, sizeBytes: content.sizeBytes, checksum: content.checksum };
+  return { id, sizeBytes: content.sizeBytes, checksum: content.checksum, refs: content.refs };
 }
 
 function count(tables: Tables, row: EntryRow, change: 1 | -1): void {

@@ -86,6 +86,12 @@ export const questions: readonly Question[] = [
     say: ([id, noted, actual]) => `node ${id}: ${noted} used bytes are noted, ${actual} exist`,
   },
   {
+    sql: `SELECT protection.entry FROM protection WHERE replicas < 1 OR replicas > 9
+          OR (NOT EXISTS (SELECT 1 FROM entry WHERE id = protection.entry)
+            AND NOT EXISTS (SELECT 1 FROM past WHERE id = protection.entry))`,
+    say: ([entry]) => `entry ${entry}: its setting is wrong, or it does not exist`,
+  },
+  {
     sql: 'SELECT token, entry FROM dav_lock WHERE NOT EXISTS (SELECT 1 FROM entry WHERE id = dav_lock.entry)',
     say: ([token, entry]) => `lock ${token}: its entry ${entry} has ended`,
   },

@@ -46,6 +46,8 @@ export function resolveCopy(request: RequestOf<'copy'>, context: ResolveContext)
     result: () => ({
       created: replaced === undefined,
       entry: tables.entries.byId(id)!,
+      // Settings are not copied: what lies below may have come under another one.
+      ...(tables.protection.all().size > 0 && { needsChanged: true }),
       ...(replaced && { ended: [replaced.id] }),
     }),
   };

@@ -24,6 +24,7 @@ export function resolveMove(request: RequestOf<'move'>, context: ResolveContext)
   locks.allowRemove(source);
   if (!inPlace) allowTarget(target, locks);
 
+  const needsChanged = tables.protection.nearest(entry.parent) !== tables.protection.nearest(parent.id);
   const time = wholeTime(request.now);
   const replaced = inPlace ? undefined : target.entry;
   const ending = endTarget(replaced, locks, time);
@@ -41,6 +42,7 @@ export function resolveMove(request: RequestOf<'move'>, context: ResolveContext)
     result: () => ({
       created: replaced === undefined,
       entry: tables.entries.byId(entry.id)!,
+      ...(needsChanged && { needsChanged }),
       ...(replaced && { ended: [replaced.id] }),
     }),
   };

@@ -1,4 +1,5 @@
 /** Requests become operations: one kind, one function. A request that may not be done throws and leaves nothing. */
+import { resolveProtect, resolveWant } from '../protection/resolve-protection.js';
 import type { ChangeRequest } from '../requests.js';
 import type { Resolution, ResolveContext } from './resolve-context.js';
 import { resolveCopy } from './resolve-copy.js';
@@ -28,10 +29,12 @@ const resolvers: Resolvers = {
   'refresh-lock': resolveRefreshLock,
   unlock: resolveUnlock,
   'set-user': resolveSetUser,
+  protect: resolveProtect,
   'reserve-content': resolveReserveContent,
   operations: resolveOperations,
   prune: resolvePrune,
   retire: resolveRetire,
+  want: resolveWant,
 };
 
 export function resolve(request: ChangeRequest, context: ResolveContext): Resolution {

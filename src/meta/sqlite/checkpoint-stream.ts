@@ -21,6 +21,7 @@ const tablesOfState = [
   'entry',
   'past',
   'property',
+  'protection',
   'dav_lock',
   'content',
   'page',
@@ -104,14 +105,16 @@ export function* checkpointOperations(tables: Tables): Generator<Operation> {
   for (const entry of tables.entries.all()) yield entryOperation(entry);
   for (const row of tables.past.all()) yield entryOperation(row);
   for (const property of tables.properties.all()) yield { o: 'property', ...property };
+  for (const [entry, replicas] of tables.protection.all()) yield { o: 'protect', entry, replicas };
   for (const { timeoutMs, ...lock } of tables.locks.all()) yield { o: 'lock', ...lock, timeout: timeoutMs };
 }
 
 function* segmentOperations({ segments }: Tables): Generator<Operation> {
   let page = segments.page('', segmentsPerRead);
   while (page.length > 0) {
-    for (const { id, state, lengthBytes, hash, replicas } of page) {
+    for (const { id, state, lengthBytes, hash, ownWanted, replicas } of page) {
       yield { o: 'data', segments: [{ id, nodes: replicas.map((replica) => replica.node) }] };
+      if (ownWanted !== null) yield { o: 'want', segment: id, replicas: ownWanted };
       if (state === 'sealed') yield { o: 'seal', segment: id, length: lengthBytes, hash };
     }
     page = segments.page(page.at(-1)!.id, segmentsPerRead);

@@ -1,10 +1,11 @@
 /**
- * Long work that only reads the index: copying and checking it. Each job has a connection, and normally a
+ * Long work that only reads the index: copying it, checking it, finding what its segments need. Each job has a connection, and normally a
  * thread, of its own, so a volume is served meanwhile; this file is both sides.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { Progress } from '../../core/progress.js';
+import { findSegmentNeeds, type SegmentNeeds } from '../protection/segment-needs.js';
 import { openConnection } from './connection.js';
 import { checkIndex, checkIndexFile, checkSums, verifyIndex } from './index-check.js';
 import { guardRows } from './row-sums.js';
@@ -15,6 +16,7 @@ export type IndexJob =
   | { readonly kind: 'verify'; readonly file: string }
   /** Findings about the file as an SQLite database, about what stands in it, and about its sums only. */
   | { readonly kind: 'check-file' | 'check' | 'check-sums'; readonly file: string }
+  | { readonly kind: 'needs'; readonly file: string }
   /** `to` must not exist. */
   | { readonly kind: 'copy'; readonly file: string; readonly to: string };
 
@@ -25,19 +27,21 @@ export interface JobOptions {
 }
 
 interface Answer {
+  /** Of a check. */
   readonly findings?: string[];
+  readonly needs?: SegmentNeeds;
   readonly error?: ErrorData;
 }
 
 const marker = 'holdfast index job';
 
-/** The findings of a check; none for a copy. ABORTED, and the errors of opening an index. */
-export async function runIndexJob(job: IndexJob, options: JobOptions): Promise<string[]> {
-  const { findings, error } = options.inThread
+/** ABORTED, and the errors of opening an index. */
+export async function runIndexJob(job: IndexJob, options: JobOptions): Promise<Omit<Answer, 'error'>> {
+  const { error, ...answer } = options.inThread
     ? await answerOfThread(job, options)
     : answerTo(job, options.onProgress ?? (() => undefined));
   if (error !== undefined) throw DriveError.fromData(error);
-  return findings ?? [];
+  return answer;
 }
 
 function answerOfThread(job: IndexJob, { onProgress, signal }: JobOptions): Promise<Answer> {
@@ -67,6 +71,7 @@ function answerTo(job: IndexJob, onProgress: (progress: Progress) => void): Answ
     try {
       if (job.kind === 'check-file') return { findings: checkIndexFile(connection) };
       if (job.kind === 'verify') verifyIndex(connection);
+      if (job.kind === 'needs') return { needs: findSegmentNeeds(connection) };
       // What is verified once ('check-file') need not be again with every question.
       if (job.kind === 'check' || job.kind === 'check-sums') guardRows(connection, 'trusting');
       if (job.kind === 'check') return { findings: checkIndex(connection, onProgress) };

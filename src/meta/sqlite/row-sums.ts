@@ -17,6 +17,7 @@ const summedTables = [
   'entry',
   'past',
   'property',
+  'protection',
   'dav_lock',
   'content',
   'page',

@@ -60,9 +60,10 @@ const schema = withCollations(`
   CREATE TABLE segment_row (
     number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, sealed INTEGER NOT NULL,
     length INTEGER NOT NULL, hash TEXT, live_bytes INTEGER NOT NULL, good INTEGER NOT NULL, bad INTEGER NOT NULL,
-    spare INTEGER NOT NULL,
+    spare INTEGER NOT NULL, wanted INTEGER,
     row_sum INTEGER NOT NULL DEFAULT 0
   );
+  CREATE INDEX segment_wanted ON segment_row (wanted) WHERE wanted IS NOT NULL;
   CREATE INDEX segment_good ON segment_row (good);
   CREATE INDEX segment_bad ON segment_row (bad) WHERE bad > 0;
   CREATE TABLE replica_row (
@@ -106,6 +107,10 @@ const schema = withCollations(`
     PRIMARY KEY (entry, namespace, name)
   ) WITHOUT ROWID;
   CREATE INDEX property_twin ON property_row (entry, namespace, name);
+  CREATE TABLE protection_row (
+    entry INTEGER PRIMARY KEY, replicas INTEGER NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0
+  );
+  CREATE INDEX protection_twin ON protection_row (replicas);
   CREATE TABLE dav_lock_row (
     token TEXT PRIMARY KEY, entry INTEGER NOT NULL, scope TEXT NOT NULL, depth TEXT NOT NULL,
     owner TEXT NOT NULL, principal TEXT NOT NULL, timeout INTEGER NOT NULL, expires INTEGER NOT NULL,

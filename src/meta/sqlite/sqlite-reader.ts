@@ -36,6 +36,12 @@ import { translateSqliteError } from './sqlite-errors.js';
 
 type ContentChunk = ReturnType<MetaReader['contentChunks']>[number];
 
+interface PlacedSegment {
+  readonly id: SegmentId;
+  readonly replicas: ReplicaRow[];
+  readonly wanted: number;
+}
+
 /** Contents whose page digests were verified and are kept: 64 files being read at a time. */
 const verifiedContentsKept = 64;
 const digestBytes = 32;
@@ -91,6 +97,26 @@ export class SqliteReader implements MetaReader {
     return this.#read(({ properties }) => properties.of(entry));
   }
 
+  copiesAt(path: EntryPath): number | null {
+    return this.#read((tables) => {
+      const folder = locatePath(tables, path).chain.findLast(({ kind }) => kind === 'folder');
+      return folder === undefined ? null : tables.protection.nearest(folder.id);
+    });
+  }
+
+  protections(): { path: string[]; replicas: number }[] {
+    return this.#read(({ protection, entries }) =>
+      [...protection.all()].flatMap(([entry, replicas]) => {
+        const path = entries.pathOf(entry);
+        return path === undefined ? [] : [{ path, replicas }];
+      }),
+    );
+  }
+
+  hasProtection(): boolean {
+    return this.#read(({ protection, segments }) => protection.all().size > 0 || segments.hasOwnWanted());
+  }
+
   locksCovering(path: EntryPath, now: number): LockRow[] {
     return this.#read((tables) => {
       const judge = new LockJudge(tables, { now, principal: '' });
@@ -126,7 +152,7 @@ export class SqliteReader implements MetaReader {
       }
       const digests = this.#digestsOf(content);
       const end = Math.min(first + count, content.chunkCount);
-      const segments = new Map<number, { id: SegmentId; replicas: ReplicaRow[] }>();
+      const segments = new Map<number, PlacedSegment>();
       const chunks: ContentChunk[] = [];
       for (let at = first; at < end; ) {
         const number = Math.floor(at / chunksPerPage);
@@ -140,7 +166,8 @@ export class SqliteReader implements MetaReader {
         const references = decodePage(page, within, Math.min(chunksPerPage - within, end - at));
         if (references.length === 0) throw damagedList(id);
         for (const [chunk, plainBytes] of references) {
-          chunks.push({ chunk, plainBytes, ...this.#placed(chunk, tables.chunks.get(chunk), segments) });
+          const { place, replicas } = this.#placed(chunk, tables.chunks.get(chunk), segments);
+          chunks.push({ chunk, plainBytes, place, replicas });
         }
         at += references.length;
       }
@@ -148,12 +175,12 @@ export class SqliteReader implements MetaReader {
     });
   }
 
-  chunkPlace(id: ChunkId): { place: ChunkPlace; replicas: ReplicaRow[] } | undefined {
+  chunkPlace(id: ChunkId): ReturnType<MetaReader['chunkPlace']> {
     return this.#read(({ chunks }) => {
       const chunk = chunks.get(id);
       if (chunk === undefined || chunk.refs === 0) return undefined;
-      const { place, replicas } = this.#placed(id, chunk, new Map());
-      return place === null ? undefined : { place, replicas };
+      const { place, replicas, wanted } = this.#placed(id, chunk, new Map());
+      return place === null ? undefined : { place, replicas, wanted };
     });
   }
 
@@ -278,20 +305,21 @@ export class SqliteReader implements MetaReader {
   #placed(
     id: ChunkId,
     chunk: StoredChunk | undefined,
-    segments: Map<number, { id: SegmentId; replicas: ReplicaRow[] }>,
-  ): { place: ChunkPlace | null; replicas: ReplicaRow[] } {
+    segments: Map<number, PlacedSegment>,
+  ): { place: ChunkPlace | null; replicas: ReplicaRow[]; wanted: number } {
     if (chunk === undefined) throw damagedIndex(`chunk ${id} of a content is lost`);
-    if (chunk.segment === null) return { place: null, replicas: [] };
+    if (chunk.segment === null) return { place: null, replicas: [], wanted: 0 };
     const segment = segments.get(chunk.segment) ?? this.#segmentOf(chunk.segment);
     segments.set(chunk.segment, segment);
     const { offset, recordBytes, plainBytes } = chunk;
-    return { place: { chunk: id, segment: segment.id, offset, recordBytes, plainBytes }, replicas: segment.replicas };
+    const place = { chunk: id, segment: segment.id, offset, recordBytes, plainBytes };
+    return { place, replicas: segment.replicas, wanted: segment.wanted };
   }
 
-  #segmentOf(number: number): { id: SegmentId; replicas: ReplicaRow[] } {
+  #segmentOf(number: number): PlacedSegment {
     const segment = this.#tables.segments.byNumber(number);
     if (segment === undefined) throw damagedIndex(`segment ${number} of a chunk is lost`);
-    return { id: segment.id, replicas: this.#tables.segments.replicasOf(segment) };
+    return { id: segment.id, replicas: this.#tables.segments.replicasOf(segment), wanted: segment.copiesWanted };
   }
 }
 

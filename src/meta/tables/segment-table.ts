@@ -18,11 +18,18 @@ export interface StoredSegment {
   readonly liveBytes: number;
   /** How many replicas it has, good or bad. */
   readonly copies: number;
+  /** Those that count and are believed whole. */
+  readonly good: number;
+  /** Its own number of copies; null: the volume's. */
+  readonly wanted: number | null;
+  readonly copiesWanted: number;
 }
 
 /** In the order of their numbers in the table. */
 const replicaStates: readonly ReplicaState[] = ['good', 'missing', 'damaged', 'short'];
-const columns = 'number, id, sealed, length, hash, live_bytes AS liveBytes, good + bad + spare AS copies';
+const columns = `segment.number AS number, id, sealed, length, hash, live_bytes AS liveBytes,
+  segment.good + segment.bad + spare AS copies, segment.good AS good, wanted,
+  coalesce(wanted, (SELECT replicas FROM volume), 1) AS copiesWanted`;
 
 export class SegmentTable {
   readonly #counters: CounterTable;
@@ -39,8 +46,9 @@ export class SegmentTable {
   readonly #removeReplica;
   readonly #setState;
   readonly #addUsed;
-  readonly #goodReplicas;
   readonly #countReplicas;
+  readonly #setWanted;
+  readonly #anyWanted;
   readonly #segmentsOn;
   readonly #degraded;
 
@@ -65,7 +73,6 @@ export class SegmentTable {
     this.#removeReplica = connection.prepare('DELETE FROM replica_row WHERE segment = ? AND node = ?');
     this.#setState = connection.prepare('UPDATE replica_row SET state = ? WHERE segment = ? AND node = ?');
     this.#addUsed = connection.prepare('UPDATE node_row SET used_bytes = used_bytes + ? WHERE id = ?');
-    this.#goodReplicas = connection.prepare<[number], number>('SELECT good FROM segment WHERE number = ?').pluck();
     const away = `(SELECT id FROM node WHERE +role = 'away')`;
     this.#countReplicas = connection.prepare(
       `UPDATE segment_row SET
@@ -73,6 +80,8 @@ export class SegmentTable {
          bad = (SELECT count(*) FROM replica WHERE segment = number AND state <> 0 AND node NOT IN ${away}),
          spare = (SELECT count(*) FROM replica WHERE segment = number AND node IN ${away}) WHERE number = ?`,
     );
+    this.#setWanted = connection.prepare('UPDATE segment_row SET wanted = ? WHERE number = ?');
+    this.#anyWanted = connection.prepare<[], number>('SELECT 1 FROM segment WHERE wanted IS NOT NULL LIMIT 1').pluck();
     this.#segmentsOn = connection
       .prepare<[NodeId], number>('SELECT segment FROM replica WHERE node = ? ORDER BY segment')
       .pluck();
@@ -82,13 +91,14 @@ export class SegmentTable {
          absent AS MATERIALIZED (SELECT value AS node FROM json_each(@absent) WHERE value NOT IN away
            UNION SELECT id FROM node WHERE +role = 'retired'),
          candidate AS (SELECT number FROM segment WHERE segment.good < @wanted UNION SELECT number FROM segment WHERE segment.bad > 0
+           UNION SELECT number FROM segment WHERE wanted IS NOT NULL AND segment.good < wanted
            UNION SELECT segment FROM replica WHERE node IN absent),
          present AS (SELECT segment, state = 0 AS is_good FROM replica
            WHERE segment IN candidate AND node NOT IN absent AND node NOT IN away),
          counted AS (SELECT candidate.number, coalesce(sum(is_good), 0) AS good, coalesce(sum(NOT is_good), 0) AS bad
            FROM candidate LEFT JOIN present ON segment = candidate.number GROUP BY candidate.number)
-       SELECT ${columns.replace('number', 'segment.number AS number').replace('good + bad + spare', 'segment.good + segment.bad + spare')} FROM counted JOIN segment USING (number)
-       WHERE counted.good < @wanted OR counted.bad > 0 ORDER BY counted.good, id LIMIT @limit`,
+       SELECT ${columns} FROM counted JOIN segment USING (number)
+       WHERE counted.good < coalesce(wanted, @wanted) OR counted.bad > 0 ORDER BY counted.good, id LIMIT @limit`,
     );
   }
 
@@ -119,11 +129,6 @@ export class SegmentTable {
     return segments.map((segment) => this.toRow(segment));
   }
 
-  /** Replicas believed whole, those on nodes that are away on purpose not counted. */
-  goodReplicas(number: number): number {
-    return this.#goodReplicas.get(number) ?? 0;
-  }
-
   replicas(number: number): ReplicaRow[] {
     return this.#replicas.all(number).map(([node, state]) => ({ node, state: replicaStates[state]! }));
   }
@@ -142,6 +147,8 @@ export class SegmentTable {
       lengthBytes: segment.length,
       hash: segment.hash,
       liveBytes: segment.liveBytes,
+      wanted: segment.copiesWanted,
+      ownWanted: segment.wanted,
       replicas: this.replicasOf(segment),
     };
   }
@@ -166,6 +173,15 @@ export class SegmentTable {
   addLive(number: number, bytes: number): void {
     this.#addLive.run(bytes, number);
     this.#counters.totals.liveBytes += bytes;
+  }
+
+  /** Copies that it is to have; null: as many as the volume. */
+  setWanted(segment: StoredSegment, replicas: number | null): void {
+    this.#setWanted.run(replicas, segment.number);
+  }
+
+  hasOwnWanted(): boolean {
+    return this.#anyWanted.get() !== undefined;
   }
 
   /** A hash known before is kept when `hash` is null. */

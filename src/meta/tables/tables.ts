@@ -1,4 +1,6 @@
 /** All tables of the index on one connection, their statements prepared once. Rows are verified (row-sums.ts). */
+import { NeedWatch } from '../protection/need-watch.js';
+import { ProtectionTable } from '../protection/protection-table.js';
 import type { Connection } from '../sqlite/connection.js';
 import { guardRows } from '../sqlite/row-sums.js';
 import { ChunkTable } from './chunk-table.js';
@@ -18,6 +20,7 @@ export interface Tables {
   readonly entries: EntryTable;
   readonly past: PastTable;
   readonly properties: PropertyTable;
+  readonly protection: ProtectionTable;
   readonly locks: LockTable;
   readonly contents: ContentTable;
   readonly chunks: ChunkTable;
@@ -25,16 +28,20 @@ export interface Tables {
   readonly nodes: NodeTable;
   readonly users: UserTable;
   readonly journal: JournalTable;
+  /** Of the writer. */
+  readonly needs: NeedWatch;
 }
 
 export function openTables(connection: Connection): Tables {
   guardRows(connection, 'reads');
   const counters = new CounterTable(connection);
+  const entries = new EntryTable(connection);
   return {
     counters,
-    entries: new EntryTable(connection),
+    entries,
     past: new PastTable(connection),
     properties: new PropertyTable(connection),
+    protection: new ProtectionTable(connection, entries),
     locks: new LockTable(connection),
     contents: new ContentTable(connection),
     chunks: new ChunkTable(connection),
@@ -42,5 +49,6 @@ export function openTables(connection: Connection): Tables {
     nodes: new NodeTable(connection),
     users: new UserTable(connection),
     journal: new JournalTable(connection),
+    needs: new NeedWatch(),
   };
 }

@@ -1,6 +1,7 @@
 /** Where chunks lie: places that a batch, a scan or the cleaner brings. Keeps lengths and living bytes in step. */
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
+import type { NewPlace } from '../meta-store.js';
 import type { SegmentId } from '../operations.js';
 import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredSegment } from '../tables/segment-table.js';
@@ -8,20 +9,21 @@ import type { Tables } from '../tables/tables.js';
 
 /**
  * `from` a batch: a segment that the index does not know is a bug (INTERNAL), and a chunk that was written again because
- * its segment had too few good replicas is read from the new one. From a scan: only chunks without a place are of interest.
+ * its segment did not do is read from the new one. From a scan: only chunks without a place are of interest.
  */
-export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: 'batch' | 'scan'): void {
+export function addPlaces(tables: Tables, places: readonly NewPlace[], from: 'batch' | 'scan'): void {
   for (const [id, inSegment] of bySegment(places)) {
     const segment = tables.segments.get(id);
     if (segment === undefined) {
       if (from === 'batch') throw unknownSegment(id);
       continue;
     }
-    const taken: ChunkPlace[] = [];
+    const taken: NewPlace[] = [];
     for (const place of inSegment) {
       const chunk = tables.chunks.get(place.chunk);
       if (chunk === undefined) continue;
-      const isWanted = chunk.segment === null || (from === 'batch' && isBetter(tables, segment.number, chunk.segment));
+      const isWanted =
+        chunk.segment === null || (from === 'batch' && isBetter(tables, { place, segment, than: chunk.segment }));
       if (!isWanted) continue;
       setPlace(tables, chunk, segment, place);
       taken.push(place);
@@ -32,8 +34,8 @@ export function addPlaces(tables: Tables, places: readonly ChunkPlace[], from: '
 }
 
 /** Places of one segment together, so that its length changes once. */
-function bySegment(places: readonly ChunkPlace[]): Map<SegmentId, ChunkPlace[]> {
-  const groups = new Map<SegmentId, ChunkPlace[]>();
+function bySegment(places: readonly NewPlace[]): Map<SegmentId, NewPlace[]> {
+  const groups = new Map<SegmentId, NewPlace[]>();
   for (const place of places) {
     const group = groups.get(place.segment);
     if (group === undefined) groups.set(place.segment, [place]);
@@ -58,12 +60,19 @@ export function movePlaces(
   }
 }
 
-function isBetter({ segments }: Tables, segment: number, than: number): boolean {
-  return segments.goodReplicas(segment) > segments.goodReplicas(than);
+function isBetter(
+  { segments }: Tables,
+  { place, segment, than }: { readonly place: NewPlace; readonly segment: StoredSegment; readonly than: number },
+): boolean {
+  const known = segments.byNumber(than);
+  if (known === undefined || known.id === place.instead) return true;
+  return segment.good > known.good && segment.copiesWanted >= known.copiesWanted;
 }
 
-function setPlace({ chunks, segments }: Tables, chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
+function setPlace(tables: Tables, chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
+  const { chunks, segments, journal, needs } = tables;
   chunks.setPlace(segment.number, place);
+  needs.rose(segment.number, (journal.tip()?.sequence ?? 0) + 1);
   if (chunk.refs === 0) return;
   if (chunk.segment !== null) segments.addLive(chunk.segment, -chunk.recordBytes);
   segments.addLive(segment.number, place.recordBytes);

@@ -81,7 +81,7 @@ export class SqliteWriter {
       assert(sequence > (this.#tables.journal.tip()?.sequence ?? 0), 'sequence numbers grow');
       this.#newChunks = new Set();
       const lines: string[] = [];
-      if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], sequence, this.#newChunks, lines);
+      this.#applyAll(this.#dataOperations(data), sequence, this.#newChunks, lines);
       const outcomes = requests.map((request) => this.#attempt(request, sequence, lines));
       this.#tables.counters.save();
       this.#isPrepared = true;
@@ -246,7 +246,20 @@ export class SqliteWriter {
   }
 
   #addData(data: DataSegments): void {
-    if (data.length > 0) this.#applyAll([{ o: 'data', segments: data }], 0, new Set());
+    this.#applyAll(this.#dataOperations(data), 0, new Set());
+  }
+
+  /** A segment's number of copies is said once, when it becomes known: later ones are for those who know the files in it. */
+  #dataOperations(data: DataSegments): Operation[] {
+    if (data.length === 0) return [];
+    const { segments, nodes } = this.#tables;
+    const usual = nodes.volume()?.replicas;
+    const operations: Operation[] = [{ o: 'data', segments: data.map(({ id, nodes }) => ({ id, nodes })) }];
+    for (const { id, wanted } of data) {
+      const isOwn = wanted !== undefined && wanted !== usual && segments.get(id) === undefined;
+      if (isOwn) operations.push({ o: 'want', segment: id, replicas: wanted });
+    }
+    return operations;
   }
 
   #transaction(work: () => void): void {

@@ -11,7 +11,7 @@ import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { encodeRecord, recordBytes } from '../../segment/record.js';
 import { encodeFooter, footerBytes } from '../../segment/segment-footer.js';
 import { encodeSegmentHeader, segmentHeaderBytes } from '../../segment/segment-header.js';
-import type { AppendedChunk, ChunkToStore, Lane } from '../store-types.js';
+import type { AppendedChunk, ChunkToStore, SegmentKind } from '../store-types.js';
 import type { SegmentReplica } from './segment-replica.js';
 
 /** Longest single write: keeps the answers of a long queue coming. */
@@ -22,7 +22,7 @@ const mostRecords = 65_536;
 export interface OpenSegmentOptions {
   readonly id: SegmentId;
   readonly epoch: EpochId;
-  readonly lane: Lane;
+  readonly kind: SegmentKind;
   readonly volumeId: string;
   readonly limitBytes: number;
   readonly replicas: readonly SegmentReplica[];
@@ -37,7 +37,7 @@ interface Waiting {
 export class OpenSegment {
   readonly id: SegmentId;
   readonly epoch: EpochId;
-  readonly lane: Lane;
+  readonly kind: SegmentKind;
   readonly limitBytes: number;
   readonly replicas: readonly SegmentReplica[];
   readonly #header: Buffer;
@@ -50,10 +50,10 @@ export class OpenSegment {
   #accepting = true;
   #flushing: Promise<void> | undefined;
 
-  constructor({ id, epoch, lane, volumeId, limitBytes, replicas }: OpenSegmentOptions) {
+  constructor({ id, epoch, kind, volumeId, limitBytes, replicas }: OpenSegmentOptions) {
     this.id = id;
     this.epoch = epoch;
-    this.lane = lane;
+    this.kind = kind;
     this.limitBytes = limitBytes;
     this.replicas = replicas;
     this.#header = encodeSegmentHeader({ volume: volumeId, segment: id });
@@ -99,7 +99,7 @@ export class OpenSegment {
     const place: ChunkPlace = { chunk: id, segment: this.id, offset, recordBytes: bytes, plainBytes: plain.length };
     this.#next += bytes;
     this.#places.push(place);
-    return { place, nodes: await this.#enqueue([head, payload]) };
+    return { place, nodes: await this.#enqueue([head, payload]), wanted: this.kind.wanted };
   }
 
   /** No more appends; those already given an offset are still written, unless there was a failure. */

@@ -1,6 +1,7 @@
 /**
  * Chooses the open segment for each chunk, and opens new ones. One segment for small chunks, one for the cleaner, and
- * for bulk up to three on different node sets, used in rotation so that one upload keeps several disks busy.
+ * for bulk up to three on different node sets, used in rotation so that one upload keeps several disks busy; all that
+ * once for each number of copies that is wanted.
  *
  * A node that failed an append or a sync gets no new segment for a while: by then a probe has told its state.
  */
@@ -12,7 +13,7 @@ import { formatSegmentId, segmentFileName } from '../../segment/segment-id.js';
 import { type NodeLimits, nodeLimits } from '../capacity.js';
 import { hasRoom, type PlacementNode, place } from '../placement.js';
 import { type StoreNode, takesNewData } from '../store-node.js';
-import type { Lane } from '../store-types.js';
+import type { SegmentKind } from '../store-types.js';
 import { OpenSegment } from './open-segment.js';
 import { SegmentReplica } from './segment-replica.js';
 
@@ -22,7 +23,6 @@ export interface OpenSegmentsOptions {
   readonly nodes: () => readonly StoreNode[];
   readonly volumeId: string;
   readonly epoch: () => EpochId;
-  readonly copies: number;
   readonly safety: SafetyParameters;
   readonly clock: Clock;
   readonly usedBytes: (node: NodeId) => number;
@@ -46,7 +46,8 @@ interface Room {
 
 export class OpenSegments {
   readonly #options: OpenSegmentsOptions;
-  readonly #lanes: Record<Lane, (OpenSegment | undefined)[]> = { small: [], bulk: [], clean: [] };
+  /** Open ones by their kind. */
+  readonly #slots = new Map<string, (OpenSegment | undefined)[]>();
   /** Nodes that failed: until when they get nothing new, and whether they were merely full. */
   readonly #avoided = new Map<NodeId, { readonly untilMs: number; readonly full: boolean }>();
   #turn = 0;
@@ -58,24 +59,34 @@ export class OpenSegments {
   }
 
   /** The segment that takes the chunk, in this turn. OUT_OF_SPACE, UNAVAILABLE. */
-  take(lane: Lane, plainBytes: number): OpenSegment {
-    const room = this.#room(lane);
-    const slots = this.#lanes[lane];
-    const slot = lane === 'bulk' ? this.#turn++ % bulkSlots(room) : 0;
+  take(kind: SegmentKind, plainBytes: number): OpenSegment {
+    try {
+      return this.#takeNow(kind, plainBytes);
+    } catch (error) {
+      // Room that is promised to segments with another number of copies is no reason to refuse.
+      if (!hasCode(error, 'OUT_OF_SPACE') || !this.#endOthers(kind)) throw error;
+    }
+    return this.#takeNow(kind, plainBytes);
+  }
+
+  #takeNow(kind: SegmentKind, plainBytes: number): OpenSegment {
+    const room = this.#room(kind);
+    const slots = this.#slotsOf(kind);
+    const slot = kind.lane === 'bulk' ? this.#turn++ % bulkSlots(room) : 0;
     const current = slots[slot];
     if (current) {
       if (current.takes(plainBytes) && this.#isCurrent(current, room)) return current;
       this.drop(current);
       this.#options.onEnded(current);
     }
-    const opened = this.#open(lane, room, plainBytes);
+    const opened = this.#open(kind, room, plainBytes);
     slots[slot] = opened;
     return opened;
   }
 
   /** How many nodes must have taken a chunk, so that writing it again elsewhere could bring no more copies. */
-  wantedCopies(lane: Lane): number {
-    return this.#room(lane).target;
+  wantedCopies(kind: SegmentKind): number {
+    return this.#room(kind).target;
   }
 
   limits(): NodeLimits {
@@ -89,11 +100,28 @@ export class OpenSegments {
   /** Forgets the segment: nothing more is appended to it. */
   drop(segment: OpenSegment): void {
     segment.endAppends();
-    const slots = this.#lanes[segment.lane];
+    const slots = this.#slotsOf(segment.kind);
     for (const [slot, open] of slots.entries()) if (open === segment) slots[slot] = undefined;
   }
 
-  #open(lane: Lane, room: Room, plainBytes: number): OpenSegment {
+  #slotsOf({ lane, wanted }: SegmentKind): (OpenSegment | undefined)[] {
+    const key = `${lane}/${wanted}`;
+    const slots = this.#slots.get(key) ?? [];
+    this.#slots.set(key, slots);
+    return slots;
+  }
+
+  /** False when there was none. */
+  #endOthers({ wanted }: SegmentKind): boolean {
+    const others = [...this.#slots.values()].flat().filter((open) => open && open.kind.wanted !== wanted);
+    for (const other of others as OpenSegment[]) {
+      this.drop(other);
+      this.#options.onEnded(other);
+    }
+    return others.length > 0;
+  }
+
+  #open(kind: SegmentKind, room: Room, plainBytes: number): OpenSegment {
     const { epoch: currentEpoch, volumeId, clock, safety, onOpened } = this.#options;
     const epoch = currentEpoch();
     const counter = epoch === this.#epoch ? this.#counter + 1 : 1;
@@ -101,7 +129,7 @@ export class OpenSegments {
     const { segmentBytes } = room.limits;
     const chosen = place({ ...room, segment: id, copies: room.target, segmentBytes });
     if (chosen.length < room.least || chosen.length === 0) throw this.#refusal();
-    const sameNodes = this.#lanes[lane].find(
+    const sameNodes = this.#slotsOf(kind).find(
       (open) => open?.takes(plainBytes) && this.#isCurrent(open, room) && isSameSet(open.nodes, chosen),
     );
     if (sameNodes) return sameNodes;
@@ -122,7 +150,7 @@ export class OpenSegments {
           },
         }),
     );
-    const segment = new OpenSegment({ id, epoch, lane, volumeId, limitBytes: segmentBytes, replicas });
+    const segment = new OpenSegment({ id, epoch, kind, volumeId, limitBytes: segmentBytes, replicas });
     onOpened(segment);
     return segment;
   }
@@ -148,8 +176,8 @@ export class OpenSegments {
    * What there is to choose from. A node that is only full is still reachable: one copy alone is accepted only while
    * a single node is, not because the others are full.
    */
-  #room(lane: Lane): Room {
-    const { nodes, copies, usedBytes } = this.#options;
+  #room({ lane, wanted }: SegmentKind): Room {
+    const { nodes, usedBytes } = this.#options;
     const limits = this.limits();
     const reserveBytes = lane === 'clean' ? 0 : limits.reserveBytes;
     const open = this.#openBytes();
@@ -167,8 +195,8 @@ export class OpenSegments {
       };
     });
     const withRoom = table.filter((node) => hasRoom(node, limits.segmentBytes, reserveBytes)).length;
-    const least = Math.min(copies, 2, this.#reachable());
-    return { nodes: table, limits, reserveBytes, least, target: Math.max(least, Math.min(copies, withRoom)) };
+    const least = Math.min(wanted, 2, this.#reachable());
+    return { nodes: table, limits, reserveBytes, least, target: Math.max(least, Math.min(wanted, withRoom)) };
   }
 
   #reachable(): number {

@@ -63,7 +63,7 @@ export class SegmentSealer {
     }
     const hash = await this.#hash(segment, lengthBytes, kept, badCopies);
     const nodes = kept.map(({ node }) => node);
-    this.#options.onSealed({ segment: segment.id, lengthBytes, hash, nodes });
+    this.#options.onSealed({ segment: segment.id, lengthBytes, hash, nodes, wanted: segment.kind.wanted });
     for (const copy of badCopies) this.#options.onBadCopy(copy);
   }
 

@@ -16,6 +16,7 @@ import type {
   Lane,
   OpenSegmentStatus,
   SealedSegment,
+  SegmentKind,
   SyncedSegment,
 } from '../store-types.js';
 import type { OpenSegment } from './open-segment.js';
@@ -23,7 +24,9 @@ import { OpenSegments, type OpenSegmentsOptions } from './open-segments.js';
 import { SegmentSealer } from './segment-sealer.js';
 
 export interface SegmentStoreOptions
-  extends Pick<OpenSegmentsOptions, 'nodes' | 'volumeId' | 'epoch' | 'copies' | 'safety' | 'clock' | 'usedBytes'> {
+  extends Pick<OpenSegmentsOptions, 'nodes' | 'volumeId' | 'epoch' | 'safety' | 'clock' | 'usedBytes'> {
+  /** Copies of a segment for which no other number is wanted. */
+  readonly copies: number;
   /** A replica of a sealed segment that is not what it should be: for the heal queue, after the segment's `onSealed`. */
   readonly onBadCopy: (copy: BadCopy) => void;
   /** Never for a segment of which nothing was ever durable and no good replica is left: no chunk of it counts. */
@@ -32,6 +35,8 @@ export interface SegmentStoreOptions
 
 export interface AppendOptions {
   readonly lane: Lane;
+  /** Copies that are wanted; default: the store's. */
+  readonly wanted?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -42,12 +47,14 @@ export class SegmentStore {
   readonly #lanes: OpenSegments;
   readonly #sealer: SegmentSealer;
   readonly #nodeCount: () => number;
+  readonly #copies: number;
   readonly #unsealed = new Map<SegmentId, OpenSegment>();
   readonly #sealed = new Map<SegmentId, OpenSegment>();
   readonly #pins = new Map<SegmentId, number>();
   #closed = false;
 
-  private constructor({ onBadCopy, onSealed, ...options }: SegmentStoreOptions) {
+  private constructor({ onBadCopy, onSealed, copies, ...options }: SegmentStoreOptions) {
+    this.#copies = copies;
     this.#nodeCount = () => options.nodes().length;
     this.#sealer = new SegmentSealer({
       onBadCopy,
@@ -78,20 +85,22 @@ export class SegmentStore {
    * UNAVAILABLE when no node can be written to (or took it), OUT_OF_SPACE, CLOSED, ABORTED; chunks of a failed call
    * may have left dead bytes.
    */
-  async append(chunks: readonly ChunkToStore[], { lane, signal }: AppendOptions): Promise<AppendedChunk[]> {
+  async append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]> {
+    const { lane, wanted = this.#copies, signal } = options;
+    const kind: SegmentKind = { lane, wanted };
     const best: (AppendedChunk | undefined)[] = chunks.map(() => undefined);
     let missing = chunks.map((_, index) => index);
     // Each failed attempt ends with one node avoided, so there is no sense in more attempts than nodes.
     for (let left = this.#nodeCount() + 1; missing.length > 0 && left > 0; left -= 1) {
       this.#requireOpen();
       if (signal?.aborted) throw new DriveError('ABORTED');
-      const attempts = missing.map((index) => this.#appendOne(chunks[index]!, lane));
+      const attempts = missing.map((index) => this.#appendOne(chunks[index]!, kind));
       const appended = await Promise.all(attempts);
       const again: number[] = [];
       for (const [at, index] of missing.entries()) {
         const { chunk, isWhole } = appended[at]!;
         if (chunk.nodes.length > (best[index]?.nodes.length ?? 0)) best[index] = chunk;
-        if (!isWhole && (best[index]?.nodes.length ?? 0) < this.#lanes.wantedCopies(lane)) again.push(index);
+        if (!isWhole && (best[index]?.nodes.length ?? 0) < this.#lanes.wantedCopies(kind)) again.push(index);
       }
       missing = again;
     }
@@ -152,13 +161,21 @@ export class SegmentStore {
     await Promise.all(segments.map((segment) => this.#sealer.seal(segment)));
   }
 
+  /** Ends a segment that is open, so that it can be treated like the others; nothing happens when it is not. */
+  seal(id: SegmentId): void {
+    const segment = this.#unsealed.get(id);
+    if (!segment) return;
+    this.#lanes.drop(segment);
+    void this.#sealer.seal(segment);
+  }
+
   /** Segments not sealed yet. */
   openSegments(): OpenSegmentStatus[] {
     return [...this.#unsealed.values()].map((segment) => {
       const durable = segment.replicas.filter(({ isTrusted }) => isTrusted).map(({ durableBytes }) => durableBytes);
       return {
         segment: segment.id,
-        lane: segment.lane,
+        ...segment.kind,
         nodes: segment.nodes,
         lengthBytes: segment.lengthBytes,
         durableBytes: durable.length > 0 ? Math.min(...durable) : 0,
@@ -205,8 +222,8 @@ export class SegmentStore {
     await this.#sealer.close();
   }
 
-  async #appendOne(chunk: ChunkToStore, lane: Lane): Promise<{ chunk: AppendedChunk; isWhole: boolean }> {
-    const segment = this.#lanes.take(lane, chunk.plain.length);
+  async #appendOne(chunk: ChunkToStore, kind: SegmentKind): Promise<{ chunk: AppendedChunk; isWhole: boolean }> {
+    const segment = this.#lanes.take(kind, chunk.plain.length);
     const appended = await segment.append(chunk);
     return { chunk: appended, isWhole: appended.nodes.length === segment.replicas.length };
   }
