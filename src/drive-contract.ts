@@ -1,6 +1,7 @@
 /**
  * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
  */
+import type { EventKind } from './core/event-kind.js';
 import type { Progress } from './core/progress.js';
 import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 import type { DriveStatus } from './drive-status.js';
@@ -37,6 +38,8 @@ export interface DriveEvent {
   readonly time: number;
   readonly level: 'info' | 'warning' | 'error';
   readonly message: string;
+  /** What happened, for programs; absent: worth a line in the log, and no notice. */
+  readonly kind?: EventKind;
 }
 
 export interface DriveUser {

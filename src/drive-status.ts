@@ -19,8 +19,22 @@ export interface NodeStatus {
   readonly totalBytes: number | null;
   /** Whether the node belongs to the write set now. */
   readonly writeSet: boolean;
+  /** Until when it may be unplugged without being healed around, milliseconds since 1970. */
+  readonly mayBeGoneUntil?: number;
+  /** Of a node that is away on purpose. */
+  readonly copy?: CopyAge;
   /** Batches its journal is behind. */
   readonly behind: number;
+}
+
+/** A full copy that mostly lies elsewhere; times in milliseconds since 1970. */
+export interface CopyAge {
+  /** Everything saved until then lies on it; null: it was never complete. */
+  readonly current: number | null;
+  /** When it shall be here again; null before it was complete once. */
+  readonly due: number | null;
+  /** It is here and complete: it may be unplugged. */
+  readonly mayLeave: boolean;
 }
 
 export interface DriveStatus {

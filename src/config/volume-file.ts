@@ -62,12 +62,20 @@ export async function readVolumeFile(io: FileIo, directory: string): Promise<Vol
 export async function writeVolumeFile(io: FileIo, directory: string, file: VolumeFile): Promise<void> {
   const { id, name, nodes } = file;
   const plain = { format, id, name, nodes: nodes.map(({ id, label, path }) => ({ id, label, path })) };
+  await replaceJson(io, { directory, fileName, value: plain });
+}
+
+/** As above, for any file of the volume's directory. */
+export async function replaceJson(
+  io: FileIo,
+  { directory, fileName, value }: { readonly directory: string; readonly fileName: string; readonly value: object },
+): Promise<void> {
   const path = join(directory, fileName);
   const temporary = `${path}.new`;
   await removeLeftover(io, temporary);
   const handle = await io.open(temporary, 'create');
   try {
-    await handle.write([Buffer.from(`${JSON.stringify(plain, null, 2)}\n`)], 0);
+    await handle.write([Buffer.from(`${JSON.stringify(value, null, 2)}\n`)], 0);
     await handle.sync();
   } finally {
     await handle.close();

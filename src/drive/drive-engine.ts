@@ -15,11 +15,15 @@ import { emptyAttics } from './drive-attics.js';
 import { hostFor } from './drive-host.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
 import { type EngineHooks, EngineOpener, type OpenerOptions } from './engine-opener.js';
+import type { Absences } from './members/absences.js';
 import { NodeAdmission } from './node-admission.js';
 import { DamagedFiles } from './status/damaged-files.js';
+import { newsOf } from './status/node-news.js';
 
 export interface DriveEngineOptions extends OpenerOptions {
   readonly directory: string;
+  /** Default: nothing is known of any absence. */
+  readonly absences?: Absences | undefined;
 }
 
 interface Running {
@@ -138,6 +142,14 @@ export class DriveEngine {
     await this.admission.admit(node);
   }
 
+  /** A node's role changed, or it is about to leave: what is open is sealed, and the write set follows. */
+  async nodesChanged(): Promise<void> {
+    const { segments, committer } = await this.engine();
+    await segments.sealAll();
+    await committer.refreshMembers();
+    this.maintenance?.onRoleChange();
+  }
+
   private async start(): Promise<void> {
     try {
       await this.openEngine(undefined);
@@ -186,7 +198,7 @@ export class DriveEngine {
         onBadCopy: (copy) => void this.noteBadCopy(copy),
         onDamage: (entry, error) => {
           const path = this.damagedFiles.note(entry, error, this.index.reader);
-          if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`);
+          if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`, 'file-lost');
         },
         onReadWhole: (entry) => this.damagedFiles.noteWhole(entry),
         onFollowerLost: (id) => this.admission.retry(nodes.get(id)),
@@ -252,14 +264,24 @@ export class DriveEngine {
     });
   }
 
-  private onNodeChange({ node, from, to, reason }: NodeChange): void {
-    const { events } = this.options;
-    const level = to === 'online' || to === 'returning' ? 'info' : 'warning';
-    events.report(level, `${node.label} is ${to}${reason ? `: ${reason}` : ''}`);
+  private onNodeChange(change: NodeChange): void {
+    const { node, from, to } = change;
+    const { events, absences } = this.options;
+    const { level, message, kind } = newsOf(change, absences?.of(node.id) ?? 'unexplained');
+    events.report(level, message, kind);
+    if (to === 'online' && from === 'returning') this.noteReturn(node);
     if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
     if (to !== 'returning' && (to !== 'online' || from === 'returning')) return;
     if (this.failure) this.scheduleReopen(0);
     else void this.admit(node);
+  }
+
+  /** What its operator said of its absence is over with it. */
+  private noteReturn(node: Node): void {
+    node.describe({ isLeaving: false });
+    this.options.absences?.noteReturn(node.id).catch((error: unknown) => {
+      this.warn(`that ${node.label} is back could not be noted`, error);
+    });
   }
 
   private async onLeft(node: Node, to: NodeState): Promise<void> {

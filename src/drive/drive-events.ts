@@ -1,5 +1,6 @@
 /** The last events of a drive, for the log, the status and whoever listens. */
 import type { Clock } from '../core/clock.js';
+import type { EventKind } from '../core/event-kind.js';
 import type { DriveEvent } from '../drive-contract.js';
 
 const keptEvents = 500;
@@ -13,8 +14,8 @@ export class DriveEvents {
     this.clock = clock;
   }
 
-  report(level: DriveEvent['level'], message: string): void {
-    const event = { time: this.clock.now(), level, message };
+  report(level: DriveEvent['level'], message: string, kind?: EventKind): void {
+    const event = { time: this.clock.now(), level, message, ...(kind === undefined ? {} : { kind }) };
     this.events.push(event);
     if (this.events.length > keptEvents) this.events.shift();
     for (const listener of this.listeners) listener(event);

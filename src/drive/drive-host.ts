@@ -5,18 +5,24 @@ import type { VolumeEngine } from '../volume/engine.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
 import type { DriveNodes } from './drive-nodes.js';
+import type { Absences } from './members/absences.js';
 
 export interface HostOptions {
   readonly context: DriveContext;
   readonly nodes: DriveNodes;
   readonly events: DriveEvents;
+  /** Default: nothing is known of any absence. */
+  readonly absences?: Absences | undefined;
   readonly volume: { readonly replicas: number };
 }
 
 /** So long after a request its client may well send another one. */
 const servingMs = 1_000;
 
-export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }: HostOptions): MaintenanceHost {
+export function hostFor(
+  engine: VolumeEngine,
+  { context, nodes, events, absences, volume }: HostOptions,
+): MaintenanceHost {
   const occupied = new Set<SegmentId>();
   const isWritten = (segment: SegmentId) => engine.isInUse(segment);
   return {
@@ -39,6 +45,7 @@ export function hostFor(engine: VolumeEngine, { context, nodes, events, volume }
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),
     withWriter: (work) => engine.committer.withWriter(work),
-    report: (level, message) => events.report(level, message),
+    report: (level, message, kind) => events.report(level, message, kind),
+    absenceOf: (node) => absences?.of(node) ?? 'unexplained',
   };
 }

@@ -1,6 +1,7 @@
 /** What background work needs of the engine; drive-host.ts gives it. Workers never hold on to more than this. */
 import type { Clock } from '../core/clock.js';
-import type { SegmentId } from '../core/ids.js';
+import type { EventKind } from '../core/event-kind.js';
+import type { NodeId, SegmentId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
 import type { ContentId } from '../meta/operations.js';
@@ -8,6 +9,7 @@ import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
 import type { StoreNode } from '../store/store-node.js';
 import type { AppendedChunk, ReadTarget } from '../store/store-types.js';
 import type { SegmentStore } from '../store/write/segment-store.js';
+import type { Absence } from './healing/grace.js';
 
 export interface MaintenanceNode extends StoreNode {
   readonly label: string;
@@ -40,6 +42,8 @@ export interface MaintenanceHost {
   submit(request: ChangeRequest, chunks?: readonly AppendedChunk[]): Promise<ChangeResult>;
   /** Local knowledge (replica states, places), between two batches. */
   withWriter<T>(work: (writer: MetaWriter) => Promise<T>): Promise<T>;
-  /** Anything a person should know: one sentence. */
-  report(level: 'info' | 'warning' | 'error', message: string): void;
+  /** What the operator said of a node that is away; absent: nothing of any. */
+  absenceOf?(node: NodeId): Absence;
+  /** Anything a person should know: one sentence. With a kind it also goes where notices go. */
+  report(level: 'info' | 'warning' | 'error', message: string, kind?: EventKind): void;
 }

@@ -16,6 +16,7 @@ import { DeletionGate } from './deletion/deletion-gate.js';
 import { ListingCheck } from './deletion/listing-check.js';
 import { ListingWorker } from './deletion/listing-worker.js';
 import { HashList } from './hash-list.js';
+import { CatchUp } from './healing/catch-up.js';
 import { Healer } from './healing/healer.js';
 import { LeftoverSealer } from './healing/leftover-sealer.js';
 import { PlaceFinder } from './healing/place-finder.js';
@@ -28,6 +29,7 @@ const backOffLimitMs = 30_000;
 
 export class Maintenance {
   readonly healer: Healer;
+  readonly catchUp: CatchUp;
   readonly checkpointer: Checkpointer;
   private readonly host: MaintenanceHost;
   private readonly attic: Attic;
@@ -45,6 +47,7 @@ export class Maintenance {
     this.attic = new Attic(host);
     const gate = new DeletionGate(host, this.attic);
     this.healer = new Healer(host);
+    this.catchUp = new CatchUp(host);
     this.checkpointer = new Checkpointer(host, gate);
     this.listings = new ListingCheck(host, gate);
     this.listingWorker = new ListingWorker(host, (node, signal) => this.compareListing(node, signal));
@@ -73,6 +76,7 @@ export class Maintenance {
       this.leftovers,
       this.hasher,
       this.healer,
+      this.catchUp,
       this.checkpointer,
       cleaner,
       new Pruner(this.host),
@@ -109,7 +113,14 @@ export class Maintenance {
     this.places.lookAgain();
     this.scheduler.wake(this.places.name);
     this.wantHealing();
+    this.scheduler.wake(this.catchUp.name);
     this.wantListing(node);
+  }
+
+  /** A node is emptied, stays, or became a full copy. */
+  onRoleChange(): void {
+    this.wantHealing();
+    this.scheduler.wake(this.catchUp.name);
   }
 
   /** Lost and short copies on a node that is about to be welcomed; what lies there without need is left for later. */

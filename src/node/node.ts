@@ -20,6 +20,8 @@ export interface NodeDescription {
   readonly group: string;
   readonly weight: number;
   readonly role: NodeRole;
+  /** Its operator was told that it may be unplugged: it takes nothing new. Default: false. */
+  readonly isLeaving?: boolean | undefined;
 }
 
 export interface NodeChange {
@@ -94,6 +96,10 @@ export class Node {
 
   get role(): NodeRole {
     return this.#description.role;
+  }
+
+  get isLeaving(): boolean {
+    return this.#description.isLeaving === true;
   }
 
   get state(): NodeState {

@@ -13,6 +13,8 @@ export interface StoreNode {
   readonly weight: number;
   readonly state: NodeState;
   readonly role: 'active' | 'draining' | 'away' | 'retired';
+  /** It may be unplugged at any moment: it takes nothing new. Default: false. */
+  readonly isLeaving?: boolean;
   readonly store: NodeStore;
   /** As of the last probe; undefined before the first. */
   readonly space: SpaceInfo | undefined;
@@ -28,6 +30,6 @@ export type { NodeStore, StoredFile } from '../node/node-store.js';
 /** Whether a replica there is one of those that the volume wants: not on a node that mostly lies elsewhere on purpose. */
 export const countsAsCopy = ({ role }: Pick<StoreNode, 'role'>): boolean => role !== 'away' && role !== 'retired';
 
-/** Whether new data may go there: the node takes writes, and is not being emptied. */
+/** Whether new data may go there: the node takes writes, and is neither being emptied nor about to be unplugged. */
 export const takesNewData = (node: StoreNode): boolean =>
-  isWritable(node.state) && node.role === 'active' && node.store.canAppend;
+  isWritable(node.state) && node.role === 'active' && !node.isLeaving && node.store.canAppend;

@@ -1,10 +1,13 @@
 /** Makes the status of a drive from what the engine, the nodes and the background work say. Pure. */
 import type { NodeId } from '../../core/ids.js';
 import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
+import type { CatchUpStatus } from '../../maintenance/healing/catch-up.js';
 import type { HealStatus } from '../../maintenance/healing/healer.js';
 import type { MetaReader } from '../../meta/meta-store.js';
+import type { NodeRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
 import type { ReadCounters } from '../../store/read/segment-reader.js';
+import { countsAsCopy } from '../../store/store-node.js';
 import type { EngineNode } from '../../volume/engine-node.js';
 import type { SpaceReport } from '../../volume/volume.js';
 
@@ -21,6 +24,9 @@ export interface ReportInput {
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
   readonly rehearsal: DriveStatus['rehearsal'];
   readonly readOnlyReason: string | null;
+  /** Until when a node may be gone; absent: no window is open for any. */
+  readonly windowOf?: (node: NodeId) => number | undefined;
+  readonly catchUp?: readonly CatchUpStatus[];
   readonly uptimeMs: number;
 }
 
@@ -114,9 +120,24 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
     freeBytes: node.space?.freeBytes ?? null,
     totalBytes: node.space?.totalBytes ?? null,
     writeSet: input.members.includes(node.id),
+    ...absenceOf(input, node, rows.get(node.id)),
     behind: Math.max(0, sequence - (positions.get(node.id) ?? kept.get(node.id) ?? 0)),
   }));
   return statuses.sort((a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }));
+}
+
+function absenceOf(
+  { windowOf, catchUp = [] }: ReportInput,
+  node: EngineNode,
+  row: NodeRow | undefined,
+): Pick<NodeStatus, 'mayBeGoneUntil' | 'copy'> {
+  const until = windowOf?.(node.id);
+  const window = until === undefined ? {} : { mayBeGoneUntil: until };
+  if (row?.role !== 'away') return window;
+  const current = row.current ?? null;
+  const due = current === null || row.every === undefined ? null : current + row.every;
+  const mayLeave = catchUp.some((visit) => visit.node === node.id && visit.isCurrent);
+  return { ...window, copy: { current, due, mayLeave } };
 }
 
 function healthOf(input: ReportInput, degraded: number, lost: number): Health {
@@ -125,13 +146,13 @@ function healthOf(input: ReportInput, degraded: number, lost: number): Health {
   if (input.readOnlyReason !== null) return 'read-only';
   const writable = writableNodes(input.nodes).length;
   if (writable === 0) return 'read-only';
-  const away = input.nodes.some((node) => node.role !== 'retired' && node.state !== 'online' && node.state !== 'full');
+  const away = input.nodes.some((node) => countsAsCopy(node) && node.state !== 'online' && node.state !== 'full');
   return degraded > 0 || away || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
 }
 
 /** Those that get new files. */
 function writableNodes(nodes: readonly EngineNode[]): readonly EngineNode[] {
-  return nodes.filter((node) => node.state === 'online' && node.role === 'active');
+  return nodes.filter((node) => node.state === 'online' && node.role === 'active' && !node.isLeaving);
 }
 
 interface ProtectionInput extends ReportInput {
@@ -171,11 +192,19 @@ function protectionSentence(input: ProtectionInput): string {
 
 const statesOf = (nodes: readonly EngineNode[]): string =>
   nodes
-    .filter((node) => node.role !== 'retired')
-    .map((node) => `${node.label} is ${node.role === 'draining' ? 'draining' : node.state}`)
+    .filter(countsAsCopy)
+    .map(
+      (node) =>
+        `${node.label} is ${node.role === 'draining' ? 'draining' : node.isLeaving ? 'about to be unplugged' : node.state}`,
+    )
     .join(', ');
 
-function nextStep({ healing, nodes, replicas }: ProtectionInput): string {
+function nextStep({ healing, nodes, replicas, windowOf }: ProtectionInput): string {
+  const excused = nodes.filter((node) => !isReadable(node.state) && windowOf?.(node.id) !== undefined);
+  if (excused.length > 0) {
+    const names = excused.map(({ label }) => label).join(', ');
+    return `${names} ${excused.length === 1 ? 'was' : 'were'} unplugged on purpose and will be current again when back.`;
+  }
   if (healing.startsInMs !== null)
     return `copies are made elsewhere in ${Math.ceil(healing.startsInMs / 1000)} s unless the disk is back.`;
   if (nodes.filter((node) => node.state === 'online').length < replicas)

@@ -193,12 +193,12 @@ const canTakeBatches = (node: StoreNode): boolean =>
 
 /**
  * Members of a write set: as many as `count`, failure groups first, members before others, then the quicker ones. A node
- * that is being emptied only while no other is there; one that is away on purpose never, because what is saved without
- * it would wait for it.
+ * that is being emptied or about to be unplugged only while no other is there; one that is away on purpose never, because
+ * what is saved without it would wait for it.
  */
 export function chooseMembers(nodes: readonly StoreNode[], count: number, before: readonly NodeId[]): NodeId[] {
-  const staying = nodes.filter(({ role }) => role === 'active');
-  const eligible = staying.length > 0 ? staying : nodes.filter(({ role }) => role === 'draining');
+  const staying = nodes.filter(({ role, isLeaving }) => role === 'active' && !isLeaving);
+  const eligible = staying.length > 0 ? staying : nodes.filter(({ role }) => role === 'active' || role === 'draining');
   const order = [...eligible].sort(
     (a, b) =>
       Number(a.state === 'full') - Number(b.state === 'full') ||

@@ -1,0 +1,70 @@
+/**
+ * `operator.json` in the volume's directory: what its operator wants on this machine, and what is no part of the volume.
+ * Where notices go, and which nodes may be unplugged until when. Lost, it costs nothing but these. A webhook's address may
+ * hold a secret, so it is never logged.
+ */
+import { join } from 'node:path';
+import { hasCode } from '../core/errors.js';
+import type { FileIo } from '../core/file-io.js';
+import type { NodeId } from '../core/ids.js';
+import { replaceJson } from './volume-file.js';
+
+export interface OperatorFile {
+  readonly notices: NoticeTarget | null;
+  /** Maintenance windows: until when a node may be gone, milliseconds since 1970. */
+  readonly windows: Readonly<Record<NodeId, number>>;
+}
+
+export type NoticeTarget =
+  /** A program and its parameters; no shell. */
+  { readonly command: readonly string[] } | { readonly webhook: string };
+
+const fileName = 'operator.json';
+const format = 1;
+const limitBytes = 1024 * 1024;
+
+export const emptyOperatorFile: OperatorFile = { notices: null, windows: {} };
+
+/** What cannot be understood counts as not set: `onTrouble` is told why, in words. */
+export async function readOperatorFile(
+  io: FileIo,
+  directory: string,
+  onTrouble: (problem: string) => void,
+): Promise<OperatorFile> {
+  const path = join(directory, fileName);
+  try {
+    const value: unknown = JSON.parse((await io.readWhole(path, limitBytes)).toString('utf8'));
+    if (isRecord(value) && value.format === format) {
+      return { notices: noticesIn(value.notices), windows: windowsIn(value.windows) };
+    }
+    onTrouble(`${path} is not of this version: notices and maintenance windows are not set`);
+  } catch (error) {
+    if (hasCode(error, 'FILE_MISSING')) return emptyOperatorFile;
+    onTrouble(`${path} cannot be read: notices and maintenance windows are not set`);
+  }
+  return emptyOperatorFile;
+}
+
+/** Atomic and durable. */
+export function writeOperatorFile(io: FileIo, directory: string, file: OperatorFile): Promise<void> {
+  return replaceJson(io, { directory, fileName, value: { format, ...file } });
+}
+
+function noticesIn(value: unknown): NoticeTarget | null {
+  if (!isRecord(value)) return null;
+  const { command, webhook } = value;
+  if (Array.isArray(command) && command.length > 0 && command.every((word) => typeof word === 'string')) {
+    return { command };
+  }
+  return typeof webhook === 'string' ? { webhook } : null;
+}
+
+function windowsIn(value: unknown): Readonly<Record<NodeId, number>> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [NodeId, number] => Number.isSafeInteger(entry[1])),
+  );
+}
+
+const isRecord = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
