@@ -1,6 +1,7 @@
 /** The composition root: opens and closes everything below, knows no HTTP. */
 import { resolve } from 'node:path';
 import { readVolumeFile, type VolumeFile } from './config/volume-file.js';
+import { holdProcess } from './core/clock.js';
 import { DriveError } from './core/errors.js';
 import { type DriveContext, systemContext } from './drive/drive-context.js';
 import { DriveEngine } from './drive/drive-engine.js';
@@ -10,7 +11,6 @@ import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
 import { VolumeUsers } from './drive/drive-users.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
-import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
 import type {
   AtticListing,
@@ -19,7 +19,6 @@ import type {
   DriveEvent,
   DriveUsers,
   OpenDriveOptions,
-  RehearsalReport,
   RestoreOptions,
   RestoreReport,
 } from './drive-contract.js';
@@ -51,7 +50,8 @@ interface Parts {
   readonly events: DriveEvents;
   readonly engine: DriveEngine;
   readonly replicas: number;
-  readonly rehearsals: Rehearsals;
+  /** Timers keep no process, and while the index is opened again nothing else may: who waits for an answer would lose it. */
+  readonly release: () => void;
 }
 
 const shownDamagedFiles = 100;
@@ -92,6 +92,7 @@ class HoldfastDrive implements Drive {
     const nodes = new DriveNodes(context, { volume: file.id, report: (message) => events.report('warning', message) });
     let meta: MetaStore | undefined;
     let engine: DriveEngine | undefined;
+    const release = holdProcess();
     try {
       meta = await openIndex({ directory, context, file, nodes, events });
       const volume = meta.reader.volume();
@@ -109,16 +110,7 @@ class HoldfastDrive implements Drive {
         volume: { id: file.id, replicas },
         meta,
       });
-      const running = engine;
-      const rehearsals = await Rehearsals.open({
-        directory,
-        volume: file.id,
-        context,
-        nodes,
-        events,
-        state: async () => (await running.engine()).committer.withWriter(async (writer) => writer.checkpoint()),
-      });
-      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, rehearsals });
+      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, release });
       await drive.status(); // From here on there is always one to show.
       return drive;
     } catch (error) {
@@ -126,6 +118,7 @@ class HoldfastDrive implements Drive {
       await meta?.close();
       await nodes.close();
       await lock.close();
+      release();
       throw error;
     }
   }
@@ -151,7 +144,6 @@ class HoldfastDrive implements Drive {
       reads: serving.segmentReader.counters,
       damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
-      rehearsal: this.parts.rehearsals.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
       uptimeMs,
     });
@@ -173,10 +165,6 @@ class HoldfastDrive implements Drive {
       readCopies: data?.readCopies ?? 0,
       readBytes: data?.readBytes ?? 0,
     };
-  }
-
-  rehearse({ signal }: Parameters<Drive['rehearse']>[0] = {}): Promise<RehearsalReport> {
-    return this.parts.rehearsals.run(signal);
   }
 
   async listAttics(): Promise<AtticListing> {
@@ -216,13 +204,13 @@ class HoldfastDrive implements Drive {
   }
 
   private async closeAll(): Promise<void> {
-    const { engine, nodes, lock, rehearsals } = this.parts;
+    const { engine, nodes, lock, release } = this.parts;
     try {
-      await rehearsals.close();
       await engine.close();
     } finally {
       await nodes.close();
       await lock.close();
+      release();
     }
   }
 }
@@ -241,7 +229,12 @@ async function openIndex(wanted: IndexToOpen): Promise<MetaStore> {
   const meta = (await openUsableIndex(wanted, file.id)) ?? (await makeIndexAnew(wanted));
   const pathOf = new Map(file.nodes.map((node) => [node.id, node.path]));
   const known = meta.reader.nodes().filter((node) => node.role !== 'retired');
-  await nodes.open(known.map((row: NodeRow) => ({ ...row, path: pathOf.get(row.id) ?? row.path })));
+  try {
+    await nodes.open(known.map((row: NodeRow) => ({ ...row, path: pathOf.get(row.id) ?? row.path })));
+  } catch (error) {
+    await meta.close();
+    throw error;
+  }
   return meta;
 }
 

@@ -11,6 +11,9 @@ export interface Clock {
   schedule(delayMs: number, callback: () => void): () => void;
 }
 
+/** Timers take no more than 31 bits. */
+const longestTimerMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
@@ -32,3 +35,9 @@ export const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+/** Keeps the process alive, whatever it waits for, until the function returned is called. */
+export function holdProcess(): () => void {
+  const timer = setInterval(() => undefined, longestTimerMs);
+  return () => clearInterval(timer);
+}
