@@ -11,6 +11,7 @@ import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
 import { VolumeUsers } from './drive/drive-users.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
+import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
 import type {
   AtticListing,
@@ -19,6 +20,7 @@ import type {
   DriveEvent,
   DriveUsers,
   OpenDriveOptions,
+  RehearsalReport,
   RestoreOptions,
   RestoreReport,
 } from './drive-contract.js';
@@ -50,8 +52,7 @@ interface Parts {
   readonly events: DriveEvents;
   readonly engine: DriveEngine;
   readonly replicas: number;
-  /** Timers keep no process, and while the index is opened again nothing else may: who waits for an answer would lose it. */
-  readonly release: () => void;
+  readonly rehearsals: Rehearsals;
 }
 
 const shownDamagedFiles = 100;
@@ -110,7 +111,16 @@ class HoldfastDrive implements Drive {
         volume: { id: file.id, replicas },
         meta,
       });
-      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, release });
+      const running = engine;
+      const rehearsals = await Rehearsals.open({
+        directory,
+        volume: file.id,
+        context,
+        nodes,
+        events,
+        state: async () => (await running.engine()).committer.withWriter(async (writer) => writer.checkpoint()),
+      });
+      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, rehearsals });
       await drive.status(); // From here on there is always one to show.
       return drive;
     } catch (error) {
@@ -144,6 +154,7 @@ class HoldfastDrive implements Drive {
       reads: serving.segmentReader.counters,
       damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
+      rehearsal: this.parts.rehearsals.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
       uptimeMs,
     });
@@ -165,6 +176,10 @@ class HoldfastDrive implements Drive {
       readCopies: data?.readCopies ?? 0,
       readBytes: data?.readBytes ?? 0,
     };
+  }
+
+  rehearse({ signal }: Parameters<Drive['rehearse']>[0] = {}): Promise<RehearsalReport> {
+    return this.parts.rehearsals.run(signal);
   }
 
   async listAttics(): Promise<AtticListing> {
@@ -204,13 +219,13 @@ class HoldfastDrive implements Drive {
   }
 
   private async closeAll(): Promise<void> {
-    const { engine, nodes, lock, release } = this.parts;
+    const { engine, nodes, lock, rehearsals } = this.parts;
     try {
+      await rehearsals.close();
       await engine.close();
     } finally {
       await nodes.close();
       await lock.close();
-      release();
     }
   }
 }
