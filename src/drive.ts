@@ -53,6 +53,8 @@ interface Parts {
   readonly engine: DriveEngine;
   readonly replicas: number;
   readonly rehearsals: Rehearsals;
+  /** Timers keep no process, and while the index is opened again nothing else may: who waits for an answer would lose it. */
+  readonly release: () => void;
 }
 
 const shownDamagedFiles = 100;
@@ -120,7 +122,18 @@ class HoldfastDrive implements Drive {
         events,
         state: async () => (await running.engine()).committer.withWriter(async (writer) => writer.checkpoint()),
       });
-      const drive = new HoldfastDrive({ directory, context, file, lock, nodes, events, engine, replicas, rehearsals });
+      const drive = new HoldfastDrive({
+        directory,
+        context,
+        file,
+        lock,
+        nodes,
+        events,
+        engine,
+        replicas,
+        rehearsals,
+        release,
+      });
       await drive.status(); // From here on there is always one to show.
       return drive;
     } catch (error) {
@@ -219,13 +232,14 @@ class HoldfastDrive implements Drive {
   }
 
   private async closeAll(): Promise<void> {
-    const { engine, nodes, lock, rehearsals } = this.parts;
+    const { engine, nodes, lock, rehearsals, release } = this.parts;
     try {
       await rehearsals.close();
       await engine.close();
     } finally {
       await nodes.close();
       await lock.close();
+      release();
     }
   }
 }
