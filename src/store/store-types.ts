@@ -23,6 +23,17 @@ export interface AppendedChunk {
   readonly isCommitted?: boolean;
   /** Copies that its segment wants; absent: as many as the volume. */
   readonly wanted?: number | undefined;
+  /** The index knew it when it was written, with copies that did not do. */
+  readonly before?: StoredBefore | undefined;
+}
+
+/** A committed chunk, as the index knows it. */
+export interface StoredBefore {
+  readonly place: ChunkPlace;
+  /** Those with a good copy that can be read now. */
+  readonly nodes: readonly NodeId[];
+  /** Copies that its segment wants. */
+  readonly wanted: number;
 }
 
 export interface ChunkToStore {

@@ -95,7 +95,8 @@ export class DriveVolume implements Volume {
 
   async upload({ under, ...options }: UploadOptions): Promise<UploadSession> {
     const isTransient = (error: unknown): boolean => hasCode(error, 'UNAVAILABLE');
-    const session = await this.retrying((engine) => engine.upload(options), isTransient, options.signal);
+    const path = options.path ?? under?.path;
+    const session = await this.retrying((engine) => engine.upload({ ...options, path }), isTransient, options.signal);
     if (under) session.onceEnded(keepLocks(this, { clock: this.options.clock, ...under }));
     return session;
   }
@@ -119,6 +120,7 @@ export class DriveVolume implements Volume {
       { kind: 'put', path, content: staged, modified, properties, replaces, ...this.base(options) },
       chunks,
     );
+    engine.noteStored(path, session.wanted);
     session.end();
     return { created: result.created ?? false, entry: result.entry! };
   }
@@ -235,7 +237,7 @@ export class DriveVolume implements Volume {
     const base = engine.open(path);
     try {
       const { sizeBytes, signal } = amendment;
-      const upload = await this.upload({ expectedBytes: sizeBytes, signal });
+      const upload = await this.upload({ path, expectedBytes: sizeBytes, signal });
       try {
         await writeAmended(upload, { base, reader: engine.reader, amendment });
         const replaces = base.entry.content!;

@@ -15,7 +15,7 @@ import type { ChangeRequest, ChangeResult, EntryPath } from '../meta/requests.js
 import type { EntryRow, VolumeRow } from '../meta/rows.js';
 import { SegmentReader } from '../store/read/segment-reader.js';
 import { countsAsCopy, isReadable, takesNewData } from '../store/store-node.js';
-import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment } from '../store/store-types.js';
+import type { AppendedChunk, BadCopy, ChunkToStore, SealedSegment, StoredBefore } from '../store/store-types.js';
 import { type AppendOptions, SegmentStore } from '../store/write/segment-store.js';
 import { Committer } from './commit/committer.js';
 import { DataCopies } from './commit/data-copies.js';
@@ -70,6 +70,8 @@ export interface EngineEvents {
   onReadWhole?(entry: EntryRow): void;
   /** A follower stopped following; it is made current like a node that returns. */
   onFollowerLost(node: NodeId): void;
+  /** Files may need more copies than before, or fewer. */
+  onNeedsChanged?(): void;
   onCommitted(batch: BatchIdentity): void;
   /** Background work that nobody waits for failed. */
   onTrouble(what: string, error: unknown): void;
@@ -115,7 +117,11 @@ export class VolumeEngine {
     });
     this.committer = new Committer({
       writer: this.meta.writer,
-      data: new DataCopies({ store: segments, reads: this.segmentReader, wantedCopies: () => this.wantedCopies() }),
+      data: new DataCopies({
+        store: segments,
+        reads: this.segmentReader,
+        wantedCopies: (wanted) => this.wantedCopies(wanted),
+      }),
       writeSet: history.writeSet,
       tip: history.tip,
       copies: () => volume.replicas,
@@ -186,15 +192,26 @@ export class VolumeEngine {
     return this.meta.reader;
   }
 
-  /** Copies that new data gets now: fewer than wanted only while fewer nodes can be written to. */
-  wantedCopies(): number {
+  /** Copies that new data gets now: fewer than wanted (default: by the volume) only while fewer nodes can be written to. */
+  wantedCopies(wanted: number = this.options.volume.replicas): number {
     const writable = this.options.nodes().filter(takesNewData).length;
-    return Math.max(1, Math.min(this.options.volume.replicas, writable));
+    return Math.max(1, Math.min(wanted, writable));
   }
 
-  change(request: ChangeInput, chunks: readonly AppendedChunk[]): Promise<ChangeResult> {
+  async change(request: ChangeInput, chunks: readonly AppendedChunk[]): Promise<ChangeResult> {
     this.noteRequest();
-    return this.committer.submit(request, chunks);
+    const result = await this.committer.submit(request, chunks);
+    if (result.needsChanged) this.options.events.onNeedsChanged?.();
+    return result;
+  }
+
+  /** A file was put there whose chunks were given so many copies. */
+  noteStored(path: EntryPath, wanted: number): void {
+    if (this.copiesAt(path) !== wanted) this.options.events.onNeedsChanged?.();
+  }
+
+  private copiesAt(path: EntryPath): number {
+    return this.reader.copiesAt(path) ?? this.options.volume.replicas;
   }
 
   open(path: EntryPath): ContentReader {
@@ -225,15 +242,16 @@ export class VolumeEngine {
   async upload(options: {
     expectedBytes?: number | undefined;
     signal?: AbortSignal | undefined;
+    path?: EntryPath | undefined;
   }): Promise<UploadSession> {
-    const { expectedBytes = 0, signal } = options;
+    const { expectedBytes = 0, signal, path } = options;
     const fits = async () => expectedBytes <= this.space().availableBytes;
     if (!(await fits()) && !(await this.room.wait(fits, signal))) throw this.noRoom();
     if (this.closed) throw new DriveError('CLOSED');
     const session = new UploadSession(
       {
         budget: this.budget,
-        findDuplicate: (chunk) => this.findDuplicate(chunk),
+        findStored: (chunk) => this.findStored(chunk),
         append: (chunks, where) => this.append(chunks, where),
         submit: (request, chunks) => this.committer.submit(request, chunks),
         pin: (segment) => this.segments.pin(segment),
@@ -242,7 +260,7 @@ export class VolumeEngine {
         windowBytes: () => this.options.safety.syncWindowBytes / (2 * Math.max(1, this.uploads.size)),
         onEnd: (ended) => this.uploads.delete(ended),
       },
-      options,
+      { ...options, wanted: path ? this.copiesAt(path) : this.options.volume.replicas },
     );
     this.uploads.add(session);
     return session;
@@ -290,15 +308,15 @@ export class VolumeEngine {
     }
   }
 
-  /** Only a chunk that is durable, committed, and has its wanted copies online can be a hit. */
-  private findDuplicate(chunk: ChunkToStore): AppendedChunk | undefined {
+  /** Durable and committed; whether its copies suffice, the upload says. */
+  private findStored(chunk: ChunkToStore): StoredBefore | undefined {
     const known = this.reader.chunkPlace(chunk.id);
     if (!known || known.place.plainBytes !== chunk.plain.length) return undefined;
     const online = this.options.nodes().filter((node) => isReadable(node.state) && countsAsCopy(node));
     const nodes = known.replicas
       .filter((replica) => replica.state === 'good' && online.some(({ id }) => id === replica.node))
       .map((replica) => replica.node);
-    return nodes.length >= this.options.volume.replicas ? { place: known.place, nodes, isCommitted: true } : undefined;
+    return { place: known.place, nodes, wanted: known.wanted };
   }
 
   private noteRequest(): void {
@@ -354,10 +372,12 @@ export class VolumeEngine {
    * Journaled with its nodes, so that a segment in which nothing was ever committed is known too: as dead. Nodes that
    * were to hold it and do not are healed.
    */
-  private journalSeal({ segment, lengthBytes: length, hash, nodes }: SealedSegment): void {
+  private journalSeal({ segment, lengthBytes: length, hash, nodes, wanted }: SealedSegment): void {
     const work = async (): Promise<void> => {
+      const isOwn = wanted !== this.options.volume.replicas && this.reader.segment(segment) === undefined;
       const operations: Operation[] = [
         { o: 'data', segments: [{ id: segment, nodes }] },
+        ...(isOwn ? [{ o: 'want', segment, replicas: wanted } as const] : []),
         { o: 'seal', segment, length, hash },
       ];
       await this.committer.submit({ kind: 'operations', principal: '', now: this.options.clock.now(), operations });

@@ -10,17 +10,15 @@ import { ContentChecksum } from '../meta/content-checksum.js';
 import type { ContentId } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult, StagedContent } from '../meta/requests.js';
 import { chunkBytes, chunkId } from '../segment/chunk-id.js';
-import type { AppendedChunk, ChunkToStore, Lane } from '../store/store-types.js';
+import type { AppendedChunk, ChunkToStore, Lane, StoredBefore } from '../store/store-types.js';
+import type { AppendOptions } from '../store/write/segment-store.js';
 import type { ByteRange, Upload, UploadedContent } from './volume.js';
 
 export interface UploadHost {
   readonly budget: ByteBudget;
-  /** A committed chunk with all its wanted copies online, or undefined. */
-  findDuplicate(chunk: ChunkToStore): AppendedChunk | undefined;
-  append(
-    chunks: readonly ChunkToStore[],
-    options: { lane: Lane; signal?: AbortSignal | undefined },
-  ): Promise<AppendedChunk[]>;
+  /** A committed chunk, or undefined. */
+  findStored(chunk: ChunkToStore): StoredBefore | undefined;
+  append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]>;
   submit(request: ChangeRequest, chunks: readonly AppendedChunk[]): Promise<ChangeResult>;
   pin(segment: SegmentId): void;
   unpin(segment: SegmentId): void;
@@ -60,7 +58,16 @@ export interface FinishedUpload extends UploadedContent {
   readonly session: UploadSession;
 }
 
+export interface UploadSessionOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly expectedBytes?: number | undefined;
+  /** Copies that are wanted where it will be put. */
+  readonly wanted: number;
+}
+
 export class UploadSession implements Upload {
+  /** Copies that its chunks get. */
+  readonly wanted: number;
   private readonly host: UploadHost;
   private readonly signal: AbortSignal | undefined;
   private expectedBytes: number | undefined;
@@ -81,10 +88,11 @@ export class UploadSession implements Upload {
   private ended = false;
   private readonly afterwards: (() => void)[] = [];
 
-  constructor(host: UploadHost, options: { signal?: AbortSignal | undefined; expectedBytes?: number | undefined }) {
+  constructor(host: UploadHost, { signal, expectedBytes, wanted }: UploadSessionOptions) {
     this.host = host;
-    this.signal = options.signal;
-    this.expectedBytes = options.expectedBytes;
+    this.signal = signal;
+    this.expectedBytes = expectedBytes;
+    this.wanted = wanted;
   }
 
   /** Aborted, put, or ended with its engine: its chunks are not to be referred to any more. */
@@ -225,15 +233,18 @@ export class UploadSession implements Upload {
   }
 
   private async store(piece: Piece, chunk: ChunkToStore, lane: Lane): Promise<void> {
-    const duplicate = this.host.findDuplicate(chunk);
-    if (duplicate) {
-      this.pin(duplicate.place.segment);
+    const before = this.host.findStored(chunk);
+    // As many copies as are wanted here must be there now, and stay there.
+    if (before && Math.min(before.nodes.length, before.wanted) >= this.wanted) {
+      this.pin(before.place.segment);
       piece.isStored = true;
       return;
     }
-    const [appended] = await this.host.append([chunk], { lane, signal: this.signal });
+    // Other files may refer to it, who want more.
+    const wanted = Math.max(this.wanted, before?.wanted ?? 0);
+    const [appended] = await this.host.append([chunk], { lane, wanted, signal: this.signal });
     this.pin(appended!.place.segment);
-    piece.appended = appended;
+    piece.appended = { ...appended!, before };
     piece.isStored = true;
   }
 

@@ -44,6 +44,8 @@ export interface Upload {
 export interface UploadOptions {
   readonly expectedBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Where it will be put, which says how many copies it gets; default: where `under` says. */
+  readonly path?: EntryPath | undefined;
   /** DAV locks under which it was admitted: they are kept alive until it ends. */
   readonly under?: LocksToKeep | undefined;
 }

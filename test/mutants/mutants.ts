@@ -212,7 +212,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'volume/commit/data-copies.ts',
-        '        if (nodes.length >= this.wantedCopies() || round >= roundLimit) continue;',
+        '        if (nodes.length >= this.wantedCopies(chunk.wanted) || round >= roundLimit) continue;',
         '        if (nodes.length > 0) continue;',
       ),
     ],

@@ -16,10 +16,9 @@ import { asDriveError, DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import { Mutex } from '../../core/mutex.js';
 import type { Random } from '../../core/random.js';
-import type { BatchIdentity, MetaWriter, Prepared } from '../../meta/meta-store.js';
+import type { BatchIdentity, MetaWriter, NewPlace, Prepared } from '../../meta/meta-store.js';
 import type { ChangeRequest, ChangeResult } from '../../meta/requests.js';
 import type { Tip } from '../../meta/rows.js';
-import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { encodeBatch } from '../../segment/journal-batch.js';
 import type { AppendedChunk } from '../../store/store-types.js';
 import type { DataCopies } from './data-copies.js';
@@ -355,22 +354,29 @@ function answer(jobs: readonly Job[], prepared: Prepared): void {
  * Places of the chunks that were written, and of those that were known when they were looked up and are not any more
  * (the last reference to them ended meanwhile; their pinned segments still hold them). undefined when one has no place.
  */
-function placesFor(prepared: Prepared, chunks: readonly AppendedChunk[]): ChunkPlace[] | undefined {
+function placesFor(prepared: Prepared, chunks: readonly AppendedChunk[]): NewPlace[] | undefined {
   const missing = new Set(prepared.newChunks);
-  const places: ChunkPlace[] = [];
-  for (const { place, isCommitted } of chunks) {
-    if (missing.delete(place.chunk) || !isCommitted) places.push(place);
+  const places: NewPlace[] = [];
+  for (const chunk of chunks) {
+    if (missing.delete(chunk.place.chunk) || !chunk.isCommitted) places.push({ ...chunk.place, ...insteadOf(chunk) });
   }
   return missing.size === 0 ? places : undefined;
 }
 
+/** Written again because the copies that are here now were too few, or will be: read from the new place, unless that is worse. */
+function insteadOf({ nodes, wanted = 0, before }: AppendedChunk): Pick<NewPlace, 'instead'> {
+  if (before === undefined) return {};
+  const isBetter = nodes.length - before.nodes.length || wanted - before.wanted;
+  return isBetter > 0 ? { instead: before.place.segment } : {};
+}
+
 /** Each segment once, with all nodes that hold a chunk of it. */
-function mergeData(chunks: readonly AppendedChunk[]): { id: SegmentId; nodes: NodeId[] }[] {
-  const nodesOf = new Map<SegmentId, Set<NodeId>>();
-  for (const { place, nodes } of chunks) {
-    const known = nodesOf.get(place.segment) ?? new Set<NodeId>();
-    for (const node of nodes) known.add(node);
-    nodesOf.set(place.segment, known);
+function mergeData(chunks: readonly AppendedChunk[]): { id: SegmentId; nodes: NodeId[]; wanted: number | undefined }[] {
+  const segments = new Map<SegmentId, { readonly nodes: Set<NodeId>; readonly wanted: number | undefined }>();
+  for (const { place, nodes, wanted } of chunks) {
+    const known = segments.get(place.segment) ?? { nodes: new Set<NodeId>(), wanted };
+    for (const node of nodes) known.nodes.add(node);
+    segments.set(place.segment, known);
   }
-  return [...nodesOf].map(([id, nodes]) => ({ id, nodes: [...nodes] }));
+  return [...segments].map(([id, { nodes, wanted }]) => ({ id, nodes: [...nodes], wanted }));
 }

@@ -10,7 +10,10 @@ import type { AppendedChunk, ChunkToStore, Lane, ReadTarget, SyncedSegment } fro
 
 /** What it needs of the segment store and its reader. */
 export interface DataPath {
-  append(chunks: readonly ChunkToStore[], options: { readonly lane: Lane }): Promise<AppendedChunk[]>;
+  append(
+    chunks: readonly ChunkToStore[],
+    options: { readonly lane: Lane; readonly wanted?: number | undefined },
+  ): Promise<AppendedChunk[]>;
   sync(segments: readonly SegmentId[]): Promise<SyncedSegment[]>;
   durableNodes(place: ChunkPlace): readonly NodeId[];
 }
@@ -32,10 +35,14 @@ const roundLimit = 5;
 export class DataCopies {
   private readonly store: DataPath;
   private readonly reads: VerifiedReads;
-  private readonly wantedCopies: () => number;
+  private readonly wantedCopies: (wanted: number | undefined) => number;
 
-  /** `wantedCopies`: replicas of the volume, or fewer while fewer nodes can be written to (at least 1). */
-  constructor(options: { store: DataPath; reads: VerifiedReads; wantedCopies: () => number }) {
+  /** `wantedCopies`: what the segment or the volume wants, or fewer while fewer nodes can be written to (at least 1). */
+  constructor(options: {
+    store: DataPath;
+    reads: VerifiedReads;
+    wantedCopies: (wanted: number | undefined) => number;
+  }) {
     this.store = options.store;
     this.reads = options.reads;
     this.wantedCopies = options.wantedCopies;
@@ -51,9 +58,9 @@ export class DataCopies {
       for (const { chunk, written } of pending) {
         const nodes = this.store.durableNodes(written.place);
         if (nodes.length === 0) continue;
-        const durable = { place: written.place, nodes };
+        const durable = { ...chunk, place: written.place, nodes };
         stored.set(chunk, durable);
-        if (nodes.length >= this.wantedCopies() || round >= roundLimit) continue;
+        if (nodes.length >= this.wantedCopies(chunk.wanted) || round >= roundLimit) continue;
         try {
           again.push({ chunk, written: await this.writeAgain(durable) });
         } catch (cause) {
@@ -70,10 +77,10 @@ export class DataCopies {
     return { stored, error };
   }
 
-  private async writeAgain({ place, nodes }: AppendedChunk): Promise<AppendedChunk> {
+  private async writeAgain({ place, nodes, wanted }: AppendedChunk): Promise<AppendedChunk> {
     const plain = await this.reads.read({ place, nodes }, 0, place.plainBytes);
     const lane = place.plainBytes > 256 * 1024 ? 'bulk' : 'small';
-    const [appended] = await this.store.append([{ id: place.chunk, plain }], { lane });
+    const [appended] = await this.store.append([{ id: place.chunk, plain }], { lane, wanted });
     return appended!;
   }
 }
