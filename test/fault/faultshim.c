@@ -12,12 +12,14 @@
  *                  hang              the call never returns
  *   FAULT_STICKY   set: errno and hang go on for all later calls too
  *   FAULT_CALLS    only these count, separated by ',' (default: all below)
- *   FAULT_LOG      a file that gets one line for each counted call; `number call path`, and ` !` where the fault struck
+ *   FAULT_LOG      a file that gets one line for each counted call; `number call path`, and ` !` where the fault struck; what
+ *                  calls without end is not logged without end
  *   FAULT_LIE      fsync does nothing and says it did: `folders` for all folders, otherwise for files whose path holds it
  *   FAULT_CONTROL  a file of at least 64 bytes that the program writes to while it runs. It holds 64-bit numbers: calls
  *                  counted (write 0 to begin anew), FAULT_AT (0: nothing is counted), action (an errno, or -1 kill, -2 cut,
- *                  -3 torn, -4 short, -5 hang until FAULT_AT changes), sticky, strikes so far, which of FAULT_FOLDERS
- *                  count (a bit each; 0: all), and calls seen whether counted or not. The variables above then do nothing.
+ *                  -3 torn, -4 short, -5 hang until FAULT_AT changes), how many later calls are struck too, strikes so
+ *                  far, which of FAULT_FOLDERS count (a bit each; 0: all), and calls seen whether counted or not. The
+ *                  variables above then do nothing.
  *
  * Names in FAULT_CALLS and the log: open (creating or truncating), write, fsync, truncate, allocate, rename, link,
  * unlink, mkdir, rmdir, copy, owner. Not seen: writes through a memory map, and system calls made without the C library
@@ -46,6 +48,9 @@
 /* include/uapi/linux/fs.h spells these FS_IOC_SHUTDOWN only in newer headers. */
 #define IOCTL_SHUTDOWN _IOR('X', 125, unsigned int)
 #define SHUTDOWN_NO_LOG_FLUSH 2u
+
+/* Some 100 bytes each. */
+#define MOST_LOGGED 100000
 
 /* A positive action is an errno. */
 enum action { KILL = -1, CUT = -2, TORN = -3, SHORT = -4, HANG = -5 };
@@ -103,7 +108,7 @@ static void configure(void) {
   /* Without an action the calls are counted, and none has the number -1. */
   own_control.at = at && name ? atol(at) : -1;
   own_control.action = name ? action_called(name) : 0;
-  own_control.sticky = getenv("FAULT_STICKY") != NULL;
+  own_control.sticky = getenv("FAULT_STICKY") ? LONG_MAX : 0;
   if (control_path) map_control(control_path);
   counted_calls = getenv("FAULT_CALLS");
   lie = getenv("FAULT_LIE");
@@ -155,8 +160,8 @@ static enum verdict judge_path(const char *call, const char *path) {
   if (!at || !is_watched(path) || !is_counted(call)) return PASS;
   long number = atomic_fetch_add(&control->calls, 1) + 1;
   long action = control->action;
-  int strikes = at > 0 && (number == at || (number > at && control->sticky)) && can_strike(action, call);
-  if (log_file >= 0) {
+  int strikes = at > 0 && number >= at && number - at <= control->sticky && can_strike(action, call);
+  if (log_file >= 0 && number <= MOST_LOGGED) {
     char line[PATH_MAX + 64];
     int length = snprintf(line, sizeof line, "%ld %s %s%s\n", number, call, path, strikes ? " !" : "");
     syscall(SYS_write, log_file, line, length);

@@ -9,8 +9,8 @@ import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { chosenPoints, isSoak, replayCommand, stepOf } from './tools/chosen-points.js';
 import { ErrorSweep } from './tools/error-sweep.js';
-import type { ErrorFault } from './tools/error-task.js';
-import type { FaultName } from './tools/struck/fault-control.js';
+import { type ErrorFault, nameOf } from './tools/error-task.js';
+import type { FaultName, Lasting } from './tools/struck/fault-control.js';
 import type { WorkloadName } from './tools/struck/workloads.js';
 import { Tally } from './tools/tally.js';
 
@@ -22,19 +22,24 @@ interface Plan extends ErrorFault {
 const rare: readonly FaultName[] = ['EDQUOT', 'EROFS', 'ENXIO', 'ESTALE', 'EINTR', 'EAGAIN', 'EMFILE'];
 const scopes = ['all', 'index', 'node'] as const;
 
+/** An interruption for good is none that a disk could cause. */
+const lastingly = (action: FaultName): Lasting => (action === 'EINTR' ? 'a-while' : 'for-good');
+
 const plans: readonly Plan[] = [
-  { action: 'EIO', sticky: false, scope: 'all', step: 1 },
-  { action: 'ENOSPC', sticky: true, scope: 'node', step: 1 },
-  { action: 'ENOSPC', sticky: true, scope: 'index', step: 2 },
-  { action: 'ENOSPC', sticky: true, scope: 'all', step: 3 },
-  { action: 'EIO', sticky: true, scope: 'node', step: 2 },
-  { action: 'short', sticky: false, scope: 'all', step: 3 },
-  { action: 'hang', sticky: false, scope: 'node', step: 9 },
-  ...rare.map((action) => ({ action, sticky: false, scope: 'all', step: 9 }) as const),
-  ...rare.map((action) => ({ action, sticky: true, scope: 'node', step: 9 }) as const),
+  { action: 'EIO', lasting: 'once', scope: 'all', step: 1 },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', step: 1 },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', step: 2 },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', step: 3 },
+  { action: 'EIO', lasting: 'for-good', scope: 'node', step: 2 },
+  { action: 'short', lasting: 'once', scope: 'all', step: 3 },
+  { action: 'hang', lasting: 'once', scope: 'node', step: 9 },
+  ...rare.map((action) => ({ action, lasting: 'once', scope: 'all', step: 9 }) as const),
+  ...rare.map((action) => ({ action, lasting: lastingly(action), scope: 'node', step: 9 }) as const),
 ];
 const all: readonly Plan[] = [...rare, 'EIO' as const, 'ENOSPC' as const, 'short' as const].flatMap((action) =>
-  [false, true].flatMap((sticky) => scopes.map((scope) => ({ action, sticky, scope, step: 1 }))),
+  (['once', lastingly(action)] as const).flatMap((lasting) =>
+    scopes.map((scope) => ({ action, lasting, scope, step: 1 })),
+  ),
 );
 const struck: readonly WorkloadName[] = [
   'put-new',
@@ -54,7 +59,7 @@ const skip = missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: G
 
 for (const { step: planned, ...fault } of isSoak ? all : plans) {
   const step = stepInCi * planned;
-  const kind = `${fault.action}-${fault.sticky ? 'for-good' : 'once'}-${fault.scope}`;
+  const kind = nameOf(fault);
   const asked = struck.flatMap((workload) => {
     const range = chosenPoints(workload, kind);
     return range ? [{ workload, range }] : [];

@@ -4,7 +4,7 @@ import { FaultShim } from '../../tools/fault-shim.js';
 import { Workspace } from '../../tools/workspace.js';
 import type { PointRange } from './chosen-points.js';
 import { CrashDisks } from './crash-disks.js';
-import type { ErrorFault, ErrorMessage, ErrorTask } from './error-task.js';
+import { type ErrorFault, type ErrorMessage, type ErrorTask, nameOf } from './error-task.js';
 import { PointRunner } from './point-runner.js';
 import type { FaultName } from './struck/fault-control.js';
 import type { WorkloadName } from './struck/workloads.js';
@@ -70,8 +70,7 @@ export class ErrorSweep {
         if (message.refused) refused += 1;
       }
       if (outcome.trouble !== undefined) {
-        const { action, sticky, scope } = fault;
-        const what = `${workload}, ${action}${sticky ? ' for good' : ''} of ${scope}, call ${last}`;
+        const what = `${workload}, ${nameOf(fault)}, call ${last}`;
         throw new Error(`${what}: ${outcome.trouble}\nrepeat: ${replay(first, last)}`);
       }
       if (outcome.messages.some((message) => 'finished' in message && message.ended)) break;

@@ -1,14 +1,16 @@
 /** What the errno sweep tells its process, and what that says: one JSON object a line. */
-import type { FaultName } from './struck/fault-control.js';
+import type { FaultName, Lasting } from './struck/fault-control.js';
 import type { WorkloadName } from './struck/workloads.js';
 
 export interface ErrorFault {
   readonly action: FaultName;
-  /** All later calls fail too, until the workload has ended. */
-  readonly sticky: boolean;
+  readonly lasting: Lasting;
   /** Whose calls count: all four disks', the index's, or those of one node (another one at each point). */
   readonly scope: 'all' | 'index' | 'node';
 }
+
+/** As in `ENOSPC-for-good-node`. */
+export const nameOf = ({ action, lasting, scope }: ErrorFault): string => `${action}-${lasting}-${scope}`;
 
 export interface ErrorTask {
   /** On new, empty disks. */

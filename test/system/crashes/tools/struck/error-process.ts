@@ -30,7 +30,8 @@ const { directory, nodePaths, fault } = task;
 const workload: Workload = workloads[task.workload];
 const control = new FaultControl(task.control);
 /** Whether a change may be refused whatever is struck. */
-const isHopeless = fault.scope === 'index' || (fault.scope === 'all' && fault.sticky) || fault.action === 'EMFILE';
+const isHopeless =
+  fault.scope === 'index' || (fault.scope === 'all' && fault.lasting !== 'once') || fault.action === 'EMFILE';
 const tested = new DriveUnderTest({
   directory,
   nodePaths,
@@ -79,7 +80,7 @@ async function strike(point: number): Promise<boolean> {
   else await workload.prepare(world);
   const node = 1 + (at % nodePaths.length);
   const folders = fault.scope === 'all' ? [] : fault.scope === 'index' ? [0] : [node];
-  control.arm({ at, action: fault.action, sticky: fault.sticky, folders });
+  control.arm({ at, action: fault.action, lasting: fault.lasting, folders });
   let refusal: unknown;
   try {
     if (workload.fromOpening) await tested.open();

@@ -8,13 +8,21 @@ export type ErrnoName = 'EIO' | 'ENOSPC' | 'EDQUOT' | 'EROFS' | 'ENXIO' | 'ESTAL
 const actions = { kill: -1, cut: -2, torn: -3, short: -4, hang: -5 } as const;
 const numberBytes = 8;
 const fieldCount = 8;
-const field = { calls: 0, at: 1, action: 2, sticky: 3, strikes: 4, folders: 5, seen: 6 } as const;
+const field = { calls: 0, at: 1, action: 2, later: 3, strikes: 4, folders: 5, seen: 6 } as const;
+
+/**
+ * Which calls fail behind the struck one: none, so many, or all until the fault is taken away. The system's libraries
+ * repeat what was interrupted by themselves, so EINTR for good would be a busy loop of theirs.
+ */
+export type Lasting = 'once' | 'a-while' | 'for-good';
+const laterCalls: Readonly<Record<Lasting, number>> = { once: 0, 'a-while': 99, 'for-good': Number.MAX_SAFE_INTEGER };
 
 export interface ArmedFault {
   /** Number of the call, from 1, counted from now on. */
   readonly at: number;
   readonly action: FaultName;
-  readonly sticky?: boolean | undefined;
+  /** Default: once. */
+  readonly lasting?: Lasting | undefined;
   /** Indexes into the shim's folders; default: all. */
   readonly folders?: readonly number[] | undefined;
 }
@@ -31,13 +39,13 @@ export class FaultControl {
     writeFileSync(path, Buffer.alloc(numberBytes * fieldCount));
   }
 
-  arm({ at, action, sticky = false, folders = [] }: ArmedFault): void {
+  arm({ at, action, lasting = 'once', folders = [] }: ArmedFault): void {
     const code = action in actions ? actions[action as keyof typeof actions] : constants.errno[action as ErrnoName];
     this.#write(field.at, 0);
     this.#write(field.calls, 0);
     this.#write(field.strikes, 0);
     this.#write(field.action, code);
-    this.#write(field.sticky, sticky ? 1 : 0);
+    this.#write(field.later, laterCalls[lasting]);
     this.#write(
       field.folders,
       folders.reduce((bits, index) => bits | (1 << index), 0),

@@ -200,6 +200,9 @@ const clean: Workload = {
   },
 };
 
+/** A second and more. */
+const looksBeforeChange = 200;
+
 const opening: Workload = {
   speed: 20,
   pointsPerVolume: 40,
@@ -210,10 +213,18 @@ const opening: Workload = {
     await makeFolder(world);
     await world.changeTogether([file(world, 'a', 60 * KiB), file(world, 'b', 2 * KiB)]);
     const { checkpoint, sequence } = await world.drive.status();
-    for (let number = 1; number <= 2; number += 1) await world.change(file(world, 'a', 3 * KiB, number + 1));
+    let version = 1;
+    const changeAgain = () => world.change(file(world, 'a', 3 * KiB, ++version));
+    await changeAgain();
+    await changeAgain();
+    let looks = 0;
     await world.until('a checkpoint is made', async () => {
       const now = (await world.drive.status()).checkpoint;
-      return now !== null && now.sequence >= Math.max(checkpoint?.sequence ?? 0, sequence);
+      if (now !== null && now.sequence >= Math.max(checkpoint?.sequence ?? 0, sequence)) return true;
+      looks += 1;
+      // Opened again after trouble, the drive counts what is due for a checkpoint from the journal's next file on.
+      if (looks % looksBeforeChange === 0) await changeAgain();
+      return false;
     });
     await world.close();
   },
