@@ -3,28 +3,25 @@
  * the rest of an opening. A slot is a real database in WAL mode whose connections stay open between simulated
  * processes. The states of one line share its database file, and each is a prefix of its WAL: to go back, the bytes of
  * the WAL are put there again, and the header of the WAL index is set to that commit, as SQLite itself leaves it when a
- * writer dies behind it. No WAL is ever folded into the file while a slot is in use.
+ * writer dies behind it. No WAL is ever folded into the file while a slot is in use. Slots show one line after the
+ * other: SQLite reads everything anew when it finds another header, and no two lines have an equal one.
  */
 import {
   closeSync,
   existsSync,
   fstatSync,
+  ftruncateSync,
   mkdtempSync,
   openSync,
   readFileSync,
   readSync,
   rmSync,
-  writeFileSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { KeptConnection, keptFiles, openReal, type RealConnection } from './sim-database.js';
-
-const pageBytes = 4096;
-/** Of the WAL index: two equal copies, https://sqlite.org/walformat.html. */
-const headerBytes = 48;
-const framesAt = 16;
+import { KeptConnection, keptFiles, openReal } from './sim-database.js';
+import { foldWal, headerBytes, headerOfFolded, walBytesOf } from './wal-index.js';
 
 export interface IndexCommit {
   /** Of the WAL index. */
@@ -34,6 +31,9 @@ export interface IndexCommit {
 
 /** A database file and the WAL that grew behind it. */
 export interface IndexLine {
+  readonly number: number;
+  /** Name of the state that the database file holds. */
+  readonly origin: string;
   readonly database: Buffer;
   wal: Buffer;
   walIndex: Buffer;
@@ -44,75 +44,74 @@ export interface IndexState {
   readonly commit: IndexCommit;
 }
 
-export function walBytesOf({ header }: IndexCommit): number {
-  const frames = header.readUInt32LE(framesAt);
-  return frames === 0 ? 0 : 32 + frames * (pageBytes + 24);
-}
-
 /** Of all of the state, for telling states apart. */
-export const nameOf = ({ line, commit }: IndexState): string => `${lineNumber(line)}:${walBytesOf(commit)}`;
-
-const lineNumbers = new WeakMap<IndexLine, number>();
-let lastLine = 0;
-
-function lineNumber(line: IndexLine): number {
-  const number = lineNumbers.get(line) ?? ++lastLine;
-  lineNumbers.set(line, number);
-  return number;
+export function nameOf({ line, commit }: IndexState): string {
+  const walBytes = walBytesOf(commit.header);
+  return walBytes === 0 ? line.origin : `${line.number}:${walBytes}`;
 }
 
 /** In memory where the system has such a folder. */
 const folder = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'holdfast-simulation-'));
 process.once('exit', () => rmSync(folder, { recursive: true, force: true }));
 
+let lastLine = 0;
 let lastSlot = 0;
+/** That of a slot in which nothing was ever written. */
+let emptyWalIndex: Buffer | undefined;
+
+/** The state as the first of a line of its own. */
+export function newLine(state: IndexState): IndexState {
+  const { line, commit } = state;
+  const number = ++lastLine;
+  const header = headerOfFolded(commit.header, number);
+  const walIndex = Buffer.from(emptyWalIndex!);
+  return {
+    line: {
+      number,
+      origin: nameOf(state),
+      database: foldWal(line.database, line.wal, commit.header),
+      wal: Buffer.alloc(0),
+      walIndex,
+    },
+    commit: { header, isFull: true },
+  };
+}
 
 export class IndexSlot {
   readonly writer: KeptConnection;
   readonly reader: KeptConnection;
-  readonly line: IndexLine;
   isFree = true;
   /** Whether the process really got its connections from here. */
   isServed = false;
   readonly #path: string;
   readonly #free: KeptConnection[] = [];
   readonly #taken = new Set<KeptConnection>();
+  readonly #database: number;
   readonly #wal: number;
   readonly #walIndex: number;
+  #line: IndexLine;
   /** Bytes of the WAL that are those of the line. */
-  #validBytes: number;
+  #validBytes = 0;
 
-  /** The first commit of a line of its own: the state folded into one file. `null`: an empty database. */
-  static fold(state: IndexState | null): IndexSlot {
-    const path = join(folder, `${++lastSlot}.db`);
-    if (state) {
-      writeFileSync(path, state.line.database);
-      writeFileSync(`${path}-wal`, state.line.wal.subarray(0, walBytesOf(state.commit)));
-    }
-    const writer = openReal(path);
+  /** An empty database, without tables. */
+  constructor() {
+    this.#path = join(folder, `${++lastSlot}.db`);
+    const writer = openReal(this.#path);
     writer.pragma('wal_checkpoint(TRUNCATE)');
-    const slot = new IndexSlot(path, writer, readFileSync(path));
-    slot.capture();
-    return slot;
-  }
-
-  /** A twin that can be put to any state of the line. */
-  static of(line: IndexLine): IndexSlot {
-    const path = join(folder, `${++lastSlot}.db`);
-    writeFileSync(path, line.database);
-    const writer = openReal(path);
-    return new IndexSlot(path, writer, line);
-  }
-
-  private constructor(path: string, writer: RealConnection, database: Buffer | IndexLine) {
-    this.#path = path;
     this.writer = new KeptConnection(writer);
-    this.reader = new KeptConnection(openReal(path));
-    this.#walIndex = openSync(`${path}-shm`, 'r+');
-    this.#wal = openSync(`${path}-wal`, 'r+');
-    const isNew = Buffer.isBuffer(database);
-    this.line = isNew ? { database, wal: Buffer.alloc(0), walIndex: Buffer.alloc(0) } : database;
-    this.#validBytes = 0;
+    this.reader = new KeptConnection(openReal(this.#path));
+    this.#database = openSync(this.#path, 'r+');
+    this.#wal = openSync(`${this.#path}-wal`, 'r+');
+    this.#walIndex = openSync(`${this.#path}-shm`, 'r+');
+    emptyWalIndex ??= readFileSync(`${this.#path}-shm`);
+    const database = readFileSync(this.#path);
+    const number = ++lastLine;
+    const nothing = Buffer.alloc(0);
+    this.#line = { number, origin: `${number}:0`, database, wal: nothing, walIndex: emptyWalIndex };
+  }
+
+  get line(): IndexLine {
+    return this.#line;
   }
 
   /** The state that was committed last. */
@@ -125,7 +124,7 @@ export class IndexSlot {
   /** Brings the line up to what is committed here; in the slot in which it grows, before a state of it is used. */
   capture(): void {
     const { line } = this;
-    const wanted = walBytesOf(this.commit(false));
+    const wanted = walBytesOf(this.commit(false).header);
     if (wanted > line.wal.length) {
       const wal = Buffer.alloc(wanted);
       line.wal.copy(wal);
@@ -137,9 +136,15 @@ export class IndexSlot {
     line.walIndex = walIndex;
   }
 
-  putBack(commit: IndexCommit): void {
-    const { line } = this;
-    const wanted = walBytesOf(commit);
+  /** Nobody uses the slot. */
+  putBack({ line, commit }: IndexState): void {
+    if (line !== this.#line) {
+      this.#line = line;
+      this.#validBytes = 0;
+      writeSync(this.#database, line.database, 0, line.database.length, 0);
+      ftruncateSync(this.#database, line.database.length);
+    }
+    const wanted = walBytesOf(commit.header);
     if (wanted > this.#validBytes) {
       writeSync(this.#wal, line.wal, this.#validBytes, wanted - this.#validBytes, this.#validBytes);
     }
@@ -183,10 +188,11 @@ export class IndexSlot {
     }
   }
 
+  /** Its last reader will end it. */
   discard(): void {
+    closeSync(this.#database);
     closeSync(this.#wal);
     closeSync(this.#walIndex);
-    if (this.isFree) for (const connection of [this.writer, this.reader, ...this.#free]) connection.end();
     for (const suffix of ['', '-wal', '-shm']) rmSync(this.#path + suffix, { force: true });
   }
 }

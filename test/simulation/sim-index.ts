@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { DriveError } from '../../src/core/errors.js';
 import type { MetaReader, MetaStore, MetaWriter } from '../../src/meta/meta-store.js';
 import { openMetaStore } from '../../src/meta/sqlite-meta-store.js';
-import { type IndexCommit, type IndexLine, IndexSlot, type IndexState } from './index-slots.js';
+import { type IndexCommit, IndexSlot, type IndexState, newLine } from './index-slots.js';
 import { keptFiles } from './sim-database.js';
 import type { SimScheduler } from './sim-scheduler.js';
 
@@ -18,9 +18,8 @@ interface Running {
   commits: IndexCommit[];
 }
 
-/** Slots of the lines that were looked at last, while nobody uses them. */
-const twins = new Map<IndexLine, IndexSlot[]>();
-const mostLines = 4;
+/** Slots that nobody uses. */
+const free: IndexSlot[] = [];
 let empty: IndexState | undefined;
 
 export class SimIndex {
@@ -83,35 +82,22 @@ export class SimIndex {
     this.#running = undefined;
     for (const opened of this.#opened) {
       await close(opened);
-      const { slot } = opened;
-      const free = twins.get(slot.line);
-      if (this.#isGlance && slot.isFree && free) free.push(slot);
-      else slot.discard();
+      if (opened.slot.isFree) free.push(opened.slot);
+      else opened.slot.discard();
     }
     this.#opened = [];
     this.#kept = state;
   }
 
   async #begin(state: IndexState | null): Promise<Running> {
-    const slot = this.#isGlance ? await this.#twin(state) : IndexSlot.fold(state);
+    const shown = state ?? (await emptyState());
+    const begun = this.#isGlance ? shown : newLine(shown);
+    const at = free.findLastIndex(({ line }) => line === begun.line);
+    const slot = free.splice(at, 1)[0] ?? new IndexSlot(); // Without one that has the line already, any will do.
+    slot.putBack(begun);
     const opened = await run(slot);
     this.#opened.push(opened);
     return opened;
-  }
-
-  async #twin(state: IndexState | null): Promise<IndexSlot> {
-    const { line, commit } = state ?? (await emptyState());
-    const free = twins.get(line) ?? [];
-    twins.delete(line); // Put back as the newest.
-    twins.set(line, free);
-    for (const [other, slots] of twins) {
-      if (twins.size <= mostLines) break;
-      twins.delete(other);
-      for (const slot of slots) slot.discard();
-    }
-    const slot = free.pop() ?? IndexSlot.of(line);
-    slot.putBack(commit);
-    return slot;
   }
 
   /** Notes each commit, and gives the seed a say before and after each call. */
@@ -167,11 +153,11 @@ async function close({ store, slot, path }: Running): Promise<void> {
 
 async function emptyState(): Promise<IndexState> {
   if (!empty) {
-    const slot = IndexSlot.fold(null);
+    const slot = new IndexSlot();
     await close(await run(slot));
     slot.capture();
     empty = { line: slot.line, commit: slot.commit(true) };
-    slot.discard();
+    free.push(slot);
   }
   return empty;
 }

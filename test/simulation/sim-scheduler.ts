@@ -127,10 +127,10 @@ export class SimScheduler {
   }
 }
 
-/** Everything runs that was made runnable. */
+/** Everything runs that was made runnable: promises before the next tick, handovers in a turn of the event loop. */
 async function settle(): Promise<void> {
-  do await new Promise<void>((resolve) => hostImmediate(resolve));
-  while (handovers > 0);
+  await new Promise<void>((resolve) => process.nextTick(resolve));
+  while (handovers > 0) await new Promise<void>((resolve) => hostImmediate(resolve));
 }
 
 export class SimClock implements Clock {
