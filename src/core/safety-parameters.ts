@@ -25,6 +25,8 @@ export interface SafetyParameters {
   readonly gateShare: number;
   /** Files wait this long in the attic before they are unlinked (space need shortens it). */
   readonly atticMs: number;
+  /** Each copy is read whole and verified again within this time. */
+  readonly scrubPeriodMs: number;
   /** Transient trouble of a request is retried inside for this long before it becomes UNAVAILABLE. */
   readonly retryMs: number;
 }
@@ -44,6 +46,7 @@ export const productionSafety: SafetyParameters = {
   checkpointAfterBytes: 64 * MiB,
   gateShare: 0.5,
   atticMs: 24 * 3_600_000,
+  scrubPeriodMs: 30 * 24 * 3_600_000,
   retryMs: 20_000,
 };
 

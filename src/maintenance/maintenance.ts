@@ -23,6 +23,7 @@ import { PlaceFinder } from './healing/place-finder.js';
 import { SealHasher } from './healing/seal-hasher.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import { Scheduler } from './scheduler.js';
+import { Scrubber } from './scrubbing/scrubber.js';
 
 const idleMs = 1_000;
 const backOffLimitMs = 30_000;
@@ -31,6 +32,7 @@ export class Maintenance {
   readonly healer: Healer;
   readonly catchUp: CatchUp;
   readonly checkpointer: Checkpointer;
+  readonly scrubber: Scrubber;
   private readonly host: MaintenanceHost;
   private readonly attic: Attic;
   private readonly listings: ListingCheck;
@@ -55,6 +57,7 @@ export class Maintenance {
     this.places = new PlaceFinder(host);
     this.leftovers = new LeftoverSealer(host, () => this.wantHashes());
     this.hasher = new SealHasher(host, () => this.wantHealing());
+    this.scrubber = new Scrubber(host, () => this.wantHealing());
     this.scheduler = new Scheduler({
       clock: host.clock,
       idleMs,
@@ -83,6 +86,7 @@ export class Maintenance {
       new HashList(this.host),
       this.listingWorker,
       this.atticWorker,
+      this.scrubber,
     ];
     for (const worker of workers) this.scheduler.start(worker);
   }

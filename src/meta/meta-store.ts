@@ -17,7 +17,9 @@ import type {
   EntryRow,
   EpochRow,
   LockRow,
+  NodeProofs,
   NodeRow,
+  OldProof,
   PropertyRow,
   ReplicaState,
   SegmentRow,
@@ -103,9 +105,17 @@ export interface MetaWriter {
   addPlaces(places: readonly ChunkPlace[]): Promise<void>;
   /** Chunk places moved by the cleaner: set only where the place is still `from`. Inside a transaction of its own; not journaled. */
   movePlaces(moves: readonly { readonly from: ChunkPlace; readonly to: ChunkPlace }[]): Promise<void>;
-  /** Replica states are local knowledge (not journaled): what was seen on a node. */
+  /**
+   * Replica states are local knowledge (not journaled): what was seen on a node. `proven`: the time at which a good one
+   * was read whole.
+   */
   setReplicaStates(
-    states: readonly { readonly segment: SegmentId; readonly node: NodeId; readonly state: ReplicaState }[],
+    states: readonly {
+      readonly segment: SegmentId;
+      readonly node: NodeId;
+      readonly state: ReplicaState;
+      readonly proven?: number | undefined;
+    }[],
   ): Promise<void>;
   /** How far a node's journal reaches (local knowledge), so that kept batches can be dropped. */
   setJournaled(node: NodeId, sequence: number): Promise<void>;
@@ -205,6 +215,14 @@ export interface MetaReader {
     readonly absent: readonly NodeId[];
     readonly limit: number;
   }): SegmentRow[];
+  /** Good replicas of sealed segments on these nodes whose proof is older than `before` (milliseconds), the oldest first. */
+  oldestProofs(input: {
+    readonly nodes: readonly NodeId[];
+    readonly before: number;
+    readonly limit: number;
+  }): OldProof[];
+  /** Of each node that holds any. */
+  proofs(): NodeProofs[];
   /** Paths of files that refer to a chunk of the segment without a good replica (for damage reports), at most `limit`. */
   filesInSegment(id: SegmentId, limit: number): string[][];
   /** Paths of living files that hold any of the chunks (for damage reports: it reads every chunk list), at most `limit`. */

@@ -71,6 +71,22 @@ export interface SegmentRow {
 /** 'good': believed whole. 'missing', 'damaged', 'short': to be healed. */
 export type ReplicaState = 'good' | 'missing' | 'damaged' | 'short';
 
+/** A copy that was read whole and verified at `proven` (milliseconds since 1970; 0: not since it was written). */
+export interface OldProof {
+  readonly segment: SegmentId;
+  readonly node: NodeId;
+  readonly proven: number;
+}
+
+export interface NodeProofs {
+  readonly node: NodeId;
+  /** Copies of sealed segments, and how many of them were ever proven. */
+  readonly copies: number;
+  readonly proven: number;
+  /** Of those that were; null when none was. */
+  readonly oldest: number | null;
+}
+
 export interface ReplicaRow {
   readonly node: NodeId;
   readonly state: ReplicaState;

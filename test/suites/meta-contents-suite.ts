@@ -292,6 +292,47 @@ export function contentsSuite(begin: Begin): void {
     assert.deepEqual(degraded(2), [1, 0, 2, 3], 'a retired node holds nothing for good');
   });
 
+  it('knows which copies were proven when, and asks for the oldest proof first', async (context) => {
+    const driver = await begin(context);
+    const { reader, writer } = driver.store;
+    await driver.put('one');
+    const one = await driver.seal();
+    await driver.put('two');
+    const two = await driver.seal();
+    await driver.put('still open');
+    const nodes = [firstNode, secondNode];
+    const oldest = (before: number, limit = 10, on = nodes) =>
+      reader.oldestProofs({ nodes: on, before, limit }).map(({ segment, node, proven }) => [segment, node, proven]);
+    assert.deepEqual(oldest(1, 10, [firstNode]), [
+      [one, firstNode, 0],
+      [two, firstNode, 0],
+    ]);
+    const state = 'good' as const;
+    await writer.setReplicaStates([
+      { segment: one, node: firstNode, state, proven: 200 },
+      { segment: one, node: secondNode, state, proven: 100 },
+      { segment: two, node: firstNode, state, proven: 300 },
+    ]);
+    assert.deepEqual(oldest(250), [
+      [two, secondNode, 0],
+      [one, secondNode, 100],
+      [one, firstNode, 200],
+    ]);
+    assert.deepEqual(oldest(250, 1, [firstNode]), [[one, firstNode, 200]]);
+    assert.deepEqual(
+      reader.proofs().map(({ node, ...proofs }) => [nodes.indexOf(node), proofs]),
+      [
+        [0, { copies: 2, proven: 2, oldest: 200 }],
+        [1, { copies: 2, proven: 1, oldest: 100 }],
+      ],
+    );
+    await writer.setReplicaStates([{ segment: one, node: firstNode, state: 'damaged' }]);
+    assert.deepEqual(oldest(1_000, 10, [firstNode]), [[two, firstNode, 300]], 'a bad copy is for the healer');
+    await writer.setReplicaStates([{ segment: one, node: firstNode, state: 'good' }]);
+    assert.deepEqual(oldest(1_000, 1, [firstNode]), [[one, firstNode, 0]], 'made again, it is not proven yet');
+    assert.deepEqual(await driver.store.check(), []);
+  });
+
   it('counts no replica of a node that is away on purpose, and keeps all of them', async (context) => {
     const driver = await begin(context);
     const { reader, writer } = driver.store;

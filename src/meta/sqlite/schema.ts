@@ -67,10 +67,11 @@ const schema = withCollations(`
   CREATE INDEX segment_good ON segment_row (good);
   CREATE INDEX segment_bad ON segment_row (bad) WHERE bad > 0;
   CREATE TABLE replica_row (
-    segment INTEGER NOT NULL, node TEXT NOT NULL, state INTEGER NOT NULL,
+    segment INTEGER NOT NULL, node TEXT NOT NULL, state INTEGER NOT NULL, proven INTEGER NOT NULL,
     row_sum INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (segment, node)
   ) WITHOUT ROWID;
   CREATE INDEX replica_node ON replica_row (node);
+  CREATE INDEX replica_proven ON replica_row (proven);
   CREATE TABLE chunk_row (
     id BLOB PRIMARY KEY, segment INTEGER, offset INTEGER, record_bytes INTEGER,
     plain_bytes INTEGER NOT NULL, refs INTEGER NOT NULL, row_sum INTEGER NOT NULL DEFAULT 0

@@ -19,7 +19,9 @@ import type {
   EntryRow,
   EpochRow,
   LockRow,
+  NodeProofs,
   NodeRow,
+  OldProof,
   PropertyRow,
   ReplicaRow,
   SegmentRow,
@@ -218,6 +220,14 @@ export class SqliteReader implements MetaReader {
       if (segment === undefined) return [];
       return chunks.living(segment.number, afterOffset, limit).map((chunk) => ({ ...chunk, segment: id }));
     });
+  }
+
+  oldestProofs(input: Parameters<MetaReader['oldestProofs']>[0]): OldProof[] {
+    return this.#read(({ segments }) => segments.oldestProofs(input));
+  }
+
+  proofs(): NodeProofs[] {
+    return this.#read(({ segments }) => segments.proofs());
   }
 
   degraded(input: {

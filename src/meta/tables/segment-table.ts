@@ -5,7 +5,7 @@
 
 import { damagedIndex } from '../meta-store.js';
 import type { NodeId, SegmentId } from '../operations.js';
-import type { ReplicaRow, ReplicaState, SegmentRow } from '../rows.js';
+import type { NodeProofs, OldProof, ReplicaRow, ReplicaState, SegmentRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
 import type { CounterTable } from './counter-table.js';
 
@@ -45,6 +45,8 @@ export class SegmentTable {
   readonly #addReplica;
   readonly #removeReplica;
   readonly #setState;
+  readonly #oldestProofs;
+  readonly #proofs;
   readonly #addUsed;
   readonly #countReplicas;
   readonly #setWanted;
@@ -69,9 +71,22 @@ export class SegmentTable {
     this.#replicas = connection
       .prepare<[number], [string, number]>('SELECT node, state FROM replica WHERE segment = ? ORDER BY node')
       .raw();
-    this.#addReplica = connection.prepare('INSERT INTO replica_row (segment, node, state) VALUES (?, ?, 0)');
+    this.#addReplica = connection.prepare('INSERT INTO replica_row (segment, node, state, proven) VALUES (?, ?, 0, 0)');
     this.#removeReplica = connection.prepare('DELETE FROM replica_row WHERE segment = ? AND node = ?');
-    this.#setState = connection.prepare('UPDATE replica_row SET state = ? WHERE segment = ? AND node = ?');
+    // A copy that is not good has no proof; one that is good keeps it until a newer one comes.
+    this.#setState = connection.prepare(
+      `UPDATE replica_row SET state = @state, proven = CASE WHEN @state = 0 THEN coalesce(@proven, proven) ELSE 0 END
+       WHERE segment = @number AND node = @node`,
+    );
+    this.#oldestProofs = connection.prepare<[{ nodes: string; before: number; limit: number }], OldProof>(
+      `SELECT segment.id AS segment, replica.node AS node, proven FROM replica JOIN segment ON number = replica.segment
+       WHERE proven < @before AND state = 0 AND sealed = 1 AND replica.node IN (SELECT value FROM json_each(@nodes))
+       ORDER BY proven, replica.segment LIMIT @limit`,
+    );
+    this.#proofs = connection.prepare<[], NodeProofs>(
+      `SELECT replica.node AS node, count(*) AS copies, sum(proven > 0) AS proven, min(nullif(proven, 0)) AS oldest
+       FROM replica JOIN segment ON number = replica.segment WHERE sealed = 1 GROUP BY replica.node`,
+    );
     this.#addUsed = connection.prepare('UPDATE node_row SET used_bytes = used_bytes + ? WHERE id = ?');
     const away = `(SELECT id FROM node WHERE +role = 'away')`;
     this.#countReplicas = connection.prepare(
@@ -219,9 +234,22 @@ export class SegmentTable {
   }
 
   /** Nothing happens when the index places no replica there. */
-  setReplicaState(number: number, node: NodeId, state: ReplicaState): void {
-    this.#setState.run(replicaStates.indexOf(state), number, node);
+  setReplicaState(number: number, node: NodeId, state: ReplicaState, proven: number | null = null): void {
+    this.#setState.run({ state: replicaStates.indexOf(state), number, node, proven });
     this.#countReplicas.run(number);
+  }
+
+  /** Copies believed good on these nodes whose proof is older than `before`, the oldest first. */
+  oldestProofs(input: {
+    readonly nodes: readonly NodeId[];
+    readonly before: number;
+    readonly limit: number;
+  }): OldProof[] {
+    return this.#oldestProofs.all({ ...input, nodes: JSON.stringify(input.nodes) });
+  }
+
+  proofs(): NodeProofs[] {
+    return this.#proofs.all();
   }
 
   remove(segment: StoredSegment): void {

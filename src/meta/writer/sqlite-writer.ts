@@ -159,9 +159,9 @@ export class SqliteWriter {
 
   setReplicaStates(states: Input<'setReplicaStates'>): void {
     this.#transaction(() => {
-      for (const { segment, node, state } of states) {
+      for (const { segment, node, state, proven } of states) {
         const stored = this.#tables.segments.get(segment);
-        if (stored !== undefined) this.#tables.segments.setReplicaState(stored.number, node, state);
+        if (stored !== undefined) this.#tables.segments.setReplicaState(stored.number, node, state, proven);
       }
     });
   }

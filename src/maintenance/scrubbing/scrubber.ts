@@ -1,0 +1,114 @@
+/**
+ * Reads every copy of every sealed segment again and again, the one whose last proof is oldest first, so that rot is
+ * found while another copy is still good. A bad copy is noted and healed from a verified one. What was proven when stands
+ * in the index, so a restart goes on where it was.
+ */
+import { hasCode } from '../../core/errors.js';
+import type { SegmentRow } from '../../meta/rows.js';
+import { verifyReplica } from '../../store/read/segment-copy.js';
+import { isReadable } from '../../store/store-node.js';
+import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
+import { Pacer } from '../pacer.js';
+import type { StepResult, Worker } from '../worker.js';
+
+export interface ScrubStatus {
+  /** Copies and bytes read since the start of the program. */
+  readonly readCopies: number;
+  readonly readBytes: number;
+  readonly badCopies: number;
+  /** Each byte is proven again within this time, if the machine runs. */
+  readonly periodMs: number;
+}
+
+/** Not slower than this even on a small volume: a new one is proven soon. */
+const leastBytesPerSecond = 4 * 1024 * 1024;
+/** What could not be read now is asked for again after this. */
+const postponedMs = 600_000;
+
+export class Scrubber implements Worker {
+  readonly name = 'scrub';
+  private readonly host: MaintenanceHost;
+  private readonly pacer: Pacer;
+  private readonly onBadCopy: () => void;
+  private readonly postponed = new Map<string, number>();
+  private readCopies = 0;
+  private readBytes = 0;
+  private badCopies = 0;
+
+  /** `onBadCopy`: there is something to heal. */
+  constructor(host: MaintenanceHost, onBadCopy: () => void) {
+    this.host = host;
+    this.pacer = new Pacer(host);
+    this.onBadCopy = onBadCopy;
+  }
+
+  status(): ScrubStatus {
+    const { readCopies, readBytes, badCopies } = this;
+    return { readCopies, readBytes, badCopies, periodMs: this.host.safety.scrubPeriodMs };
+  }
+
+  async step(signal: AbortSignal): Promise<StepResult> {
+    const next = this.next();
+    if (!next) return 'idle';
+    await this.prove(next.row, next.node, signal);
+    return 'worked';
+  }
+
+  /** A proof is renewed after half of the period, so that the other half is there for whatever comes in between. */
+  private next(): { row: SegmentRow; node: MaintenanceNode } | undefined {
+    const { clock, reader, safety } = this.host;
+    const now = clock.monotonic();
+    for (const [key, until] of this.postponed) if (until <= now) this.postponed.delete(key);
+    const nodes = this.host.nodes().filter((node) => isReadable(node.state) && node.state !== 'suspect');
+    const before = clock.now() - safety.scrubPeriodMs / 2;
+    const limit = this.postponed.size + 1;
+    for (const { segment, node: id } of reader.oldestProofs({ nodes: nodes.map((node) => node.id), before, limit })) {
+      if (this.postponed.has(`${segment} ${id}`)) continue;
+      const row = reader.segment(segment);
+      const node = nodes.find((candidate) => candidate.id === id);
+      if (row && node) return { row, node };
+    }
+    return undefined;
+  }
+
+  private async prove(row: SegmentRow, node: MaintenanceNode, signal: AbortSignal): Promise<void> {
+    const { clock } = this.host;
+    const { id: segment, lengthBytes, hash } = row;
+    const time = clock.now();
+    try {
+      const pace = (bytes: number) => this.pace(bytes, signal);
+      const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace });
+      this.readCopies += 1;
+      // It may have been cleaned or moved while it was read.
+      const isWanted = this.host.reader.segment(segment)?.replicas.some((replica) => replica.node === node.id);
+      if (!isWanted) return;
+      if (state === 'good') {
+        await this.host.withWriter((writer) =>
+          writer.setReplicaStates([{ segment, node: node.id, state, proven: time }]),
+        );
+        return;
+      }
+      this.badCopies += 1;
+      this.host.report(
+        'warning',
+        `scrub: segment ${segment} on ${node.label} is ${state}; it is made again from a good copy`,
+      );
+      await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state }]));
+      this.onBadCopy();
+    } catch (error) {
+      // Its node leaves, or stutters: others are read meanwhile.
+      if (!hasCode(error, 'UNAVAILABLE')) throw error;
+      this.postponed.set(`${segment} ${node.id}`, clock.monotonic() + postponedMs);
+    }
+  }
+
+  /** As slow as the period allows, and slower while clients are served. */
+  private async pace(bytes: number, signal: AbortSignal): Promise<void> {
+    this.readBytes += bytes;
+    const { clock, reader, safety } = this.host;
+    const stored = reader.nodes().reduce((sum, node) => sum + node.usedBytes, 0);
+    const bytesPerSecond = Math.max(leastBytesPerSecond, (4_000 * stored) / safety.scrubPeriodMs);
+    await this.pacer.pace();
+    await clock.sleep((bytes / bytesPerSecond) * 1_000, { signal });
+  }
+}
