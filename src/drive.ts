@@ -9,7 +9,7 @@ import { DriveEvents } from './drive/drive-events.js';
 import { openUsableIndex, rebuildIndexFile } from './drive/drive-index.js';
 import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
-import { VolumeUsers } from './drive/drive-users.js';
+import { VolumeUsers } from './drive/users/volume-users.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';

@@ -24,7 +24,7 @@ const access: DriveAccess = {
 };
 const startServer: StartServer = async ({ drive, ...options }) => {
   const server = await import('./server/start-server.js');
-  return server.startServer({ ...options, volumes: [drive.volume] });
+  return server.startServer({ ...options, volumes: [drive.volume], users: drive.users });
 };
 
 function sink(stream: NodeJS.WriteStream): TextSink {
@@ -66,6 +66,7 @@ async function main(): Promise<void> {
     access,
     startServer,
     terminal,
+    input: { stream: process.stdin, isTty: process.stdin.isTTY === true },
     clock: systemClock,
     host: systemHost({
       searchPath: env.PATH ?? '',

@@ -1,4 +1,5 @@
 /** What every command is given. `main.ts` makes the real one; tests pass their own drive, server, signals and terminal. */
+import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.js';
 import type { Platform } from '../core/platform.js';
 import type {
@@ -9,6 +10,7 @@ import type {
   RebuildOptions,
   RebuildReport,
 } from '../drive-contract.js';
+import type { TlsMaterial } from '../server/start-server.js';
 import type { Terminal } from './output/terminal.js';
 
 /** The three ways to a volume (drive.ts). */
@@ -24,6 +26,8 @@ export interface DriveAccess {
 /** The WebDAV listener. */
 export interface RunningServer {
   readonly address: { readonly host: string; readonly port: number };
+  /** A new certificate, for connections from now on. */
+  useTls(material: TlsMaterial): void;
   /** Answers what is under way, then closes. Idempotent. */
   close(): Promise<void>;
 }
@@ -34,6 +38,10 @@ export interface ServerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly onEvent: (event: DriveEvent) => void;
+  readonly tls?: TlsMaterial | undefined;
+  readonly isInsecureAllowed?: boolean | undefined;
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly announces?: boolean | undefined;
 }
 
 /** Fails with an error that has EADDRINUSE as its code, or as that of a cause, when the port is taken. */
@@ -60,6 +68,8 @@ export interface CommandContext {
   readonly access: DriveAccess;
   readonly startServer: StartServer;
   readonly terminal: Terminal;
+  /** Standard input. */
+  readonly input: { readonly stream: Readable; readonly isTty: boolean };
   readonly clock: Clock;
   readonly host: HostSystem;
   /** Relative operands are resolved against it. */

@@ -18,6 +18,10 @@ import { serveCommand } from './commands/serve.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
 import { unmountCommand } from './commands/unmount.js';
+import { userAddCommand } from './commands/user-add.js';
+import { userListCommand } from './commands/user-list.js';
+import { userPasswdCommand } from './commands/user-passwd.js';
+import { userRemoveCommand } from './commands/user-remove.js';
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.js';
 import { reportError } from './output/error-report.js';
 
@@ -35,6 +39,8 @@ const makers: readonly CommandMaker[] = [
 const atticMakers: readonly CommandMaker[] = [atticListCommand, atticRestoreCommand];
 const nodeMakers: readonly CommandMaker[] = [nodeListCommand, nodeAddCommand, nodeRemoveCommand];
 
+const userMakers: readonly CommandMaker[] = [userListCommand, userAddCommand, userPasswdCommand, userRemoveCommand];
+
 const programExamples = examples(
   ['holdfast init ~/drive --node /disk1/hold --node /disk2/hold', 'make a volume on two disks'],
   ['holdfast serve ~/drive', 'serve it on this machine'],
@@ -46,6 +52,11 @@ const nodeExamples = examples(
   ['holdfast node list ~/drive', 'what each node is and holds'],
   ['holdfast node add ~/drive /disk3/hold', 'one more disk'],
   ['holdfast node remove ~/drive node-2', 'one less'],
+);
+
+const userExamples = examples(
+  ['holdfast user add ~/drive ana', 'from then on the drive asks for name and password'],
+  ['holdfast serve ~/drive --host 0.0.0.0', 'other machines may connect, over TLS'],
 );
 
 const atticExamples = examples(
@@ -88,6 +99,10 @@ function makeProgram(context: CommandContext, act: Act): Command {
   node.addHelpText('after', nodeExamples);
   for (const make of nodeMakers) node.addCommand(make(context, act));
   program.addCommand(node);
+  const user = new Command('user').description('list, add, change and remove those who may use the volume');
+  user.addHelpText('after', userExamples);
+  for (const make of userMakers) user.addCommand(make(context, act));
+  program.addCommand(user);
   const attic = new Command('attic').description('list and bring back files that wait to be deleted from the nodes');
   attic.addHelpText('after', atticExamples);
   for (const make of atticMakers) attic.addCommand(make(context, act));

@@ -3,10 +3,17 @@
  * The control socket is placed while the volume lock is held, so two servers never fight for it.
  */
 import { isIPv4 } from 'node:net';
+import type { Certificate } from '../config/tls/certificates.js';
 import { DriveError } from '../core/errors.js';
 import type { Drive, DriveEvent } from '../drive-contract.js';
 import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
+import {
+  type CertificateSource,
+  findCertificate,
+  keepCertificate,
+  machineNames,
+} from './certificates/served-certificate.js';
 import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';
 import { placeControlSocket } from './control-socket.js';
 import { formatTime, printable } from './output/format.js';
@@ -22,23 +29,35 @@ export interface ServeOptions {
   /** Tried in this order, each only when the one before is taken. */
   readonly ports: readonly number[];
   readonly healGraceMs?: number | undefined;
+  /** Absent: plain HTTP. */
+  readonly certificate?: Omit<CertificateSource, 'directory'> | undefined;
+  /** Plain HTTP to other machines. */
+  readonly isInsecureAllowed?: boolean | undefined;
+  /** Names beside this machine's own that requests may carry. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  readonly announces?: boolean | undefined;
   /** Called once, when clients can connect. */
-  readonly onReady: (facts: ServerFacts) => void;
+  readonly onReady: (facts: ServerFacts, certificate: Certificate | undefined) => void;
 }
 
 /** Resolves after a clean stop. USAGE, IN_USE and the errors of opening. */
 export async function serveVolume(context: CommandContext, options: ServeOptions): Promise<void> {
-  requireLoopback(options.host);
-  const { directory, healGraceMs } = options;
+  const { directory, healGraceMs, host, ports, isInsecureAllowed, announces } = options;
+  const source = options.certificate && { directory, ...options.certificate };
+  const tls = source && (await findCertificate(context, source));
   const address = context.platform.controlAddress(directory);
   const onEvent = (event: DriveEvent) => context.terminal.note(renderEvent(event, context.terminal));
   const drive = await context.access.openDrive({ directory, healGraceMs, onEvent });
   try {
     if (context.stop.aborted) return;
-    const server = await startOnFreePort(context, { drive, onEvent, host: options.host, ports: options.ports });
+    const allowedHosts = [...(isLoopback(host) ? [] : machineNames()), ...(options.allowedHosts ?? [])];
+    const protection = { tls, isInsecureAllowed, allowedHosts, announces };
+    const server = await startOnFreePort(context, { drive, onEvent, host, ports, ...protection });
+    const letGo = source && tls && keepCertificate(context, { source, first: tls, server, onEvent });
     try {
-      await serveUntilStopped(context, { drive, server, address, onReady: options.onReady });
+      await serveUntilStopped(context, { drive, server, address, tls, onReady: options.onReady });
     } finally {
+      letGo?.();
       await server.close();
     }
   } finally {
@@ -46,14 +65,9 @@ export async function serveVolume(context: CommandContext, options: ServeOptions
   }
 }
 
-/** USAGE for anything but this machine: there are no users yet, so whoever can connect can read and delete. */
-export function requireLoopback(host: string): void {
-  const isLoopback = host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-  if (isLoopback) return;
-  throw new DriveError('USAGE', {
-    message: `${host} can be reached by other machines, and the drive has no users and passwords yet`,
-    hint: `leave --host away, and reach it from elsewhere through a tunnel: ssh -L ${defaultPort}:127.0.0.1:${defaultPort} THIS-MACHINE`,
-  });
+/** Whether only this computer reaches what is served there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 async function serveUntilStopped(
@@ -62,16 +76,17 @@ async function serveUntilStopped(
     readonly drive: Drive;
     readonly server: RunningServer;
     readonly address: string;
-    readonly onReady: (facts: ServerFacts) => void;
+    readonly tls: Certificate | undefined;
+    readonly onReady: ServeOptions['onReady'];
   },
 ): Promise<void> {
-  const { drive, server, address } = options;
+  const { drive, server, address, tls } = options;
   const { name } = drive.volume;
-  const facts = { volumeName: name, url: driveUrl(server.address, name), processId: process.pid };
+  const facts = { volumeName: name, url: driveUrl(server.address, name, tls !== undefined), processId: process.pid };
   const control = new ControlServer({ drive, facts, clock: context.clock });
   const removeSocket = await placeControlSocket(control.listener, { address, platform: context.platform });
   try {
-    options.onReady(facts);
+    options.onReady(facts, tls);
     await fired(context.stop);
   } finally {
     await removeSocket();
@@ -106,9 +121,10 @@ function isPortTaken(error: unknown): boolean {
   return false;
 }
 
-function driveUrl({ host, port }: RunningServer['address'], name: string): string {
-  const authority = host.includes(':') ? `[${host}]` : host;
-  return `http://${authority}:${port}/${encodeURIComponent(name)}/`;
+function driveUrl({ host, port }: RunningServer['address'], name: string, isSecure: boolean): string {
+  const reached = host === '0.0.0.0' || host === '::' ? (machineNames().at(-1) ?? 'localhost') : host;
+  const authority = reached.includes(':') ? `[${reached}]` : reached;
+  return `${isSecure ? 'https' : 'http'}://${authority}:${port}/${encodeURIComponent(name)}/`;
 }
 
 const levelTones = { info: 'faint', warning: 'warning', error: 'bad' } as const;

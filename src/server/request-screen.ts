@@ -3,17 +3,17 @@
  * paths that are no paths, names of hosts that are not ours, and web pages of other origins.
  */
 import type { IncomingMessage } from 'node:http';
+import type { DriveError } from '../core/errors.js';
 import { contentLength } from '../http/body.js';
 import { limits } from '../http/limits.js';
 import { refusal } from '../http/status.js';
 import { decodeTargetPath, type TargetPath } from '../http/target-path.js';
 import { hostnameOf } from '../webdav/hrefs.js';
+import type { OwnHost } from './host-rules.js';
 
 const uploads = new Set(['PUT', 'PATCH']);
 const reads: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND']);
 const absoluteForm = /^https?:\/\/((?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?)(\/[^?#]*)?(?:\?[^#]*)?$/i;
-
-export type OwnHost = (hostname: string) => boolean;
 
 /** The request's path. Throws what the request is to be refused with. */
 export function screenRequest(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {
@@ -33,17 +33,27 @@ function screenFraming(request: IncomingMessage): void {
   if (coding !== undefined && coding.trim().toLowerCase() !== 'chunked') {
     throw refusal(501, 'no transfer coding but chunked is known here');
   }
+  if (count(request, 'authorization') > 1) throw refusal(400, 'a request has one Authorization header');
   if (!uploads.has(method) && contentLength(request) > limits.xmlBytes) throw refusal(413, 'the body is too large');
 }
 
 function screenHost(request: IncomingMessage, isOwnHost: OwnHost): void {
+  if (count(request, 'host') !== 1) throw refusal(400, 'a request has one Host header');
+  if (!isOwnHost(hostnameOf(request.headers.host!), request.socket.localAddress)) throw foreignHost();
+}
+
+/** Node keeps the first of two; somebody in front of us may have looked at the second. */
+function count({ rawHeaders }: IncomingMessage, wanted: string): number {
   let lines = 0;
-  for (let index = 0; index < request.rawHeaders.length; index += 2) {
-    const name = request.rawHeaders[index]!;
-    if (name.length === 4 && name.toLowerCase() === 'host') lines += 1;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (name.length === wanted.length && name.toLowerCase() === wanted) lines += 1;
   }
-  if (lines !== 1) throw refusal(400, 'a request has one Host header');
-  if (!isOwnHost(hostnameOf(request.headers.host!))) throw refusal(421, 'this host name is not served here');
+  return lines;
+}
+
+function foreignHost(): DriveError {
+  return refusal(421, 'this host name is not served here; whoever runs the server can allow it with --allow-host');
 }
 
 /** Following a link is harmless; everything else that another site's page starts is not. */
@@ -70,7 +80,7 @@ function readTarget(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {
   if (!url.startsWith('/')) {
     const match = absoluteForm.exec(url);
     if (!match) throw refusal(400, 'the request target is not valid');
-    if (!isOwnHost(hostnameOf(match[1]!))) throw refusal(421, 'this host name is not served here');
+    if (!isOwnHost(hostnameOf(match[1]!), request.socket.localAddress)) throw foreignHost();
     return decodeTargetPath(match[2] ?? '/');
   }
   const query = url.indexOf('?');

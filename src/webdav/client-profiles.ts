@@ -22,6 +22,8 @@ export interface Adaptations {
   readonly windowsNames: boolean;
   /** A 102 before an answer that is late. Whoever takes it for the answer believes a refused save to be done. */
   readonly interimAnswers: boolean;
+  /** Of Digest it knows MD5, and of several challenges it may take one that it does not know. */
+  readonly onlyMd5: boolean;
   /** PROPPATCH of Win32 properties needs no token of the sender's own lock. */
   readonly win32WithoutToken: boolean;
 }
@@ -50,6 +52,7 @@ const anyFinder: readonly Adaptation[] = [
   'tokensOfMembers',
   // Else Spotlight and the thumbnails read every file of the drive.
   'showsMarkers',
+  'onlyMd5',
 ];
 
 /** The first row that is meant counts. */
@@ -68,13 +71,13 @@ const table: readonly Row[] = [
     // without the token, and takes the refusal for a failed copy.
     name: 'MiniRedir',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft-WebDAV-MiniRedir/'),
-    adaptations: ['compact', 'windowsNames', 'win32WithoutToken'],
+    adaptations: ['compact', 'windowsNames', 'win32WithoutToken', 'onlyMd5'],
   },
   {
     // Opens by URL, past Explorer's cache; the same attributes without the token.
     name: 'Office',
     isMeant: (userAgent) => userAgent.startsWith('Microsoft Office'),
-    adaptations: ['win32WithoutToken'],
+    adaptations: ['win32WithoutToken', 'onlyMd5'],
   },
   {
     // These skip any interim answer (RFC 9110 section 15.2) and would give up on a silent server: neon within davfs2 and
@@ -98,6 +101,7 @@ const strict: ClientProfile = {
   windowsNames: false,
   interimAnswers: false,
   win32WithoutToken: false,
+  onlyMd5: false,
 };
 
 /** Finds the profile of a user agent; cheap, for it is asked with every request. */

@@ -16,13 +16,13 @@ export interface DavEnvironment {
   profileOf(userAgent: string | undefined): ClientProfile;
   /** Something that is our fault and that the operator should see. */
   report(error: DriveError, request: string): void;
+  /** Whether requests may name the server so. */
+  isOwnHost(hostname: string, request: IncomingMessage): boolean;
   /** Reads what is left of an unwanted body, for a bounded time. */
   linger(request: IncomingMessage): Promise<void>;
 }
 
 export class DavContext {
-  /** Who asks; '' while there are no users. */
-  readonly principal = '';
   #controller: AbortController | undefined;
   #profile: ClientProfile | undefined;
   #continued = false;
@@ -39,6 +39,9 @@ export class DavContext {
     readonly trailingSlash: boolean,
     /** The sender waits for 100 before it sends the body. */
     readonly expectsContinue: boolean,
+    /** Who asks; '' while there are no users. */
+    readonly principal = '',
+    readonly mayWrite = true,
   ) {}
 
   get method(): string {

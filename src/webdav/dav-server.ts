@@ -4,12 +4,12 @@
  * answer), so it is replaced: a look-up in the registry, a look-up of the volume, and the handler runs on a DavContext.
  * Methods that the library brings itself never run.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { v2 as webdav } from 'webdav-server';
-import { asDriveError, type DriveError } from '../core/errors.js';
+import { asDriveError, DriveError } from '../core/errors.js';
 import { decodeTargetPath, encodeName, type TargetPath } from '../http/target-path.js';
 import type { Volume } from '../volume/volume.js';
-import { type Handler, runHandler } from './answers.js';
+import { type Handler, runHandler, send } from './answers.js';
 import { type AdaptationSwitches, clientProfiles } from './client-profiles.js';
 import { DavContext, type DavEnvironment } from './dav-context.js';
 import { copy, move } from './methods/copy-move.js';
@@ -47,6 +47,9 @@ const handlers: Readonly<Record<string, Handler>> = {
   UNLOCK: unlock,
 };
 
+/** What a user who may only read can ask for. */
+const reading: ReadonlySet<Handler> = new Set([options, get, propfind, post]);
+
 /** A registered method of ours. `chunked` is for callers that come through the library. */
 class DavMethod implements webdav.HTTPMethod {
   constructor(
@@ -59,8 +62,26 @@ class DavMethod implements webdav.HTTPMethod {
   }
 }
 
+/** What a request is run with. */
+export interface Execution {
+  readonly target: TargetPath;
+  readonly expectsContinue: boolean;
+  /** Who asks; default '': there are no users. */
+  readonly principal?: string;
+  readonly mayWrite?: boolean;
+}
+
+export interface TurnedAway {
+  readonly status: number;
+  readonly headers: OutgoingHttpHeaders;
+  readonly message: string;
+  readonly expectsContinue: boolean;
+}
+
 /** What the listener lends. */
 export interface DavServices extends Pick<DavEnvironment, 'report' | 'linger'> {
+  /** Default: all names. */
+  readonly isOwnHost?: DavEnvironment['isOwnHost'] | undefined;
   readonly adaptations?: AdaptationSwitches | undefined;
 }
 
@@ -75,9 +96,9 @@ export class DavServer extends webdav.WebDAVServer {
     const list = new VolumeList(volumes);
     super({ respondWithPaths: true, serverName: 'Holdfast', version: '1', rootFileSystem: new VolumeFileSystem(list) });
     this.#list = list;
-    const { report, linger, adaptations } = services;
+    const { report, linger, adaptations, isOwnHost = () => true } = services;
     const volumeNamed = (name: string): Volume | undefined => this.#volumes.get(name.normalize('NFC'));
-    this.#environment = { report, linger, volumeNamed, profileOf: clientProfiles(adaptations) };
+    this.#environment = { report, linger, isOwnHost, volumeNamed, profileOf: clientProfiles(adaptations) };
     for (const volume of volumes) {
       this.#volumes.set(volume.name.normalize('NFC'), volume);
       this.#forWindows.set(volume, new WindowsVolume(volume));
@@ -99,11 +120,16 @@ export class DavServer extends webdav.WebDAVServer {
     return this.#environment.profileOf(headers['user-agent']).interimAnswers;
   }
 
+  /** Whether its client takes one Digest challenge, and only of the older kind. */
+  knowsOnlyMd5({ headers }: IncomingMessage): boolean {
+    return this.#environment.profileOf(headers['user-agent']).onlyMd5;
+  }
+
   /** Runs a request to its end; never rejects. */
   execute(
     request: IncomingMessage,
     response: ServerResponse,
-    { target, expectsContinue }: { readonly target: TargetPath; readonly expectsContinue: boolean },
+    { target, expectsContinue, principal = '', mayWrite = true }: Execution,
   ): Promise<void> {
     const [first] = target.names;
     const volume = first === undefined ? undefined : this.#environment.volumeNamed(first);
@@ -119,9 +145,23 @@ export class DavServer extends webdav.WebDAVServer {
       path,
       target.trailingSlash,
       expectsContinue,
+      principal,
+      mayWrite,
     );
     const method = this.methods[request.method!.toLowerCase()];
-    return runHandler(method instanceof DavMethod ? method.handler : unknownMethod, context);
+    const handler = method instanceof DavMethod ? method.handler : unknownMethod;
+    return runHandler(mayWrite || reading.has(handler) ? handler : readOnly, context);
+  }
+
+  /** Answers a request that is not to run; where its body allows, the connection goes on. */
+  turnAway(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { status, headers, message, expectsContinue }: TurnedAway,
+  ): Promise<void> {
+    const context = new DavContext(this.#environment, request, response, this.#list, '', [], false, expectsContinue);
+    const plain = { ...headers, 'Content-Type': 'text/plain; charset=utf-8' };
+    return runHandler(() => send(context, status, plain, `${message}\n`), context);
   }
 
   /** Answers a request that must not run, and closes its connection. */
@@ -137,3 +177,7 @@ export class DavServer extends webdav.WebDAVServer {
     }, context);
   }
 }
+
+const readOnly: Handler = async () => {
+  throw new DriveError('FORBIDDEN', { message: 'this user may only read' });
+};

@@ -10,12 +10,17 @@ export interface Resolved {
 }
 
 /**
- * KDE sends its own schemes; a proxy that ends TLS makes http of https, and most proxies change the host on the way in
- * but not in here. So only the path counts: for a MOVE to another server (RFC 4918 section 9.8.5, 502) there is no
- * client, while saves that fail behind a proxy are among the oldest complaints about WebDAV servers.
+ * KDE sends its own schemes, and a proxy that ends TLS makes http of https: scheme and port mean nothing. For the tags of
+ * an If header only the path counts; a Destination must name this server too (RFC 4918 section 9.8.5).
  */
 const absoluteUri = /^(?:https?|webdavs?|davs?):\/\/([^/?#]*)([^?#]*)$/i;
 const authority = /^(?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?$/i;
+
+/** Lower-case, without port; undefined for a path. The URI was read by `resolveUri`. */
+export function hostOfUri(uri: string): string | undefined {
+  const match = absoluteUri.exec(uri);
+  return match ? hostnameOf(match[1]!) : undefined;
+}
 
 /** undefined: no volume of ours. Throws a 400 for what is no URI of the right form. */
 export function resolveUri(uri: string, environment: DavEnvironment): Resolved | undefined {

@@ -19,6 +19,8 @@ export interface PropertySource {
   readonly space: SpaceReport | undefined;
   /** Hrefs of lock roots, without slash at the end. */
   hrefOfLockRoot(lock: LockRow): string;
+  /** Who asks. */
+  readonly principal: string;
 }
 
 export interface EntryTimes {
@@ -104,13 +106,16 @@ export function liveProperty(namespace: string, name: string): LiveProperty | un
   return byKey.get(`${namespace} ${name}`);
 }
 
-export function activeLockXml(lock: LockRow, source: Pick<PropertySource, 'hrefOfLockRoot'>): string {
+/** The token of another's lock is none of the asker's business (RFC 4918 section 15.8 lets it be left out). */
+export function activeLockXml(lock: LockRow, source: Pick<PropertySource, 'hrefOfLockRoot' | 'principal'>): string {
   const seconds = Math.round(lock.timeoutMs / 1000);
   const owner = lock.owner === '' ? '' : `<D:owner>${lock.owner}</D:owner>`;
   return (
     `<D:activelock><D:locktype><D:write/></D:locktype><D:lockscope><D:${lock.scope}/></D:lockscope>` +
     `<D:depth>${lock.depth}</D:depth>${owner}<D:timeout>Second-${seconds}</D:timeout>` +
-    `<D:locktoken><D:href>${escapeXml(lock.token)}</D:href></D:locktoken>` +
+    (lock.principal === source.principal
+      ? `<D:locktoken><D:href>${escapeXml(lock.token)}</D:href></D:locktoken>`
+      : '') +
     `<D:lockroot><D:href>${escapeXml(source.hrefOfLockRoot(lock))}</D:href></D:lockroot></D:activelock>`
   );
 }

@@ -5,7 +5,7 @@ import { readPreconditions } from '../http/preconditions.js';
 import { refusal } from '../http/status.js';
 import type { ChangeOptions, Conditions, EntryPath, IfList } from '../volume/volume.js';
 import type { DavContext } from './dav-context.js';
-import { resolveUri } from './hrefs.js';
+import { hostnameOf, hostOfUri, resolveUri } from './hrefs.js';
 import { parseIfHeader, type TagResolver } from './if-header.js';
 
 export type Depth = 0 | 1 | 'infinity';
@@ -46,7 +46,21 @@ export function readDestination(context: DavContext): EntryPath {
   if (header === undefined || header.trim() === '') throw refusal(400, 'the Destination header is missing');
   const target = resolveUri(header.trim(), context.environment);
   if (target?.volume.name !== context.volume.name) throw refusal(502, 'the Destination is not on this volume');
+  requireThisServer(header.trim(), context);
   return target.path;
+}
+
+/**
+ * Proxies change the Host on the way in, and not what is in here; most say in X-Forwarded-Host what it was. Whoever could
+ * lie about it gains nothing: the path is one of this volume in any case.
+ */
+function requireThisServer(uri: string, { request, environment }: DavContext): void {
+  const host = hostOfUri(uri);
+  if (host === undefined || environment.isOwnHost(host, request)) return;
+  const { host: own = '', 'x-forwarded-host': forwarded = '' } = request.headers;
+  if ([own, ...String(forwarded).split(',')].some((name) => hostnameOf(name.trim()) === host)) return;
+  const hint = 'behind a proxy, serve with --allow-host and its name';
+  throw refusal(502, `the Destination is on another server (${hint})`);
 }
 
 /** Unix seconds of `X-OC-Mtime` (rclone, GVFS, ownCloud's clients) as milliseconds. */

@@ -1,5 +1,6 @@
 /** A command line without a drive: every door that commands go through, recorded. */
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import type { CommandContext, DriveAccess, HostSystem, RunningServer } from '../../src/cli/command-context.js';
 import { Terminal, type TextSink } from '../../src/cli/output/terminal.js';
 import { runProgram } from '../../src/cli/program.js';
@@ -184,6 +185,8 @@ export class FakeShell {
   readonly programs: string[][] = [];
   clock: Clock = systemClock;
   drive = new FakeDrive();
+  /** What comes by standard input. */
+  input = '';
   takenPorts = new Set<number>();
   server: RunningServer | undefined;
   serverClosed = 0;
@@ -224,12 +227,14 @@ export class FakeShell {
         if (this.takenPorts.has(port)) throw Object.assign(new Error('address in use'), { code: 'EADDRINUSE' });
         this.server = {
           address: { host, port },
+          useTls: () => {},
           close: async () => {
             this.serverClosed += 1;
           },
         };
         return this.server;
       },
+      input: { stream: Readable.from([this.input]), isTty: false },
       terminal: new Terminal({ out: this.out, err: this.err, colour: false }),
       clock: this.clock,
       host: this.host,

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { hasCode } from '../../src/core/errors.js';
-import { startServer } from '../../src/server/start-server.js';
+import { type StartServerOptions, startServer } from '../../src/server/start-server.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { MemoryVolume } from '../support/memory-volume.js';
 import { serve } from '../webdav/dav-client.js';
@@ -17,10 +17,21 @@ async function ask(port: number, bytes: string): Promise<Socket> {
   return socket;
 }
 
-test('only loopback addresses are listened on', async () => {
+test('nothing but loopback is listened on without users, and without TLS unless it is said', async () => {
+  const volumes = [new MemoryVolume()];
+  const ana = { name: 'ana', rights: 'write', credentials: '' } as const;
+  const users = (...list: (typeof ana)[]) => ({ list: async () => list, named: async () => list[0] });
   for (const host of ['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org']) {
-    const start = startServer({ volumes: [new MemoryVolume()], host, port: 0 });
-    await assert.rejects(start, (error) => hasCode(error, 'USAGE') && /users/.test(error.hint ?? ''), host);
+    const refused = (options: Partial<StartServerOptions>, hint: RegExp) =>
+      assert.rejects(
+        startServer({ volumes, host, port: 0, ...options }),
+        (error) => hasCode(error, 'USAGE') && hint.test(error.hint ?? ''),
+        host,
+      );
+    await refused({}, /holdfast user add/);
+    await refused({ users: users() }, /holdfast user add/);
+    await refused({ users: users(), isInsecureAllowed: true }, /holdfast user add/);
+    await refused({ users: users(ana) }, /--insecure-http/);
   }
 });
 

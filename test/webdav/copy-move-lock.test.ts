@@ -16,7 +16,7 @@ async function withFile(server: TestServer, path = '/home/a'): Promise<void> {
 }
 
 test('Destination in all its forms; other volumes are a 502', async (t) => {
-  const server = await serve(t);
+  const server = await serve(t, { allowedHosts: ['drive.example'] });
   await withFile(server);
   const { port } = server;
   const good = [
@@ -32,7 +32,12 @@ test('Destination in all its forms; other volumes are a 502', async (t) => {
     assert.equal((await server.send('COPY', '/home/a', { headers: { Destination } })).status, 201, Destination);
     await server.send('DELETE', '/home/b');
   }
+  const forwarded = { Destination: 'https://outside.example/home/b', 'X-Forwarded-Host': 'proxy, outside.example:443' };
+  assert.equal((await server.send('COPY', '/home/a', { headers: forwarded })).status, 201);
+  await server.send('DELETE', '/home/b');
   const bad: readonly [string, number][] = [
+    ['http://elsewhere.example/home/b', 502],
+    ['https://outside.example/home/b', 502],
     ['http://elsewhere.example/other/b', 502],
     ['/other/b', 502],
     ['/', 502],

@@ -9,7 +9,7 @@ import { resolveLock, resolveRefreshLock, resolveUnlock } from './resolve-locks.
 import { resolveMove } from './resolve-move.js';
 import { resolveSetProperties } from './resolve-properties.js';
 import { resolvePut } from './resolve-put.js';
-import { resolveSetUser } from './resolve-user.js';
+import { resolveSetUser } from './users/resolve-set-user.js';
 
 type Resolvers = {
   readonly [K in ChangeRequest['kind']]: (

@@ -49,7 +49,10 @@ function readLockInfo(body: Buffer): { readonly scope: 'exclusive' | 'shared'; r
 }
 
 function sendLock(context: DavContext, status: number, granted: LockRow, isNew: boolean): Promise<void> {
-  const active = activeLockXml(granted, { hrefOfLockRoot: ({ path }) => context.hrefOfRelative(path) });
+  const active = activeLockXml(granted, {
+    hrefOfLockRoot: ({ path }) => context.hrefOfRelative(path),
+    principal: context.principal,
+  });
   const xml = `<D:prop xmlns:D="DAV:"><D:lockdiscovery>${active}</D:lockdiscovery></D:prop>`;
   return sendXml(context, status, xml, isNew ? { 'Lock-Token': `<${granted.token}>` } : {});
 }

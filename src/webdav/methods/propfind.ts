@@ -80,6 +80,7 @@ class Listing {
       locks,
       space: this.#space,
       hrefOfLockRoot: (lock: LockRow) => this.#context.hrefOfRelative(lock.path),
+      principal: this.#context.principal,
     };
     return propstatsXml(this.#request, source, stored, this.#options);
   }

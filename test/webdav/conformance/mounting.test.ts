@@ -238,8 +238,14 @@ test('S-18: behind a proxy that ends TLS and rewrites the host, MOVE and If stil
   const server = await serveIndexed(t);
   await store(server, '/home/a');
   const origin = 'https://files.example.org';
-  const moved = await server.send('MOVE', '/home/a', { headers: { Destination: `${origin}/home/b` } });
-  assert.equal(moved.status, 201);
+  const headers = { Destination: `${origin}/home/b` };
+  assert.equal(
+    (await server.send('MOVE', '/home/a', { headers })).status,
+    502,
+    'a proxy that hides whom it speaks for',
+  );
+  const forwarded = { ...headers, 'X-Forwarded-Host': 'files.example.org' };
+  assert.equal((await server.send('MOVE', '/home/a', { headers: forwarded })).status, 201);
   const token = tokenOf(await lock(server, '/home/b'));
   const put = await server.send('PUT', '/home/b', { headers: { If: `<${origin}/home/b> (<${token}>)` }, body: 'x' });
   assert.equal(put.status, 204);

@@ -4,7 +4,7 @@
  * interim one (102, RFC 2518 section 10.1) before 10 s of silence have passed. One sweep over the running requests instead of a timer for each.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 
 const sweepMs = 2_000;
 /** With the sweep's own delay, less than 10 s. */

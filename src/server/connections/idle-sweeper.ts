@@ -4,7 +4,7 @@
  * Between requests Node's own keep-alive and header timeouts apply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 
 const sweepMs = 15_000;
 /** Longer than any pause of a healthy client: Finder may stop for 30 s, a phone changing networks for longer. */

@@ -1,8 +1,8 @@
 /** Who may use the volume: kept in the index and, as operations, on the nodes. */
-import type { Clock } from '../core/clock.js';
-import type { DriveUser, DriveUsers, UserChange } from '../drive-contract.js';
-import { askIndex } from '../meta/meta-store.js';
-import type { VolumeEngine } from '../volume/engine.js';
+import type { Clock } from '../../core/clock.js';
+import type { DriveUser, DriveUsers, UserChange } from '../../drive-contract.js';
+import { askIndex } from '../../meta/meta-store.js';
+import type { VolumeEngine } from '../../volume/engine.js';
 
 export class VolumeUsers implements DriveUsers {
   readonly #engine: () => Promise<VolumeEngine>;

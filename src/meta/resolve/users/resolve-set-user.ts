@@ -1,7 +1,7 @@
 /** Users of the volume. */
-import { DriveError } from '../../core/errors.js';
-import { isUserName, userNameRule } from '../../core/text/user-names.js';
-import type { RequestOf, Resolution, ResolveContext } from './resolve-context.js';
+import { DriveError } from '../../../core/errors.js';
+import { isUserName, userNameRule } from '../../../core/text/user-names.js';
+import type { RequestOf, Resolution, ResolveContext } from '../resolve-context.js';
 
 export function resolveSetUser(request: RequestOf<'set-user'>, { tables, limits }: ResolveContext): Resolution {
   const { name, only } = request;

@@ -1,0 +1,33 @@
+/** Runs in a thread of its own: scrypt takes 0.1 s, and libuv's threads are there for files. One at a time. */
+import { scryptSync } from 'node:crypto';
+import { parentPort } from 'node:worker_threads';
+
+export interface HashTask {
+  readonly id: number;
+  readonly password: string;
+  readonly salt: Uint8Array;
+  readonly cost: ScryptCost;
+}
+
+export interface HashResult {
+  readonly id: number;
+  readonly key: Uint8Array;
+}
+
+/** RFC 7914: N is 2^`logN`. */
+export interface ScryptCost {
+  readonly logN: number;
+  readonly blocks: number;
+  readonly parallel: number;
+}
+
+const keyBytes = 32;
+
+parentPort?.on('message', ({ id, password, salt, cost }: HashTask) => {
+  const { logN, blocks, parallel } = cost;
+  const N = 2 ** logN;
+  // What the algorithm needs, and some room: Node refuses costs that need more than this.
+  const maxmem = 128 * N * blocks + 1024 * 1024 * parallel;
+  const key = scryptSync(password, salt, keyBytes, { N, r: blocks, p: parallel, maxmem });
+  parentPort?.postMessage({ id, key } satisfies HashResult);
+});
