@@ -1,9 +1,11 @@
 /**
  * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
  */
+import type { NoticeTarget } from './config/operator-file.js';
 import type { EventKind } from './core/event-kind.js';
 import type { Progress } from './core/progress.js';
 import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
+import type { DiskCommands } from './drive-disks.js';
 import type { DriveStatus } from './drive-status.js';
 import type { DataPart } from './maintenance/checking/data-check.js';
 import type { AtticListing, RestoreOptions, RestoreReport } from './maintenance/deletion/attic-report.js';
@@ -66,8 +68,20 @@ export interface DriveUsers {
   change(change: UserChange): Promise<void>;
 }
 
+/** Where notices of events go. */
+export interface NoticeCommands {
+  /** In words, without secrets; null: nowhere. */
+  describe(): Promise<{ readonly target: string | null }>;
+  /** USAGE when a webhook is no web address. */
+  set(target: NoticeTarget | null): Promise<void>;
+  /** Sends one now. NOT_FOUND when nothing is set, UNAVAILABLE with the reason. */
+  test(): Promise<void>;
+}
+
 export interface Drive {
   readonly volume: Volume;
+  readonly disks: DiskCommands;
+  readonly notices: NoticeCommands;
   readonly users: DriveUsers;
   status(): Promise<DriveStatus>;
   check(options?: {

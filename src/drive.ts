@@ -9,21 +9,28 @@ import { DriveEvents } from './drive/drive-events.js';
 import { openUsableIndex, rebuildIndexFile } from './drive/drive-index.js';
 import { type HeldVolume, holdVolume } from './drive/drive-lock.js';
 import { DriveNodes } from './drive/drive-nodes.js';
-import { VolumeUsers } from './drive/users/volume-users.js';
+import { Absences } from './drive/members/absences.js';
+import { VolumeDisks } from './drive/members/disk-commands.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
+import { OperatorSettings } from './drive/members/operator-settings.js';
+import { Notifier } from './drive/notices/notifier.js';
 import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
+import { DriveWatch } from './drive/status/drive-watch.js';
+import { VolumeUsers } from './drive/users/volume-users.js';
 import type {
   AtticListing,
   CheckReport,
   Drive,
   DriveEvent,
   DriveUsers,
+  NoticeCommands,
   OpenDriveOptions,
   RehearsalReport,
   RestoreOptions,
   RestoreReport,
 } from './drive-contract.js';
+import type { DiskCommands } from './drive-disks.js';
 import type { DriveStatus } from './drive-status.js';
 import { bounded, checkVolume } from './maintenance/check.js';
 import { checkHistories } from './maintenance/checking/history-check.js';
@@ -53,6 +60,8 @@ interface Parts {
   readonly engine: DriveEngine;
   readonly replicas: number;
   readonly rehearsals: Rehearsals;
+  readonly absences: Absences;
+  readonly notifier: Notifier;
   /** Timers keep no process, and while the index is opened again nothing else may: who waits for an answer would lose it. */
   readonly release: () => void;
 }
@@ -62,6 +71,9 @@ const shownDamagedFiles = 100;
 class HoldfastDrive implements Drive {
   readonly volume: Volume;
   readonly users: DriveUsers;
+  readonly disks: DiskCommands;
+  readonly notices: NoticeCommands;
+  private readonly watch: DriveWatch;
   private readonly parts: Parts;
   private readonly startedMs: number;
   private lastStatus: DriveStatus | undefined;
@@ -74,6 +86,11 @@ class HoldfastDrive implements Drive {
     const { clock, random } = context;
     const { retryMs } = context.safety;
     this.users = new VolumeUsers(() => engine.engine(), clock);
+    this.disks = new VolumeDisks(parts);
+    this.notices = parts.notifier;
+    const { nodes, absences, events } = parts;
+    this.watch = new DriveWatch({ clock, nodes, absences, events, status: () => this.status() });
+    this.watch.start();
     this.volume = new DriveVolume({
       id: file.id,
       name: file.name,
@@ -105,6 +122,12 @@ class HoldfastDrive implements Drive {
           hint: `holdfast rebuild ${directory}`,
         });
       const { replicas } = volume;
+      const settings = await OperatorSettings.open(context, directory, (problem) => events.report('warning', problem));
+      const absences = new Absences(context.clock, settings);
+      for (const node of nodes.all) node.describe({ isLeaving: absences.windowOf(node.id) !== undefined });
+      const report = (level: DriveEvent['level'], message: string) => events.report(level, message);
+      const notifier = new Notifier({ settings, clock: context.clock, volume: file, report });
+      events.listen(notifier.offer);
       engine = await DriveEngine.open({
         directory,
         context,
@@ -112,6 +135,7 @@ class HoldfastDrive implements Drive {
         events,
         volume: { id: file.id, replicas },
         meta,
+        absences,
       });
       const running = engine;
       const rehearsals = await Rehearsals.open({
@@ -132,6 +156,8 @@ class HoldfastDrive implements Drive {
         engine,
         replicas,
         rehearsals,
+        absences,
+        notifier,
         release,
       });
       await drive.status(); // From here on there is always one to show.
@@ -169,6 +195,8 @@ class HoldfastDrive implements Drive {
       checkpoint: maintenance.checkpointer.last ?? null,
       rehearsal: this.parts.rehearsals.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
+      windowOf: (node) => this.parts.absences.windowOf(node),
+      catchUp: maintenance.catchUp.status(),
       uptimeMs,
     });
     return this.lastStatus;
@@ -232,10 +260,12 @@ class HoldfastDrive implements Drive {
   }
 
   private async closeAll(): Promise<void> {
-    const { engine, nodes, lock, rehearsals, release } = this.parts;
+    const { engine, nodes, lock, rehearsals, notifier, release } = this.parts;
+    this.watch.close();
     try {
       await rehearsals.close();
       await engine.close();
+      await notifier.close();
     } finally {
       await nodes.close();
       await lock.close();

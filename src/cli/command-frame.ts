@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { CommandContext } from './command-context.js';
 import type { ExitCode } from './exit-codes.js';
+import { printable } from './output/format.js';
 
 /** Runs a command's body; reports its error as "could not ACTION" and keeps the exit code. Never rejects. */
 export type Act = (
@@ -15,6 +16,7 @@ export type Act = (
 export type CommandMaker = (context: CommandContext, act: Act) => Command;
 
 export const directoryArgument = ['<DIR>', "the volume's directory"] as const;
+export const nodeArgument = ['<NODE>', 'its label, the beginning of its id, or its path'] as const;
 export const jsonOption = ['--json', 'print one JSON document on one line'] as const;
 
 /** Examples below the help of a command; each is a command line and what it does. */
@@ -36,6 +38,15 @@ export function wholeNumber(least: number, most: number): (text: string) => numb
     if (/^\d+$/.test(text) && value >= least && value <= most) return value;
     throw new InvalidArgumentError(`It is a whole number from ${least} to ${most}.`);
   };
+}
+
+const longestName = 100;
+
+/** What lists show on one line, and commands can tell from a path; for commander. */
+export function plainName(text: string): string {
+  const isPlain = text.trim() === text && printable(text) === text && !/[/\\]/.test(text);
+  if (isPlain && text !== '' && text.length <= longestName) return text;
+  throw new InvalidArgumentError(`It is 1 to ${longestName} characters, without slashes and spaces around it.`);
 }
 
 /** Parser of a number above 0. */

@@ -9,9 +9,6 @@ import { atticRestoreCommand } from './commands/attic-restore.js';
 import { checkCommand } from './commands/check.js';
 import { initCommand } from './commands/init.js';
 import { mountCommand } from './commands/mount.js';
-import { nodeAddCommand } from './commands/node-add.js';
-import { nodeListCommand } from './commands/node-list.js';
-import { nodeRemoveCommand } from './commands/node-remove.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { rehearseCommand } from './commands/rehearse.js';
 import { serveCommand } from './commands/serve.js';
@@ -22,6 +19,7 @@ import { userAddCommand } from './commands/user-add.js';
 import { userListCommand } from './commands/user-list.js';
 import { userPasswdCommand } from './commands/user-passwd.js';
 import { userRemoveCommand } from './commands/user-remove.js';
+import { diskMakers, nodeMakers } from './disk-makers.js';
 import { type ExitCode, exitCodeOfError, exitCodes } from './exit-codes.js';
 import { reportError } from './output/error-report.js';
 
@@ -35,9 +33,9 @@ const makers: readonly CommandMaker[] = [
   checkCommand,
   rehearseCommand,
   rebuildCommand,
+  ...diskMakers,
 ];
 const atticMakers: readonly CommandMaker[] = [atticListCommand, atticRestoreCommand];
-const nodeMakers: readonly CommandMaker[] = [nodeListCommand, nodeAddCommand, nodeRemoveCommand];
 
 const userMakers: readonly CommandMaker[] = [userListCommand, userAddCommand, userPasswdCommand, userRemoveCommand];
 
@@ -46,11 +44,13 @@ const programExamples = examples(
   ['holdfast serve ~/drive', 'serve it on this machine'],
   ['holdfast mount ~/drive', 'mount it'],
   ['holdfast status ~/drive', 'see what is protected'],
+  ['holdfast unplug ~/drive node-2', 'may this disk be unplugged?'],
 );
 
 const nodeExamples = examples(
   ['holdfast node list ~/drive', 'what each node is and holds'],
   ['holdfast node add ~/drive /disk3/hold', 'one more disk'],
+  ['holdfast node drain ~/drive node-2', 'empty one, so that it may be removed'],
   ['holdfast node remove ~/drive node-2', 'one less'],
 );
 
@@ -95,7 +95,9 @@ function makeProgram(context: CommandContext, act: Act): Command {
     .addHelpText('after', programExamples)
     .addHelpText('after', '\nExit codes: 0 good, 1 failed, 2 wrong usage, 3 damage found, 4 sound but degraded');
   for (const make of makers) program.addCommand(make(context, act));
-  const node = new Command('node').description('list, add and remove the directories that hold the copies');
+  const node = new Command('node').description(
+    'list, add, empty, replace and remove the directories that hold the copies',
+  );
   node.addHelpText('after', nodeExamples);
   for (const make of nodeMakers) node.addCommand(make(context, act));
   program.addCommand(node);

@@ -6,9 +6,21 @@ import type { Drive, UserChange } from '../drive-contract.js';
 import type { UserFacts } from '../server/control-protocol.js';
 import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
+import { remoteDisks, remoteNotices } from './remote-disks.js';
 
 export interface DriveLike
-  extends Pick<Drive, 'status' | 'check' | 'rehearse' | 'listAttics' | 'restoreFromAttics' | 'addNode' | 'removeNode'> {
+  extends Pick<
+    Drive,
+    | 'status'
+    | 'check'
+    | 'rehearse'
+    | 'listAttics'
+    | 'restoreFromAttics'
+    | 'addNode'
+    | 'removeNode'
+    | 'disks'
+    | 'notices'
+  > {
   readonly users: {
     list(): Promise<readonly UserFacts[]>;
     change(change: UserChange): Promise<void>;
@@ -93,6 +105,8 @@ function remoteDrive(client: ControlClient): DriveLike {
     restoreFromAttics: ({ wanted, dryRun = false, signal }) =>
       client.call('restoreFromAttics', { wanted, dryRun }, { signal }),
     addNode: (options) => client.call('addNode', options),
+    disks: remoteDisks(client),
+    notices: remoteNotices(client),
     users: {
       list: () => client.call('listUsers', {}),
       change: async (change) => {

@@ -8,7 +8,7 @@ import { Mutex } from '../core/mutex.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { MetaStore } from '../meta/meta-store.js';
 import type { Node, NodeChange } from '../node/node.js';
-import { isWritable, type NodeState } from '../node/node-state.js';
+import { isReadable, isWritable, type NodeState } from '../node/node-state.js';
 import type { BadCopy } from '../store/store-types.js';
 import type { VolumeEngine } from '../volume/engine.js';
 import { emptyAttics } from './drive-attics.js';
@@ -75,6 +75,7 @@ export class DriveEngine {
       monitor.onChange((change) => drive.onNodeChange(change)),
       monitor.onListingHint((node) => drive.running?.maintenance.wantListing(node.id)),
     );
+    for (const node of options.nodes.all) if (!isReadable(node.state)) options.absences?.noteLeft(node.id);
     try {
       await drive.turns.run(() => drive.start());
     } catch (error) {
@@ -201,6 +202,7 @@ export class DriveEngine {
           if (path !== undefined) events.report('error', `${path} cannot be read whole: ${error.message}`, 'file-lost');
         },
         onReadWhole: (entry) => this.damagedFiles.noteWhole(entry),
+        onNeedsChanged: () => this.running?.maintenance.wantProtection(),
         onFollowerLost: (id) => this.admission.retry(nodes.get(id)),
         onCommitted: (batch) => {
           this.running?.maintenance.onBatch(batch);
@@ -267,9 +269,13 @@ export class DriveEngine {
   private onNodeChange(change: NodeChange): void {
     const { node, from, to } = change;
     const { events, absences } = this.options;
-    const { level, message, kind } = newsOf(change, absences?.of(node.id) ?? 'unexplained');
+    const { level, message, kind } = newsOf(change, {
+      absence: absences?.of(node.id) ?? 'unexplained',
+      hadLeft: absences?.hasLeft(node.id) ?? false,
+    });
     events.report(level, message, kind);
     if (to === 'online' && from === 'returning') this.noteReturn(node);
+    if (to === 'offline') absences?.noteLeft(node.id);
     if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
     if (to !== 'returning' && (to !== 'online' || from === 'returning')) return;
     if (this.failure) this.scheduleReopen(0);
@@ -278,10 +284,10 @@ export class DriveEngine {
 
   /** What its operator said of its absence is over with it. */
   private noteReturn(node: Node): void {
-    node.describe({ isLeaving: false });
-    this.options.absences?.noteReturn(node.id).catch((error: unknown) => {
-      this.warn(`that ${node.label} is back could not be noted`, error);
+    const noted = this.options.absences?.noteReturn(node.id).then((hadLeft) => {
+      if (hadLeft) node.describe({ isLeaving: false });
     });
+    noted?.catch((error: unknown) => this.warn(`that ${node.label} is back could not be noted`, error));
   }
 
   private async onLeft(node: Node, to: NodeState): Promise<void> {

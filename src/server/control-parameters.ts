@@ -2,11 +2,13 @@
 import { isAbsolute } from 'node:path';
 import { DriveError } from '../core/errors.js';
 import type { DataPart } from '../drive-contract.js';
+import { diskParsers } from './control-disks.js';
 import type { ControlMethod, ControlMethods } from './control-protocol.js';
 
 type Parsers = { readonly [M in ControlMethod]: (fields: Fields) => ControlMethods[M]['parameters'] };
 
 const parsers: Parsers = {
+  ...diskParsers,
   server: () => ({}),
   status: () => ({}),
   check: (fields) => ({ readData: fields.part('readData') }),
@@ -47,7 +49,7 @@ interface FieldTypes {
   boolean: boolean;
 }
 
-class Fields {
+export class Fields {
   readonly #values: Readonly<Record<string, unknown>>;
 
   constructor(values: Readonly<Record<string, unknown>>) {

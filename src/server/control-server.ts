@@ -5,7 +5,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError } from '../core/errors.js';
-import type { Drive } from '../drive-contract.js';
+import type { Drive, Progress } from '../drive-contract.js';
+import { diskHandlers } from './control-disks.js';
 import { parseParameters } from './control-parameters.js';
 import {
   type ControlMessage,
@@ -18,6 +19,8 @@ import {
 export type ControlledDrive = Pick<
   Drive,
   | 'users'
+  | 'disks'
+  | 'notices'
   | 'status'
   | 'check'
   | 'rehearse'
@@ -41,6 +44,7 @@ interface Call {
   readonly facts: ServerFacts;
   readonly signal: AbortSignal;
   readonly send: (message: ControlMessage) => void;
+  readonly onProgress: (progress: Progress) => void;
 }
 
 type Handlers = {
@@ -51,10 +55,10 @@ type Handlers = {
 };
 
 const handlers: Handlers = {
+  ...diskHandlers,
   server: async (_, { facts }) => facts,
   status: (_, { drive }) => drive.status(),
-  check: ({ readData }, { drive, signal, send }) =>
-    drive.check({ readData, signal, onProgress: (progress) => send({ progress }) }),
+  check: ({ readData }, { drive, signal, onProgress }) => drive.check({ readData, signal, onProgress }),
   rehearse: (_, { drive, signal }) => drive.rehearse({ signal }),
   listAttics: (_, { drive }) => drive.listAttics(),
   restoreFromAttics: (parameters, { drive, signal }) => drive.restoreFromAttics({ ...parameters, signal }),
@@ -129,7 +133,13 @@ class Connection {
 
   constructor(socket: Socket, drive: ControlledDrive, facts: ServerFacts) {
     this.#socket = socket;
-    this.#call = { drive, facts, signal: this.#gone.signal, send: (message) => this.#send(message) };
+    this.#call = {
+      drive,
+      facts,
+      signal: this.#gone.signal,
+      send: (message) => this.#send(message),
+      onProgress: (progress) => this.#send({ progress }),
+    };
     socket.setEncoding('utf8');
     socket.on('data', (piece: string) => this.#receive(piece));
     // A client that leaves is seen by its end, also in the midst of a long answer: the socket keeps being read.

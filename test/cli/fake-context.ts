@@ -12,6 +12,7 @@ import type {
   Drive,
   DriveEvent,
   DriveUser,
+  NoticeCommands,
   Progress,
   RebuildReport,
   RehearsalReport,
@@ -19,6 +20,14 @@ import type {
   RestoreReport,
   UserChange,
 } from '../../src/drive-contract.js';
+import type {
+  Advice,
+  DiskCommands,
+  DrainReport,
+  HealReport,
+  RebalanceReport,
+  UnplugReport,
+} from '../../src/drive-disks.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
 import type { Volume } from '../../src/volume/volume.js';
 
@@ -91,6 +100,56 @@ export class FakeDrive implements Drive {
   removeNodeAnswer: () => Promise<void> = async () => {};
   userAnswer: DriveUser[] = [];
   changeUserAnswer: () => Promise<void> = async () => {};
+  drainAnswer: DrainReport = { label: 'disk-2', leftSegments: 0, leftBytes: 0, isEmpty: true };
+  unplugAnswer: UnplugReport = {
+    verdict: 'safe',
+    nodes: ['disk-2'],
+    unreadable: { count: 0, paths: [] },
+    single: { count: 0, paths: [] },
+    copyBytes: 0,
+    protectedAgainInMs: 0,
+    unhealedSegments: 0,
+    safeInMs: null,
+    until: null,
+  };
+  healAnswer: HealReport = { dryRun: false, withoutNodes: [], segments: 0, copyBytes: 0, leftSegments: 0 };
+  rebalanceAnswer: RebalanceReport = { dryRun: false, segments: 0, copyBytes: 0, stuckSegments: 0 };
+  adviceAnswer: readonly Advice[] = [];
+  noticeTarget: string | null = null;
+  readonly disks: DiskCommands = {
+    describe: async (options) => void this.calls.push(['describe', options]),
+    drain: async ({ signal: _, onProgress, ...options }) => {
+      this.calls.push(['drain', options]);
+      onProgress?.({ phase: 'emptying disk-2', done: 1, total: 2, unit: 'bytes' });
+      return this.drainAnswer;
+    },
+    replace: async ({ signal: _, onProgress: __, ...options }) => {
+      this.calls.push(['replace', options]);
+      return this.drainAnswer;
+    },
+    away: async (options) => void this.calls.push(['away', options]),
+    unplug: async (options) => {
+      this.calls.push(['unplug', options]);
+      return this.unplugAnswer;
+    },
+    heal: async ({ dryRun }) => {
+      this.calls.push(['heal', { dryRun }]);
+      return this.healAnswer;
+    },
+    rebalance: async ({ dryRun }) => {
+      this.calls.push(['rebalance', { dryRun }]);
+      return this.rebalanceAnswer;
+    },
+    examine: async () => {
+      this.calls.push('examine');
+      return this.adviceAnswer;
+    },
+  };
+  readonly notices: NoticeCommands = {
+    describe: async () => ({ target: this.noticeTarget }),
+    set: async (target) => void this.calls.push(['setNotices', target]),
+    test: async () => void this.calls.push('testNotices'),
+  };
   pastEvents: DriveEvent[] = [];
   closed = 0;
 

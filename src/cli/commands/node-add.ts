@@ -1,11 +1,12 @@
 /** `holdfast node add`. */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import {
   absolute,
   type CommandMaker,
   directoryArgument,
   examples,
   jsonOption,
+  plainName,
   positiveNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
@@ -17,15 +18,6 @@ interface NodeAddOptions {
   readonly group?: string;
   readonly weight?: number;
   readonly json?: boolean;
-}
-
-const longestName = 100;
-
-/** What lists show on one line, and `node remove` can tell from a path. */
-function plainName(text: string): string {
-  const isPlain = text.trim() === text && printable(text) === text && !/[/\\]/.test(text);
-  if (isPlain && text !== '' && text.length <= longestName) return text;
-  throw new InvalidArgumentError(`It is 1 to ${longestName} characters, without slashes and spaces around it.`);
 }
 
 export const nodeAddCommand: CommandMaker = (context, act) =>

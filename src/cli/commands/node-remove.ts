@@ -1,6 +1,6 @@
 /** `holdfast node remove`. */
 import { Command } from 'commander';
-import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
+import { absolute, type CommandMaker, directoryArgument, examples, nodeArgument } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
@@ -9,7 +9,7 @@ export const nodeRemoveCommand: CommandMaker = (context, act) =>
   new Command('remove')
     .description('remove a node for good; refused while files would keep fewer copies')
     .argument(...directoryArgument)
-    .argument('<NODE>', 'its label, the beginning of its id, or its path')
+    .argument(...nodeArgument)
     .option('--lost', 'the disk is dead: give up what only it held', false)
     .addHelpText(
       'after',

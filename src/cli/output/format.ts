@@ -34,6 +34,15 @@ export function formatCount(count: number, singular: string, plural = `${singula
 
 const clockTime = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 
+const day = new Intl.DateTimeFormat('en-GB', { weekday: 'short', day: 'numeric', month: 'short' });
+const hourAndMinute = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+
+/** `14:20`, or `Tue 3 Feb 14:20` when that is not within half a day of now. */
+export function formatClock(time: number, now = time): string {
+  const clock = hourAndMinute.format(time);
+  return Math.abs(time - now) < 12 * 3_600_000 ? clock : `${day.format(time).replace(',', '')} ${clock}`;
+}
+
 /** `14:03:59` of milliseconds since 1970. */
 export function formatTime(time: number): string {
   return clockTime.format(time);

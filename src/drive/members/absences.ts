@@ -11,6 +11,7 @@ export class Absences {
   private readonly clock: Clock;
   private readonly settings: OperatorSettings;
   private readonly waived = new Set<NodeId>();
+  private readonly left = new Set<NodeId>();
 
   constructor(clock: Clock, settings: OperatorSettings) {
     this.clock = clock;
@@ -40,10 +41,21 @@ export class Absences {
     await this.closeWindows(nodes);
   }
 
-  /** The node is here again. True when that ended a window. */
+  /** It was seen leaving, or was not here when the volume was opened. */
+  noteLeft(node: NodeId): void {
+    this.left.add(node);
+  }
+
+  hasLeft(node: NodeId): boolean {
+    return this.left.has(node);
+  }
+
+  /** The node is here and current; true when it had left: then what was said of its absence is over. */
   async noteReturn(node: NodeId): Promise<boolean> {
     this.waived.delete(node);
-    return this.closeWindows([node]);
+    if (!this.left.delete(node)) return false;
+    await this.closeWindows([node]);
+    return true;
   }
 
   /** Windows whose time is over, which are closed by this. */
@@ -53,11 +65,10 @@ export class Absences {
     return ended;
   }
 
-  private async closeWindows(nodes: readonly NodeId[]): Promise<boolean> {
+  private async closeWindows(nodes: readonly NodeId[]): Promise<void> {
     const { windows } = this.settings.current;
     const kept = Object.entries(windows).filter(([node]) => !nodes.includes(node));
-    if (kept.length === Object.keys(windows).length) return false;
+    if (kept.length === Object.keys(windows).length) return;
     await this.settings.change({ windows: Object.fromEntries(kept) });
-    return true;
   }
 }

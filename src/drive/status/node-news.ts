@@ -20,11 +20,11 @@ const kinds: Readonly<Partial<Record<NodeState, EventKind>>> = {
 
 export function newsOf(
   { node: { label, role }, from, to, reason }: Pick<NodeChange, 'node' | 'from' | 'to' | 'reason'>,
-  absence: Absence,
+  { absence, hadLeft }: { readonly absence: Absence; readonly hadLeft: boolean },
 ): News {
   const why = reason ? `: ${reason}` : '';
   if (to === 'online') {
-    const isBack = from === 'returning' || from === 'offline';
+    const isBack = from === 'returning' && hadLeft;
     return { level: 'info', message: `${label} is online${why}`, ...(isBack ? { kind: 'node-back' } : {}) };
   }
   if (to === 'returning') return { level: 'info', message: `${label} is here again and is made current` };

@@ -1,0 +1,33 @@
+/** A running server's nodes and notices, as the drive itself offers them. */
+import type { NoticeCommands } from '../drive-contract.js';
+import type { DiskCommands } from '../drive-disks.js';
+import type { ControlClient } from './control-client.js';
+
+export function remoteDisks(client: ControlClient): DiskCommands {
+  return {
+    describe: async (options) => {
+      await client.call('describeNode', options);
+    },
+    drain: ({ signal, onProgress, ...rest }) => client.call('drainNode', rest, { signal, onProgress }),
+    replace: ({ signal, onProgress, ...rest }) => client.call('replaceNode', rest, { signal, onProgress }),
+    away: async (options) => {
+      await client.call('keepAway', options);
+    },
+    unplug: (options) => client.call('unplug', options),
+    heal: ({ signal, onProgress, ...rest }) => client.call('heal', rest, { signal, onProgress }),
+    rebalance: ({ signal, onProgress, ...rest }) => client.call('rebalance', rest, { signal, onProgress }),
+    examine: () => client.call('examine', {}),
+  };
+}
+
+export function remoteNotices(client: ControlClient): NoticeCommands {
+  return {
+    describe: () => client.call('describeNotices', {}),
+    set: async (target) => {
+      await client.call('setNotices', target ?? {});
+    },
+    test: async () => {
+      await client.call('testNotices', {});
+    },
+  };
+}
