@@ -203,10 +203,10 @@ class HoldfastDrive implements Drive {
   }
 
   async check({ readData, signal, onProgress }: Parameters<Drive['check']>[0] = {}): Promise<CheckReport> {
-    const { nodes, engine, replicas } = this.parts;
+    const { nodes, engine } = this.parts;
     const { segments } = await engine.engine();
     const isOpen = (segment: string) => segments.openSegments().some((open) => open.segment === segment);
-    const report = await checkVolume({ meta: engine.index, nodes: nodes.all, replicas, isOpen, signal, onProgress });
+    const report = await checkVolume({ meta: engine.index, nodes: nodes.all, isOpen, signal, onProgress });
     const histories = await checkHistories(nodes.all, engine.index.reader);
     const data = readData && (await (await this.maintenance()).checkData({ ...readData, signal, onProgress }));
     return {

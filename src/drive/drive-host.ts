@@ -42,6 +42,7 @@ export function hostFor(
     isServing: () => context.clock.monotonic() - engine.lastRequestMs < servingMs,
     readChunk: (target, signal) => engine.segmentReader.read(target, 0, target.place.plainBytes, { signal }),
     addsUp: async () => (await engine.meta.check({ only: 'sums' })).length === 0,
+    segmentNeeds: (signal) => engine.meta.segmentNeeds({ signal }),
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),
     withWriter: (work) => engine.committer.withWriter(work),

@@ -15,7 +15,6 @@ type CheckedNode = StoreNode & { readonly label: string };
 export interface CheckInput {
   readonly meta: MetaStore;
   readonly nodes: readonly CheckedNode[];
-  readonly replicas: number;
   /** Open segments have no fixed length yet. */
   readonly isOpen: (segment: string) => boolean;
   readonly signal?: AbortSignal | undefined;
@@ -38,7 +37,7 @@ const pageSegments = 500;
 type Listings = ReadonlyMap<CheckedNode, ReadonlyMap<string, number>>;
 
 export async function checkVolume(input: CheckInput): Promise<CheckResult> {
-  const { meta, replicas, signal, onProgress } = input;
+  const { meta, signal, onProgress } = input;
   const findings = await meta.check({ signal, onProgress });
   const degraded: string[] = [];
   const listings = await listAll(input.nodes, degraded);
@@ -55,11 +54,11 @@ export async function checkVolume(input: CheckInput): Promise<CheckResult> {
       // What nothing refers to is about to be retired.
       if (segment.state === 'open' || segment.liveBytes === 0 || input.isOpen(segment.id)) continue;
       const { good, away } = await countCopies(segment, listings, elsewhere);
-      if (good >= replicas) continue;
+      if (good >= segment.wanted) continue;
       // It may have been moved or retired since the page was read.
       const now = meta.reader.segment(segment.id);
       if (!now || now.replicas.some(({ node }) => !segment.replicas.some((replica) => replica.node === node))) continue;
-      if (good + away > 0) degraded.push(`segment ${segment.id} has ${good} of ${replicas} copies`);
+      if (good + away > 0) degraded.push(`segment ${segment.id} has ${good} of ${segment.wanted} copies`);
       else findings.push(`segment ${segment.id} has no good copy left`);
     }
     onProgress?.({ phase: 'comparing copies', done: checkedSegments, total, unit: 'segments' });

@@ -5,6 +5,7 @@ import type { NodeId, SegmentId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
 import type { ContentId } from '../meta/operations.js';
+import type { SegmentNeeds } from '../meta/protection/segment-needs.js';
 import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
 import type { StoreNode } from '../store/store-node.js';
 import type { AppendedChunk, ReadTarget } from '../store/store-types.js';
@@ -36,6 +37,8 @@ export interface MaintenanceHost {
   readChunk(target: ReadTarget, signal: AbortSignal): Promise<Buffer>;
   /** Whether the references that the index notes are those that its chunk lists make; a second of work in another thread. */
   addsUp(): Promise<boolean>;
+  /** Segments that are to have another number of copies than their files need; seconds of work in another thread. ABORTED. */
+  segmentNeeds(signal?: AbortSignal): Promise<SegmentNeeds>;
   /** Contents that a reader has open. */
   pinnedContents(): ContentId[];
   /** Journaled and durable when it resolves. */

@@ -22,6 +22,7 @@ import { LeftoverSealer } from './healing/leftover-sealer.js';
 import { PlaceFinder } from './healing/place-finder.js';
 import { SealHasher } from './healing/seal-hasher.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
+import { ProtectionKeeper } from './protection/protection-keeper.js';
 import { Scheduler } from './scheduler.js';
 import { Scrubber } from './scrubbing/scrubber.js';
 
@@ -41,6 +42,7 @@ export class Maintenance {
   private readonly places: PlaceFinder;
   private readonly leftovers: LeftoverSealer;
   private readonly hasher: SealHasher;
+  private readonly protection: ProtectionKeeper;
   private readonly scheduler: Scheduler;
 
   /** Before anything is written: what the index calls open then was left open by an earlier opening. */
@@ -57,6 +59,12 @@ export class Maintenance {
     this.places = new PlaceFinder(host);
     this.leftovers = new LeftoverSealer(host, () => this.wantHashes());
     this.hasher = new SealHasher(host, () => this.wantHealing());
+    this.protection = new ProtectionKeeper(host, {
+      onRaised: () => this.wantHealing(),
+      onGivenUp: (nodes) => {
+        for (const node of nodes) this.wantListing(node);
+      },
+    });
     this.scrubber = new Scrubber(host, () => this.wantHealing());
     this.scheduler = new Scheduler({
       clock: host.clock,
@@ -81,6 +89,7 @@ export class Maintenance {
       this.healer,
       this.catchUp,
       this.checkpointer,
+      this.protection,
       cleaner,
       new Pruner(this.host),
       new HashList(this.host),
@@ -99,6 +108,12 @@ export class Maintenance {
   wantHealing(): void {
     this.healer.lookAgain();
     this.scheduler.wake(this.healer.name);
+  }
+
+  /** Folders want another number of copies, or files came under another setting. */
+  wantProtection(): void {
+    this.protection.lookAgain();
+    this.scheduler.wake(this.protection.name);
   }
 
   /** Segments were sealed unread: until their copies are verified, status may call a bad one good. */

@@ -58,6 +58,8 @@ export type ChangeRequest =
       readonly kind: 'put';
       readonly path: EntryPath;
       readonly content: StagedContent;
+      /** That its chunks were given. `needsChanged` in the result when the folder wants another number; default: it does not matter. */
+      readonly copies?: number | undefined;
       readonly modified?: number | undefined;
       /** Changes with the content: what speaks of the one before must not outlive it. */
       readonly properties?: readonly PropertyChange[] | undefined;

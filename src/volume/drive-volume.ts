@@ -117,10 +117,18 @@ export class DriveVolume implements Volume {
     }
     const { modified, properties, replaces } = options;
     const result = await engine.change(
-      { kind: 'put', path, content: staged, modified, properties, replaces, ...this.base(options) },
+      {
+        kind: 'put',
+        path,
+        content: staged,
+        copies: session.wanted,
+        modified,
+        properties,
+        replaces,
+        ...this.base(options),
+      },
       chunks,
     );
-    engine.noteStored(path, session.wanted);
     session.end();
     return { created: result.created ?? false, entry: result.entry! };
   }

@@ -205,15 +205,6 @@ export class VolumeEngine {
     return result;
   }
 
-  /** A file was put there whose chunks were given so many copies. */
-  noteStored(path: EntryPath, wanted: number): void {
-    if (this.copiesAt(path) !== wanted) this.options.events.onNeedsChanged?.();
-  }
-
-  private copiesAt(path: EntryPath): number {
-    return this.reader.copiesAt(path) ?? this.options.volume.replicas;
-  }
-
   open(path: EntryPath): ContentReader {
     const entry = requireFile(this.reader.lookup(path));
     const content = entry.content!;
@@ -244,7 +235,8 @@ export class VolumeEngine {
     signal?: AbortSignal | undefined;
     path?: EntryPath | undefined;
   }): Promise<UploadSession> {
-    const { expectedBytes = 0, signal, path } = options;
+    const { expectedBytes = 0, signal, path = [] } = options;
+    const wanted = this.reader.copiesAt(path) ?? this.options.volume.replicas;
     const fits = async () => expectedBytes <= this.space().availableBytes;
     if (!(await fits()) && !(await this.room.wait(fits, signal))) throw this.noRoom();
     if (this.closed) throw new DriveError('CLOSED');
@@ -260,7 +252,7 @@ export class VolumeEngine {
         windowBytes: () => this.options.safety.syncWindowBytes / (2 * Math.max(1, this.uploads.size)),
         onEnd: (ended) => this.uploads.delete(ended),
       },
-      { ...options, wanted: path ? this.copiesAt(path) : this.options.volume.replicas },
+      { ...options, wanted },
     );
     this.uploads.add(session);
     return session;

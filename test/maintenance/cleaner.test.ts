@@ -9,7 +9,12 @@ import { type HostFixture, openHost } from './host-fixture.js';
 
 const { signal } = new AbortController();
 const options = { segmentBytes: 128 * MiB, isScarce: false };
-const of = (id: string, lengthBytes: number, liveBytes: number): SegmentFigures => ({ id, lengthBytes, liveBytes });
+const of = (id: string, lengthBytes: number, liveBytes: number, wanted = 2): SegmentFigures => ({
+  id,
+  lengthBytes,
+  liveBytes,
+  wanted,
+});
 
 test('plan: dead ones are retired, the deadest are emptied first, and mostly living ones are left', () => {
   const plan = planCleaning(

@@ -108,6 +108,7 @@ export async function openHost(
     isServing: () => host.serving,
     readChunk: (target, signal) => reads.read(target, 0, target.place.plainBytes, { signal }),
     addsUp: async () => (await meta.check({ only: 'sums' })).length === 0,
+    segmentNeeds: () => meta.segmentNeeds(),
     pinnedContents: () => [...host.readers],
     submit,
     withWriter: (work) => work(writer),

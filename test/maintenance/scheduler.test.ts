@@ -109,7 +109,7 @@ test('check: copies that lack are degraded, none left is a finding, and a copy m
   const host = await openHost(t, { letters: 'ab' });
   const segment = await host.save({ name: 'a', bytes: 10_000, seed: 1 });
   const name = segmentFileName(segment);
-  const check = () => checkVolume({ meta: host.meta, nodes: host.all, replicas: 2, isOpen: () => false });
+  const check = () => checkVolume({ meta: host.meta, nodes: host.all, isOpen: () => false });
   assert.deepEqual([(await check()).findings, (await check()).degraded], [[], []]);
   const [a, b] = host.all;
   const list = a!.store.list.bind(a!.store);

@@ -160,8 +160,7 @@ export class SimLife {
   async check(): ReturnType<typeof checkVolume> {
     const engine = await this.#drive!.engine();
     const isOpen = (segment: string) => engine.segments.openSegments().some((open) => open.segment === segment);
-    const { replicas } = this.machine.volume;
-    return checkVolume({ meta: this.#drive!.index, nodes: this.nodes.all, replicas, isOpen });
+    return checkVolume({ meta: this.#drive!.index, nodes: this.nodes.all, isOpen });
   }
 
   #index(): IndexSource {

@@ -78,6 +78,9 @@ function settings(begin: Begin): void {
         .needsChanged ?? false;
     assert.equal(await move('a/x', 'b/x'), false);
     await protect(driver, 'a', 3);
+    const put = async (target: string, copies: number) => (await driver.put(target, target, { copies })).needsChanged;
+    assert.deepEqual([await put('a/y', 3), await put('b/y', 2)], [undefined, undefined]);
+    assert.deepEqual([await put('a/y', 2), await put('b/y', 3)], [true, true]);
     assert.equal(await move('b/x', 'a/x'), true);
     assert.equal(await move('a/x', 'a/in/x'), false);
     assert.equal(await move('a/in/x', 'b/x'), true);

@@ -285,7 +285,7 @@ export class TestVolume {
   async check(): Promise<void> {
     const { segments } = this.engine;
     const isOpen = (segment: string) => segments.openSegments().some((open) => open.segment === segment);
-    const { findings } = await checkVolume({ meta: this.meta, nodes: this.nodes, replicas: this.replicas, isOpen });
+    const { findings } = await checkVolume({ meta: this.meta, nodes: this.nodes, isOpen });
     assert.deepEqual(findings, []);
   }
 

@@ -69,10 +69,10 @@ export class Cleaner implements Worker {
     let isAll = true;
     for (let after = ''; ; ) {
       const page = reader.segments(after, pageSegments);
-      for (const { id, state, lengthBytes, liveBytes } of page) {
+      for (const { id, state, lengthBytes, liveBytes, wanted } of page) {
         if (state !== 'sealed' || this.parked.has(id)) continue;
         if (this.host.isInUse(id)) isAll = false;
-        else found.push({ id, lengthBytes, liveBytes });
+        else found.push({ id, lengthBytes, liveBytes, wanted });
       }
       if (page.length < pageSegments) break;
       after = page.at(-1)!.id;
@@ -134,14 +134,15 @@ export class Cleaner implements Worker {
       bytes += place.plainBytes;
       await this.pacer.pace();
     }
-    const appended = await this.host.segments.append(chunks, { lane: 'clean', signal });
-    await this.adopt(from, appended, nodes.length);
+    const { wanted } = row;
+    const appended = await this.host.segments.append(chunks, { lane: 'clean', wanted, signal });
+    await this.adopt(from, appended, Math.min(nodes.length, wanted));
     return chunks.length < places.length || places.length === stepChunks;
   }
 
   /**
-   * The copies are durable, as many as there were, and their segment is journaled before the index points at them:
-   * from then on nothing keeps the old segment.
+   * The copies are durable, as many as there were and are wanted, and their segment is journaled before the index points
+   * at them: from then on nothing keeps the old segment.
    */
   private async adopt(from: readonly ChunkPlace[], appended: readonly AppendedChunk[], copies: number): Promise<void> {
     const { segments, clock } = this.host;
@@ -150,8 +151,7 @@ export class Cleaner implements Worker {
       const nodesOf = new Map(appended.map((chunk) => [chunk.place.segment, chunk.nodes]));
       const operations = [{ o: 'data', segments: [...nodesOf].map(([id, nodes]) => ({ id, nodes })) }] as const;
       await this.host.submit({ kind: 'operations', principal: '', now: clock.now(), operations }, appended);
-      const wanted = Math.min(copies, this.host.replicas);
-      if (appended.some(({ place }) => segments.durableNodes(place).length < wanted)) {
+      if (appended.some(({ place }) => segments.durableNodes(place).length < copies)) {
         throw new DriveError('UNAVAILABLE', { message: 'fewer nodes than before took its chunks' });
       }
       const moves = appended.map((chunk, index) => ({ from: from[index]!, to: chunk.place }));

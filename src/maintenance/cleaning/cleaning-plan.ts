@@ -9,7 +9,8 @@ import type { SegmentRow } from '../../meta/rows.js';
 import { footerBytes } from '../../segment/segment-footer.js';
 import { segmentHeaderBytes } from '../../segment/segment-header.js';
 
-export type SegmentFigures = Pick<SegmentRow, 'id' | 'lengthBytes' | 'liveBytes'>;
+/** `wanted`: only segments that are to have equally many copies are merged. */
+export type SegmentFigures = Pick<SegmentRow, 'id' | 'lengthBytes' | 'liveBytes' | 'wanted'>;
 
 export interface CleaningPlan {
   /** Nothing in them is referred to. */
@@ -39,13 +40,20 @@ export function planCleaning(segments: readonly SegmentFigures[], options: PlanO
   const living = segments.filter((segment) => segment.liveBytes > 0);
   const sparse = living.filter((segment) => isWorthEmptying(segment, options));
   sparse.sort((a, b) => liveShare(a) - liveShare(b));
-  const merged = smallOnes(living, options).filter((segment) => !sparse.includes(segment));
+  const kinds = [...new Set(living.map(({ wanted }) => wanted))];
+  const small = kinds.flatMap((kind) =>
+    smallOnes(
+      living.filter(({ wanted }) => wanted === kind),
+      options,
+    ),
+  );
+  const merged = small.filter((segment) => !sparse.includes(segment));
   return { dead, emptied: [...sparse, ...merged].map(({ id }) => id) };
 }
 
 /** Whether writing the living records anew gives back enough: their own footer costs something too. */
 export function isWorthEmptying(
-  segment: Omit<SegmentFigures, 'id'>,
+  segment: Pick<SegmentFigures, 'lengthBytes' | 'liveBytes'>,
   { segmentBytes, isScarce }: PlanOptions,
   livingRecords = 1,
 ): boolean {
@@ -67,5 +75,5 @@ function smallOnes(living: readonly SegmentFigures[], { segmentBytes }: PlanOpti
   });
 }
 
-const liveShare = ({ lengthBytes, liveBytes }: Omit<SegmentFigures, 'id'>): number =>
+const liveShare = ({ lengthBytes, liveBytes }: Pick<SegmentFigures, 'lengthBytes' | 'liveBytes'>): number =>
   lengthBytes === 0 ? 0 : liveBytes / lengthBytes;

@@ -36,7 +36,7 @@ export class AtticGuard {
     // Nothing was ever put here under another name: it is not ours to unlink.
     if (!file.was) return `${file.name} was not put there by this program; move it elsewhere`;
     if (file.was.folder !== 'segments') return undefined;
-    const { reader, replicas } = this.host;
+    const { reader } = this.host;
     if (reader.chunksWithoutPlace(1).length > 0) {
       return 'parts of some files lie on no node that is here; plug in every disk, then run "holdfast attic restore DIR --all"';
     }
@@ -44,7 +44,7 @@ export class AtticGuard {
     const row = segment === undefined ? undefined : reader.segment(segment);
     if (row) {
       const good = row.replicas.filter(({ state }) => state === 'good').length;
-      if (good < replicas || row.state !== 'sealed')
+      if (good < row.wanted || row.state !== 'sealed')
         return `segment ${row.id} lacks copies; what healing cannot make, "holdfast attic restore DIR --all" brings back`;
     }
     if (!(await this.addsUpSince(file.was.time))) {

@@ -5,13 +5,14 @@
  *
  * It believes no caller. It demands: a listing of its own that says the same (one that fails ends the run: `NodeStore.list`
  * gives all or throws); that the place of every living chunk is known; for a segment that is still referred to, as many
- * copies elsewhere as the volume wants, verified now; for one that is not, that the index does not know it, asked again
- * here, and that the node knows of nothing newer than the index; and that a run moves at most a stated share of what the
+ * copies elsewhere as it wants and as the files in it need, verified now; for one that is not, that the index does not
+ * know it, asked again here, and that the node knows of nothing newer than the index; and that a run moves at most a stated share of what the
  * node holds. What exceeds the share waits for a later run.
  */
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { SegmentId } from '../../core/ids.js';
 import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
+import { mostNeeds } from '../../meta/protection/segment-needs.js';
 import type { SegmentRow } from '../../meta/rows.js';
 import { parseCheckpointName } from '../../segment/checkpoint-name.js';
 import { parseJournalFileName } from '../../segment/journal-file-name.js';
@@ -41,6 +42,8 @@ export const freelyMovedBytes = 256 * 1024 * 1024;
 /** Numbers past the index's last batch that a journal file may begin with: a batch under way, epochs that failed. */
 const numbersUnderWay = 8;
 
+type Needs = Pick<ReadonlySet<SegmentId>, 'has'>;
+
 export class DeletionGate {
   private readonly host: MaintenanceHost;
   private readonly attic: Attic;
@@ -58,6 +61,7 @@ export class DeletionGate {
     const heldBytes = [...present.values()].reduce((sum, sizeBytes) => sum + sizeBytes, 0);
     const allowedBytes = Math.max(freelyMovedBytes, heldBytes * this.host.safety.gateShare);
     const isNewer = await this.isNewerThanIndex(node);
+    const needs = await this.needsOf(files, signal);
     const moved: SegmentId[] = [];
     const refused: { segment: SegmentId; reason: string }[] = [];
     let movedBytes = 0;
@@ -66,7 +70,7 @@ export class DeletionGate {
       const segment = segmentOfFileName(file.name)!;
       const isAsSaid = present.get(file.name) === file.sizeBytes;
       const reason = isAsSaid
-        ? await this.moveSegment({ node, segment, file, isNewer }, signal)
+        ? await this.moveSegment({ node, segment, file, isNewer, needs }, signal)
         : 'the listing says something else of it now';
       if (reason !== undefined) {
         refused.push({ segment, reason });
@@ -136,10 +140,12 @@ export class DeletionGate {
       segment,
       file,
       isNewer,
+      needs,
     }: Pick<SegmentRemoval, 'node'> & {
       readonly segment: SegmentId;
       readonly file: StoredFile;
       readonly isNewer: boolean;
+      readonly needs: Needs;
     },
     signal: AbortSignal | undefined,
   ): Promise<string | undefined> {
@@ -148,6 +154,7 @@ export class DeletionGate {
     try {
       const row = this.host.reader.segment(segment);
       if (!row && isNewer) return 'the index is older than what lies on this node';
+      if (row && needs.has(segment)) return 'files in it need more copies than it wants';
       const reason =
         this.reasonToKeep(node, segment, row) ?? (row ? await this.demandVerifiedCopies(row, signal) : undefined);
       if (reason !== undefined) return reason;
@@ -175,6 +182,17 @@ export class DeletionGate {
     return reader.epochs().some((known) => known.id === epoch) ? undefined : 'it is not of this history';
   }
 
+  /** Segments whose files need more copies than they want: so a number that was lowered by mistake costs nothing. */
+  private async needsOf(files: readonly StoredFile[], signal: AbortSignal | undefined): Promise<Needs> {
+    const { reader } = this.host;
+    const isLiving = ({ name }: StoredFile) => reader.segment(segmentOfFileName(name)!) !== undefined;
+    if (!reader.hasProtection() || !files.some(isLiving)) return new Set();
+    const { segments } = await this.host.segmentNeeds(signal);
+    // There may be more than were told.
+    if (segments.length >= mostNeeds) return { has: () => true };
+    return new Set(segments.filter(({ kind }) => kind === 'more').map(({ segment }) => segment));
+  }
+
   private isEveryPlaceKnown(): boolean {
     return this.host.reader.chunksWithoutPlace(1).length === 0;
   }
@@ -192,7 +210,7 @@ export class DeletionGate {
     const { id: segment, replicas } = row;
     let good = 0;
     for (const node of this.host.nodes()) {
-      if (good >= this.host.replicas) break;
+      if (good >= row.wanted) break;
       if (!isReadable(node.state) || !countsAsCopy(node) || !replicas.some((replica) => replica.node === node.id))
         continue;
       const state = await this.stateOn(node, row, signal);
@@ -201,9 +219,7 @@ export class DeletionGate {
         await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state }]));
       }
     }
-    return good >= this.host.replicas
-      ? undefined
-      : `only ${good} of ${this.host.replicas} copies on other nodes verified`;
+    return good >= row.wanted ? undefined : `only ${good} of ${row.wanted} copies on other nodes verified`;
   }
 
   private async stateOn(

@@ -80,7 +80,7 @@ export class ListingCheck {
       const row = this.host.reader.segment(segmentOfFileName(file.name)!);
       if (!row) superseded.push(file);
       else if (row.state !== 'sealed') continue;
-      else if (goodCopies(row, uncounted) >= this.host.replicas) superseded.push(file);
+      else if (goodCopies(row, uncounted) >= row.wanted) superseded.push(file);
       else if (await this.adopt(node, row.id, signal)) adopted += 1;
     }
     if (adopted > 0) this.host.report('info', `${node.label}: ${adopted} segment file(s) found there count again`);

@@ -135,7 +135,7 @@ export class Healer implements Worker {
       return 'healed';
     }
     const kept = counted.filter(({ state }) => state === 'good');
-    if (kept.length >= this.host.replicas && bad.length === 0) return 'whole';
+    if (kept.length >= row.wanted && bad.length === 0) return 'whole';
     return this.copyElsewhere(
       row,
       kept.map(({ node }) => node),
@@ -153,7 +153,7 @@ export class Healer implements Worker {
 
   private async copyElsewhere(row: SegmentRow, kept: readonly NodeId[], signal: AbortSignal): Promise<Healed> {
     // Enough good copies, and a bad one where nothing can be written: it is only forgotten.
-    const isEnough = kept.length >= this.host.replicas;
+    const isEnough = kept.length >= row.wanted;
     const target = isEnough ? undefined : this.chooseTarget(row, kept);
     if (!isEnough && (!target || this.sources(row).length === 0)) return 'waiting';
     if (target) await this.copy(row, target, signal);

@@ -50,13 +50,14 @@ export function resolveWant({ segments, asOf }: RequestOf<'want'>, { tables }: R
   return { operations, result: () => ({ wanted }) };
 }
 
-/** Whether enough good replicas stay: each of the nodes holds one, and so many of them count. */
+/** Whether enough good replicas stay: each of the nodes holds one, those not asked that are away on purpose. */
 function areGood(
   { segments, nodes }: Tables,
   { number }: StoredSegment,
   kept: readonly NodeId[],
   least: number,
 ): boolean {
-  const good = segments.replicas(number).filter(({ node, state }) => state === 'good' && kept.includes(node));
-  return good.length === kept.length && good.filter(({ node }) => !nodes.isAway(node)).length >= least;
+  const counted = kept.filter((node) => !nodes.isAway(node));
+  const good = segments.replicas(number).filter(({ node, state }) => state === 'good' && counted.includes(node));
+  return good.length === counted.length && good.length >= least;
 }

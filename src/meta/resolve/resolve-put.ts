@@ -22,6 +22,9 @@ export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): 
     throw new DriveError('PRECONDITION_FAILED', { message: 'the file was replaced meanwhile' });
   }
 
+  const { copies } = request;
+  const needsChanged =
+    copies !== undefined && copies !== (tables.protection.nearest(parent.id) ?? tables.nodes.volume()?.replicas);
   const time = wholeTime(request.now);
   const modified = wholeTime(request.modified ?? time);
   const content = contentOperations(request.content, context);
@@ -34,6 +37,11 @@ export function resolvePut(request: RequestOf<'put'>, context: ResolveContext): 
   const properties = (request.properties ?? []).filter(({ value }) => value !== null || entry?.hasProperties === true);
   return {
     operations: [...locks.endings, ...content.operations, change, ...propertyOperations(id, properties, context)],
-    result: () => ({ created: entry === undefined, entry: tables.entries.byId(id)!, ...(entry && { ended: [id] }) }),
+    result: () => ({
+      created: entry === undefined,
+      entry: tables.entries.byId(id)!,
+      ...(needsChanged && { needsChanged }),
+      ...(entry && { ended: [id] }),
+    }),
   };
 }
