@@ -19,8 +19,8 @@ if (isOlder()) {
   );
   process.exitCode = 1;
 } else {
-  // Disks that hang each keep a thread of the pool; four of them (the default) would freeze everything. Has to be set
-  // before the pool is first used: loading an ES module uses it.
-  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '16';
+  // A disk that hangs keeps up to ten threads of the pool; with the default of four one disk would freeze everything.
+  // Idle threads cost next to nothing. Has to be set before the pool is first used: loading an ES module uses it.
+  if (process.env.UV_THREADPOOL_SIZE === undefined) process.env.UV_THREADPOOL_SIZE = '64';
   void import('./main.js');
 }

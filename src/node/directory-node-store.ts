@@ -205,7 +205,9 @@ export class DirectoryNodeStore implements NodeStore {
   }
 
   async look(): Promise<void> {
-    await this.#node.verify(await this.#attach());
+    const attachment = await this.#attach();
+    await this.#node.verify(attachment);
+    await this.#node.verifyRoot(attachment);
   }
 
   async release(): Promise<void> {

@@ -22,6 +22,8 @@ export interface NodeObserver {
 export class GuardedNodeStore implements NodeStore {
   /** Operations that have not ended. */
   inFlight = 0;
+  /** When each read that has not ended began, oldest first. */
+  readonly #reads = new Set<{ readonly started: number }>();
   readonly #inner: NodeStore;
   readonly #observer: NodeObserver;
 
@@ -40,6 +42,12 @@ export class GuardedNodeStore implements NodeStore {
 
   get device(): number | undefined {
     return this.#inner.device;
+  }
+
+  /** Milliseconds that the oldest read has been waited for; 0 when there is none. */
+  get oldestReadMs(): number {
+    const [oldest] = this.#reads;
+    return oldest ? this.#observer.monotonic() - oldest.started : 0;
   }
 
   create(folder: NodeFolder, name: string): Promise<void> {
@@ -106,6 +114,8 @@ export class GuardedNodeStore implements NodeStore {
   async #guard<T>(kind: 'read' | 'write' | 'sync', work: () => Promise<T>): Promise<T> {
     this.#observer.requireUsable();
     const started = this.#observer.monotonic();
+    const read = { started };
+    if (kind === 'read') this.#reads.add(read);
     this.inFlight += 1;
     try {
       const result = await work();
@@ -115,6 +125,7 @@ export class GuardedNodeStore implements NodeStore {
       if (hasCode(error, 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY')) this.#observer.onFailure(error, kind);
       throw error;
     } finally {
+      this.#reads.delete(read);
       this.inFlight -= 1;
     }
   }

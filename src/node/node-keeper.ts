@@ -18,12 +18,21 @@ export interface NodeKeeperOptions {
   readonly clock: Clock;
   readonly safety: KeeperSafety;
   readonly watch: (options: NodeWatcherOptions) => { close(): Promise<void> };
+  /** Has the other nodes probed now; the function returned tells whether one has answered since. */
+  readonly askOthers: () => () => boolean;
   /** The folder of segments may have changed, or has not been listed for a while. */
   readonly onListingHint: () => void;
   /** What a person may want to know and no state says. */
   readonly report: (message: string) => void;
 }
 
+/**
+ * An idle disk that does not answer a probe in this time hangs, or spins up: until it answers, others are written to and
+ * asked first. Only when others answer meanwhile; else it is the machine that stands still.
+ */
+const silenceMs = 600;
+/** The others are given this long: silence shows within a second. */
+const othersMs = 350;
 /** Events come in swarms. */
 const hintDebounceMs = 200;
 /** A listing is due this often even when no event says so: watchers miss events in silence. */
@@ -51,6 +60,7 @@ export class NodeKeeper {
   #lastFullProbe = Number.NEGATIVE_INFINITY;
   #lastSuspect = Number.NEGATIVE_INFINITY;
   #suspicions = 0;
+  #lastAnswer = Number.NEGATIVE_INFINITY;
   #stateSince: number;
   /** At the first probe since the node is full. */
   #freeBytesWhenFull: number | undefined;
@@ -82,6 +92,11 @@ export class NodeKeeper {
     await Promise.all([this.#unwatch(), this.#turn]);
   }
 
+  /** Monotonic milliseconds at which a probe last succeeded; -Infinity before the first. */
+  get lastAnswer(): number {
+    return this.#lastAnswer;
+  }
+
   /** A probe or look begins within `delayMs`. */
   probeSoon(delayMs: number): void {
     this.#nextTurn.within(delayMs);
@@ -108,15 +123,21 @@ export class NodeKeeper {
   }
 
   async #visit(): Promise<void> {
+    const { clock } = this.#options;
+    const endSilence = this.#listenForSilence();
     try {
       if (this.#isFullProbeDue()) {
-        this.#judgeSpace(await this.node.unguarded.probe());
-        this.#lastFullProbe = this.#options.clock.monotonic();
+        const space = await this.node.unguarded.probe();
+        this.#lastFullProbe = this.#lastAnswer = clock.monotonic();
+        this.#judgeSpace(space);
       } else {
         await this.node.unguarded.look();
+        this.#lastAnswer = clock.monotonic();
       }
     } catch (error) {
       this.#onProbeError(error);
+    } finally {
+      endSilence();
     }
     // A sick disk rests too, so that it can be unmounted.
     if (isReadable(this.node.state)) await this.#restWhenIdle();
@@ -135,10 +156,26 @@ export class NodeKeeper {
     this.node.signal('seen', 'seen again, being made current');
   }
 
+  /** The function returned ends it: the probe has come to an end. */
+  #listenForSilence(): () => void {
+    const { clock, askOthers } = this.#options;
+    let cancel = clock.schedule(silenceMs, () => {
+      const haveOthersAnswered = askOthers();
+      cancel = clock.schedule(othersMs, () => {
+        // Operations in flight have deadlines of their own, and a disk that works hard is slow to probe.
+        const isIdle = this.node.inFlight === 0;
+        if (isIdle && haveOthersAnswered()) this.node.signal('silent', 'it does not answer a probe');
+      });
+    });
+    return () => cancel();
+  }
+
   /** Operations that were made durable lately say more than a probe. */
   #isFullProbeDue(): boolean {
     const { clock, safety } = this.#options;
     const now = clock.monotonic();
+    // What the system remembers of a disk that sleeps does not wake it; a write would.
+    if (this.node.isSleepy && this.node.state === 'online' && this.#isIdle()) return false;
     const isProven = this.node.state === 'online' && now - this.node.lastSync < safety.probeIntervalMs;
     return !isProven || now - this.#lastFullProbe >= fullProbeIntervals * safety.probeIntervalMs;
   }
@@ -176,12 +213,14 @@ export class NodeKeeper {
     else this.node.signal('gone', reason);
   }
 
-  #onChange({ from, to }: NodeChange): void {
+  #onChange({ from, to, signal }: NodeChange): void {
     const { clock } = this.#options;
     this.#stateSince = clock.monotonic();
     this.#freeBytesWhenFull = undefined;
     if (to === 'suspect') {
-      this.#suspicions = this.#stateSince - this.#lastSuspect < calmMs ? this.#suspicions + 1 : 1;
+      // Silence ends with the answer that is waited for.
+      if (signal === 'silent') this.#suspicions = 0;
+      else this.#suspicions = this.#stateSince - this.#lastSuspect < calmMs ? this.#suspicions + 1 : 1;
       this.probeSoon(0);
       // A disk pulled and plugged in again within one interval answers the files opened before with errors for ever.
       void this.#rest();
@@ -226,10 +265,14 @@ export class NodeKeeper {
   }
 
   async #restWhenIdle(): Promise<void> {
-    const { clock, safety } = this.#options;
-    const isIdle = this.node.inFlight === 0 && clock.monotonic() - this.node.lastUse >= safety.idleCloseMs;
+    const isIdle = this.#isIdle();
     if (isIdle && !this.#isResting) await this.#rest();
     this.#isResting = isIdle;
+  }
+
+  #isIdle(): boolean {
+    const { clock, safety } = this.#options;
+    return this.node.inFlight === 0 && clock.monotonic() - this.node.lastUse >= safety.idleCloseMs;
   }
 
   /** Closes what is open, but for files that are in use or not synced yet. */
@@ -242,7 +285,8 @@ export class NodeKeeper {
   }
 
   #hintListing(): void {
-    if (isReadable(this.node.state)) this.#options.onListingHint();
+    const isAsleep = this.node.isSleepy && this.#isIdle();
+    if (isReadable(this.node.state) && !isAsleep) this.#options.onListingHint();
     this.#nextListing.within(listingIntervalMs);
   }
 }

@@ -48,7 +48,8 @@ export class NodeMonitor {
         const onListingHint = () => {
           for (const listener of [...this.#listingListeners]) listener(node);
         };
-        const keeper = new NodeKeeper({ node, clock, safety, watch, report, onListingHint });
+        const askOthers = () => this.#askOthers(node);
+        const keeper = new NodeKeeper({ node, clock, safety, watch, report, onListingHint, askOthers });
         this.#kept.set(node.id, { keeper, stopListening });
         return keeper.start();
       }),
@@ -85,6 +86,13 @@ export class NodeMonitor {
   onListingHint(listener: (node: Node) => void): () => void {
     this.#listingListeners.add(listener);
     return () => void this.#listingListeners.delete(listener);
+  }
+
+  #askOthers(node: Node): () => boolean {
+    const askedMs = this.#options.clock.monotonic();
+    const others = [...this.#kept.values()].map(({ keeper }) => keeper).filter((keeper) => keeper.node !== node);
+    for (const keeper of others) keeper.probeSoon(0);
+    return () => others.some((keeper) => keeper.lastAnswer >= askedMs);
   }
 
   /** Stops all keepers, then closes the nodes' stores. Idempotent. */

@@ -30,6 +30,8 @@ export const isWritable = (state: NodeState): boolean => state === 'online';
 export type NodeSignal =
   /** An operation failed with an I/O error or missed its deadline. */
   | 'failed'
+  /** A probe of an idle node has not come to an end yet, and those of others have. */
+  | 'silent'
   /** An operation or a probe found no space. */
   | 'no-space'
   /** An operation or a probe found that nothing can be written. */
@@ -50,7 +52,7 @@ export type NodeSignal =
 
 /** 'home' is where a node goes that is well: online once it was welcomed since it was last away, else returning. */
 const transitions: Readonly<Record<NodeState, Readonly<Partial<Record<NodeSignal, NodeState | 'home'>>>>> = {
-  online: leaving({ failed: 'suspect', 'no-space': 'full', 'no-writes': 'read-only' }),
+  online: leaving({ failed: 'suspect', silent: 'suspect', 'no-space': 'full', 'no-writes': 'read-only' }),
   full: leaving({ failed: 'suspect', 'no-writes': 'read-only', well: 'home' }),
   'read-only': leaving({ failed: 'suspect', 'no-space': 'full', well: 'home' }),
   suspect: leaving({ 'no-space': 'full', 'no-writes': 'read-only', well: 'home' }),

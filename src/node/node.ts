@@ -22,17 +22,23 @@ export interface NodeDescription {
   readonly role: NodeRole;
   /** Its operator was told that it may be unplugged: it takes nothing new. Default: false. */
   readonly isLeaving?: boolean | undefined;
+  /** Its disk may spin down: nothing is written to it, and it is not listed, while nobody uses it. Default: false. */
+  readonly isSleepy?: boolean | undefined;
 }
 
 export interface NodeChange {
   readonly node: Node;
   readonly from: NodeState;
   readonly to: NodeState;
+  /** What was learnt. */
+  readonly signal: NodeSignal;
   readonly reason: string | null;
 }
 
 /** Weight of the newest read in the smoothed latency: some ten reads back count. */
 const latencyShare = 0.1;
+/** A node that was slow is asked last and so hardly ever: what is known of it loses half of its weight in this time. */
+const latencyHalfLifeMs = 30_000;
 
 export class Node {
   readonly id: NodeId;
@@ -55,6 +61,7 @@ export class Node {
   #latencyMs = 0;
   #lastUse = Number.NEGATIVE_INFINITY;
   #lastSync = Number.NEGATIVE_INFINITY;
+  #lastRead = 0;
 
   constructor({
     store,
@@ -98,6 +105,10 @@ export class Node {
     return this.#description.role;
   }
 
+  get isSleepy(): boolean {
+    return this.#description.isSleepy === true;
+  }
+
   get isLeaving(): boolean {
     return this.#description.isLeaving === true;
   }
@@ -122,9 +133,14 @@ export class Node {
     return { ...this.#space, freeBytes: Math.max(0, this.#space.freeBytes - this.#writtenSince) };
   }
 
-  /** Of reads, smoothed; 0 while unknown. */
+  /**
+   * Of reads, smoothed; 0 while unknown. A read that is waited for counts as soon as it is late, so that a disk that
+   * hangs is asked last before any deadline passes.
+   */
   get latencyMs(): number {
-    return this.#latencyMs;
+    const age = this.#clock.monotonic() - this.#lastRead;
+    const known = this.#latencyMs === 0 ? 0 : this.#latencyMs * 2 ** (-age / latencyHalfLifeMs);
+    return Math.max(known, this.#guarded.oldestReadMs);
   }
 
   /** st_dev of its file system when last seen; undefined: not known. */
@@ -194,7 +210,7 @@ export class Node {
     this.#state = to;
     this.#reason = to === 'online' ? null : reason;
     this.#since = this.#clock.now();
-    for (const listener of [...this.#listeners]) listener({ node: this, from, to, reason: this.#reason });
+    for (const listener of [...this.#listeners]) listener({ node: this, from, to, signal, reason: this.#reason });
   }
 
   /** For the keeper. */
@@ -215,6 +231,7 @@ export class Node {
     this.#lastUse = this.#clock.monotonic();
     if (kind === 'sync') this.#lastSync = this.#lastUse;
     if (kind !== 'read') return;
+    this.#lastRead = this.#lastUse;
     this.#latencyMs =
       this.#latencyMs === 0 ? durationMs : this.#latencyMs + latencyShare * (durationMs - this.#latencyMs);
   }

@@ -15,7 +15,7 @@ export const GiB = 2 ** 30;
 
 /** A store that answers as the test says and counts what is asked. */
 export class ScriptedStore implements NodeStore {
-  readonly id = '00000000000000bb';
+  readonly id: string;
   readonly canAppend = true;
   space: SpaceInfo = { totalBytes: 100 * GiB, freeBytes: 50 * GiB, freeInodes: Number.POSITIVE_INFINITY };
   looking: DriveError | undefined;
@@ -24,6 +24,10 @@ export class ScriptedStore implements NodeStore {
   calls: string[] = [];
   /** Called inside each operation. */
   meanwhile: () => Promise<void> | void = () => undefined;
+
+  constructor(id = '00000000000000bb') {
+    this.id = id;
+  }
 
   count(call: string): number {
     return this.calls.filter((each) => each === call).length;

@@ -1,7 +1,7 @@
 /**
  * File I/O of one disk, with a deadline for each call and a bound on the calls in flight. A call to a disk cannot be
  * cancelled: one that misses its deadline is abandoned and keeps its place until it really ends, so a hung disk takes
- * at most `inFlightLimit` threads of the process. When all places hang, calls fail at once.
+ * at most `inFlightLimit` threads of the process, and two for files being closed. When all places hang, calls fail at once.
  * The deadline runs from the start of the call: waiting behind calls that make progress is no sign of a sick disk.
  */
 import type { Clock } from '../../core/clock.js';
@@ -22,7 +22,7 @@ export interface BoundedFileIoOptions {
   readonly clock: Clock;
   readonly readDeadlineMs: number;
   readonly writeDeadlineMs: number;
-  /** Default 8: a few disks together stay below the size of the thread pool. */
+  /** Default 8: six disks that hang together leave room in the thread pool (launch.cts). */
   readonly inFlightLimit?: number | undefined;
   /** Told when an abandoned call ends. Must not throw. */
   readonly onLate?: ((call: LateCall) => void) | undefined;
@@ -35,6 +35,8 @@ interface Waiting {
 
 /** Far more than callers start together; reached only by a leak. */
 const longestQueue = 10_000;
+/** On a network mount that hangs each close hangs too, and a node may have a hundred files open. */
+const closingLimit = 2;
 
 export class BoundedFileIo implements FileIo {
   readonly #options: BoundedFileIoOptions;
@@ -42,6 +44,8 @@ export class BoundedFileIo implements FileIo {
   readonly #waiting: Waiting[] = [];
   #running = 0;
   #abandoned = 0;
+  #closing = 0;
+  readonly #toClose: (() => void)[] = [];
 
   constructor(options: BoundedFileIoOptions) {
     this.#options = options;
@@ -99,13 +103,25 @@ export class BoundedFileIo implements FileIo {
       sync: () => this.#write('fsync', path, () => file.sync()),
       truncate: (lengthBytes) => this.#write('truncate', path, () => file.truncate(lengthBytes)),
       stat: () => this.#write('stat', path, () => file.stat()),
-      // Takes no place: it waits for this file's calls in flight, and must be asked for even when all places hang.
+      // Takes none of the places: it waits for this file's calls in flight, and must happen even when all places hang.
       close: () =>
-        withDeadline(file.close(), writeDeadlineMs, clock, {
+        withDeadline(this.#closeInTurn(file), writeDeadlineMs, clock, {
           missed: () => hung('close', path),
           late: (outcome) => this.#reportLate('close', path, outcome),
         }),
     };
+  }
+
+  async #closeInTurn(file: OpenFile): Promise<void> {
+    if (this.#closing < closingLimit) this.#closing += 1;
+    else await new Promise<void>((start) => this.#toClose.push(start));
+    try {
+      await file.close();
+    } finally {
+      const next = this.#toClose.shift();
+      if (next) next();
+      else this.#closing -= 1;
+    }
   }
 
   #write<T>(operation: string, path: string, start: () => Promise<T>): Promise<T> {

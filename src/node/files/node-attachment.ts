@@ -131,9 +131,17 @@ export class NodeAttachment {
     });
   }
 
+  /** The folder that bears the node's id is there, on the node's device. NODE_GONE. */
+  verifyRoot(attachment: Attachment): Promise<void> {
+    return this.#verifyFolder(this.root, attachment);
+  }
+
   async #requireFolder(folder: NodeFolder, attachment: Attachment): Promise<void> {
     await this.verify(attachment);
-    const path = this.folderPath(folder);
+    await this.#verifyFolder(this.folderPath(folder), attachment);
+  }
+
+  async #verifyFolder(path: string, attachment: Attachment): Promise<void> {
     const stat = await this.#io.stat(path);
     if (stat?.kind !== 'folder') throw this.gone('folder', `its folder ${path} is not there`);
     if (stat.device !== attachment.device) throw this.gone('device', `${path} is another file system`);

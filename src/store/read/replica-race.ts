@@ -28,9 +28,12 @@ const leastHedgeMs = 50;
 /** So many hedges fit into the read deadline. */
 const hedgeShare = 1 / 20;
 const usualLatencyFactor = 4;
+/** Of the read deadline: however slow the nodes usually are, the next one gets its chance before that passes. */
+const mostHedgeShare = 1 / 2;
 
 export function hedgeDelayMs(node: Pick<StoreNode, 'latencyMs'>, readDeadlineMs: number): number {
-  return Math.max(leastHedgeMs, readDeadlineMs * hedgeShare, usualLatencyFactor * node.latencyMs);
+  const delayMs = Math.max(leastHedgeMs, readDeadlineMs * hedgeShare, usualLatencyFactor * node.latencyMs);
+  return Math.min(delayMs, readDeadlineMs * mostHedgeShare);
 }
 
 /** The first verified answer. DAMAGED, UNAVAILABLE (`details.copies`), ABORTED. */
