@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError } from 'commander';
 import type { CheckReport, DataPart } from '../../drive-contract.js';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodeOfCheck } from '../exit-codes.js';
-import { formatBytes, formatCount, printable } from '../output/format.js';
+import { formatBytes, formatCount } from '../output/format.js';
+import { pathList } from '../output/path-list.js';
 import { ProgressLine } from '../output/progress-line.js';
 import type { Terminal } from '../output/terminal.js';
 import { withDrive } from '../with-drive.js';
@@ -72,5 +73,5 @@ function concludeCheck({ findings, degraded }: CheckReport, terminal: Terminal):
 function printList(terminal: Terminal, title: string, sentences: readonly string[]): void {
   if (sentences.length === 0) return;
   terminal.print(title);
-  for (const sentence of sentences) terminal.print(`  ${printable(sentence)}`);
+  for (const line of pathList(sentences)) terminal.print(line);
 }

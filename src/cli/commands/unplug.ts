@@ -5,6 +5,7 @@ import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } 
 import { duration } from '../durations.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBytes, formatClock, formatCount, formatDuration, printable, shellWord } from '../output/format.js';
+import { pathList } from '../output/path-list.js';
 import type { Terminal } from '../output/terminal.js';
 import { withDrive } from '../with-drive.js';
 
@@ -86,8 +87,7 @@ function verdictLine(
 function printFiles(terminal: Terminal, { count, paths }: FileList, what: string): void {
   if (count === 0) return;
   terminal.print(`${formatCount(count, 'file')} ${what}:`);
-  for (const path of paths) terminal.print(`  ${printable(path)}`);
-  if (count > paths.length) terminal.print(`  and ${count - paths.length} more`);
+  for (const line of pathList(paths, { count })) terminal.print(line);
 }
 
 function protectionLine({ copyBytes, protectedAgainInMs, unhealedSegments }: UnplugReport): string | undefined {

@@ -1,6 +1,7 @@
 /** `status` for people: how things are in one word, what that means in one sentence, then the nodes and the rest. */
-import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
-import { formatBytes, formatCount, formatDuration, printable } from './format.js';
+import type { CopyAge, DriveStatus, Health, NodeStatus } from '../../drive-status.js';
+import { formatBytes, formatClock, formatCount, formatDuration, printable } from './format.js';
+import { pathList } from './path-list.js';
 import { renderTable } from './table.js';
 import type { Terminal, Tone } from './terminal.js';
 
@@ -57,7 +58,7 @@ export function renderNodes(
     ],
     nodes.map((node) => [
       printable(node.label),
-      { text: node.state, style: (text: string) => terminal.style(stateTones[node.state], text) },
+      { text: stateOf(node), style: (text: string) => terminal.style(toneOf(node), text) },
       node.role,
       formatBytes(node.usedBytes),
       // What a disk said before it left is not what is free now.
@@ -66,13 +67,57 @@ export function renderNodes(
     ]),
   );
   const reasons = nodes
-    .filter((node) => node.reason !== null && node.state !== 'online')
+    .filter((node) => node.reason !== null && node.state !== 'online' && !isAwayOnPurpose(node))
     .map((node) => {
       const since = formatDuration(now - node.since);
       return `${printable(node.label)}: ${node.state} for ${since}: ${printable(node.reason ?? '')}`;
     });
-  return [...table, ...reasons];
+  return [...table, ...reasons, ...nodes.flatMap((node) => expectation(node, { terminal, now }))];
 }
+
+/** What was agreed on with its operator, and where that stands. */
+function expectation(node: NodeStatus, { terminal, now }: { terminal: Terminal; now: number }): string[] {
+  const { mayBeGoneUntil, copy, role, state, usedBytes } = node;
+  const label = printable(node.label);
+  if (mayBeGoneUntil !== undefined) {
+    const until = formatClock(mayBeGoneUntil, now);
+    return [
+      isAway(node) ? `${label}: unplugged on purpose, back by ${until}` : `${label}: may be unplugged until ${until}`,
+    ];
+  }
+  if (role === 'draining') {
+    const left = usedBytes === 0 ? 'empty: it may be removed' : `is being emptied: ${formatBytes(usedBytes)} left`;
+    return [`${label}: ${left}`];
+  }
+  if (copy === undefined) return [];
+  const { line, isLate } = ageOfCopy(copy, state === 'online', now);
+  return [isLate ? terminal.style('warning', `${label}: ${line}`) : `${label}: ${line}`];
+}
+
+function ageOfCopy(
+  { current, due, mayLeave }: CopyAge,
+  isHere: boolean,
+  now: number,
+): { line: string; isLate: boolean } {
+  if (isHere) {
+    const line = mayLeave ? 'this copy is current: you may unplug it now' : 'this copy is brought up to date';
+    return { line, isLate: false };
+  }
+  if (current === null || due === null) return { line: 'never copied to whole: plug it in', isLate: true };
+  const age = `copy ${formatDuration(now - current)} old`;
+  if (due >= now) return { line: `${age}, due in ${formatDuration(due - now)}`, isLate: false };
+  return { line: `${age}, overdue since ${formatDuration(now - due)}: plug it in`, isLate: true };
+}
+
+/** No alarm: it is meant to be elsewhere. */
+function isAwayOnPurpose(node: NodeStatus): boolean {
+  return isAway(node) && (node.copy !== undefined || node.mayBeGoneUntil !== undefined) && node.state === 'offline';
+}
+
+/** `away` for what the machine calls offline, when it is meant to be. */
+const stateOf = (node: NodeStatus): string => (isAwayOnPurpose(node) ? 'away' : node.state);
+
+const toneOf = (node: NodeStatus): Tone => (isAwayOnPurpose(node) ? 'faint' : stateTones[node.state]);
 
 function isAway({ state }: NodeStatus): boolean {
   return state === 'offline' || state === 'foreign';
@@ -116,11 +161,6 @@ function renderDamage(status: DriveStatus): string[] {
   if (damagedFiles.length === 0 && segments.lost === 0) return ['Damage   none known'];
   const copies = segments.lost === 0 ? '' : `${formatCount(segments.lost, 'segment')} without a whole good copy here; `;
   if (damagedFiles.length === 0) return [`Damage   ${copies}no file was found unreadable so far`];
-  const shown = damagedFiles.slice(0, shownDamagedFiles).map((file) => `         ${printable(file)}`);
-  const more = damagedFiles.length - shown.length;
-  return [
-    `Damage   ${copies}files that cannot be read whole:`,
-    ...shown,
-    ...(more > 0 ? [`         and ${more} more ("--json" lists them)`] : []),
-  ];
+  const files = pathList(damagedFiles, { shown: shownDamagedFiles, indent: 9, more: ' ("--json" lists them)' });
+  return [`Damage   ${copies}files that cannot be read whole:`, ...files];
 }

@@ -30,14 +30,16 @@ export async function examine(parts: MembershipParts): Promise<readonly Advice[]
 
 async function examinedNodes({ context, nodes }: MembershipParts): Promise<ExaminedNode[]> {
   const members = nodes.all.filter(({ role }) => role !== 'retired');
-  return members.map(({ label, path, group, role, state, device }) => ({
-    label,
-    path,
-    group,
-    counts: role === 'active',
-    isHere: state !== 'offline' && state !== 'foreign',
-    device: context.platform.hasDeviceNumbers ? device : undefined,
-  }));
+  return members
+    .map(({ label, path, group, role, state, device }) => ({
+      label,
+      path,
+      group,
+      counts: role === 'active',
+      isHere: state !== 'offline' && state !== 'foreign',
+      device: context.platform.hasDeviceNumbers ? device : undefined,
+    }))
+    .sort((one, other) => one.label.localeCompare(other.label, 'en', { numeric: true }));
 }
 
 /** Whether the loss of each single node could be healed. */

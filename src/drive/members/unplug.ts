@@ -51,7 +51,8 @@ async function openWindow(
     }
     await absences.openWindow(ids, until);
     const names = rows.map(({ label }) => label).join(', ');
-    events.report('info', `${names} may be unplugged until ${new Date(until).toISOString()}`);
+    const minutes = Math.round((until - parts.context.clock.now()) / 60_000);
+    events.report('info', `${names} may be unplugged for ${minutes} min: nothing is copied because of it meanwhile`);
     return { ...report, until };
   } catch (error) {
     describe(false);

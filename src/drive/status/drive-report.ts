@@ -4,12 +4,13 @@ import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
 import type { CatchUpStatus } from '../../maintenance/healing/catch-up.js';
 import type { HealStatus } from '../../maintenance/healing/healer.js';
 import type { MetaReader } from '../../meta/meta-store.js';
-import type { NodeRow } from '../../meta/rows.js';
+import type { NodeRow, SegmentRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
 import type { ReadCounters } from '../../store/read/segment-reader.js';
 import { countsAsCopy } from '../../store/store-node.js';
 import type { EngineNode } from '../../volume/engine-node.js';
 import type { SpaceReport } from '../../volume/volume.js';
+import { asText } from '../protection/folder-protection.js';
 
 export interface ReportInput {
   readonly directory: string;
@@ -59,21 +60,27 @@ export function reportStatus(input: ReportInput): DriveStatus {
   const counts = reader.counts();
   const absent = input.nodes.filter((node) => !isReadable(node.state)).map((node) => node.id);
   const degraded = reader.degraded({ wanted: volume.replicas, absent, limit: countLimit });
-  const lost = degraded.filter(
+  const unreadable = degraded.filter(
     (row) => !row.replicas.some((copy) => copy.state === 'good' && !absent.includes(copy.node)),
   );
+  const once = onceByChoice(reader, unreadable);
+  const lost = unreadable.filter((row) => !once.segments.includes(row));
   const nodes = nodeStatuses(input, tip?.sequence ?? 0);
   const health = healthOf(input, degraded.length, lost.length);
   return {
     volume: { id: volume.id, name: volume.name, replicas: volume.replicas, directory: input.directory },
     health,
-    protection: protectionSentence({
-      ...input,
-      health,
-      degraded: degraded.length,
-      lost: lost.length,
-      replicas: volume.replicas,
-    }),
+    protection: [
+      protectionSentence({
+        ...input,
+        health,
+        degraded: degraded.length,
+        lost: lost.length,
+        replicas: volume.replicas,
+        hasUsualWants: degraded.every(({ ownWanted }) => (ownWanted ?? null) === null),
+      }),
+      ...onceSentence(once, input.nodes),
+    ].join(' '),
     nodes,
     files: counts.files,
     folders: counts.folders,
@@ -160,10 +167,32 @@ interface ProtectionInput extends ReportInput {
   readonly degraded: number;
   readonly lost: number;
   readonly replicas: number;
+  /** No degraded segment has a number of copies of its own. */
+  readonly hasUsualWants: boolean;
+}
+
+interface Once {
+  readonly folders: readonly string[];
+  /** Their only copy is away, and with it every file that lies only there. Nothing of it is damaged. */
+  readonly segments: readonly SegmentRow[];
+}
+
+function onceByChoice(reader: MetaReader, unreadable: readonly SegmentRow[]): Once {
+  const folders = reader.hasProtection() ? reader.protections().filter(({ replicas }) => replicas === 1) : [];
+  const isAway = ({ ownWanted, replicas }: SegmentRow) => ownWanted === 1 && replicas.some(({ state }) => state === 'good');
+  return { folders: folders.map(({ path }) => asText(path)).sort(), segments: unreadable.filter(isAway) };
+}
+
+function onceSentence({ folders, segments }: Once, nodes: readonly EngineNode[]): string[] {
+  const names = folders.length === 0 ? '' : `: ${folders.join(', ')}`;
+  if (segments.length === 0) return folders.length === 0 ? [] : [`Folders kept once by choice${names}.`];
+  const holders = new Set(segments.flatMap(({ replicas }) => replicas.map(({ node }) => node)));
+  const away = nodes.filter(({ id, state }) => holders.has(id) && !isReadable(state)).map(({ label }) => label);
+  return [`Files kept once by choice are away with ${away.join(', ')}${names}; they can be read when it is back.`];
 }
 
 function protectionSentence(input: ProtectionInput): string {
-  const { nodes, replicas, degraded, lost, readOnlyReason, damagedFiles } = input;
+  const { nodes, replicas, degraded, lost, readOnlyReason, damagedFiles, hasUsualWants } = input;
   if (!nodes.some((node) => isReadable(node.state)))
     return 'No disk of this volume is here: plug them in; nothing is deleted.';
   const isAnyAway = nodes.some((node) => node.role !== 'retired' && !isReadable(node.state));
@@ -182,7 +211,7 @@ function protectionSentence(input: ProtectionInput): string {
     return `Only ${names} can be written to: new files have ${few} instead of ${replicas} so far.`;
   }
   if (degraded > 0)
-    return `${plural(degraded, 'segment')} ${degraded === 1 ? 'has' : 'have'} fewer than ${replicas} good copies now; ${nextStep(input)}`;
+    return `${plural(degraded, 'segment')} ${degraded === 1 ? 'has' : 'have'} fewer ${hasUsualWants ? `than ${replicas} good copies` : 'good copies than wanted'} now; ${nextStep(input)}`;
   if (replicas === 1) return 'Each file has one copy: losing a disk loses what is on it.';
   const groups = new Set(writable.map((node) => node.group)).size;
   const lossesBorne = Math.min(replicas, groups) - 1;

@@ -84,8 +84,11 @@ export class DriveWatch {
     }
   }
 
-  private tellHealth({ health, protection }: DriveStatus): void {
+  private tellHealth({ health, protection, nodes }: DriveStatus): void {
     const before = this.health;
+    // Fewer copies because of what was unplugged on purpose: that is known, and no alarm.
+    if (health === 'degraded' && nodes.some((node) => node.state === 'offline' && node.mayBeGoneUntil !== undefined))
+      return;
     this.health = health;
     if (before === undefined ? health === 'good' : before === health) return;
     const level = health === 'good' ? 'info' : health === 'damaged' ? 'error' : 'warning';

@@ -34,6 +34,9 @@ export function newsOf(
   if (to === 'offline' && absence === 'excused' && isReadable(from)) {
     return { level: 'info', message: `${label} was unplugged on purpose; nothing is copied because of it meanwhile` };
   }
+  if (to === 'suspect' && (role === 'away' || absence === 'excused')) {
+    return { level: 'info', message: `${label} does not answer: it is looked for` };
+  }
   const kind = kinds[to];
   return { level: 'warning', message: `${label} is ${to}${why}`, ...(kind === undefined ? {} : { kind }) };
 }
