@@ -3,8 +3,10 @@
  * disk is expendable when the other disks hold, durably, all segments, batches and checkpoints that it holds, and a
  * member of its newest epoch is among them.
  */
+import { hash } from 'node:crypto';
 import { hasCode } from '../../src/core/errors.js';
 import { decodeOperations } from '../../src/meta/operation-codec.js';
+import type { Operation } from '../../src/meta/operations.js';
 import { BatchReader } from '../../src/segment/batch-reader.js';
 import { parseCheckpointName } from '../../src/segment/checkpoint-name.js';
 import type { SimDisk } from './sim-disk.js';
@@ -61,20 +63,41 @@ function heldBy(disks: readonly (readonly { readonly path: string; readonly byte
 }
 
 function noteBatches(held: Held, bytes: Buffer): void {
-  for (const { sequence, hash, operations } of batchesOf(bytes)) {
-    held.batches.add(`${sequence} ${hash}`);
-    if (sequence <= held.newestEpoch.sequence || !operations.includes('"epoch"')) continue;
-    for (const operation of decodeOperations(operations)) {
-      if (operation.o === 'epoch') held.newestEpoch = { sequence, members: operation.members };
-    }
+  for (const { sequence, name, members } of batchesOf(bytes)) {
+    held.batches.add(name);
+    if (members && sequence > held.newestEpoch.sequence) held.newestEpoch = { sequence, members };
   }
 }
 
-function batchesOf(bytes: Buffer) {
+interface HeldBatch {
+  readonly sequence: number;
+  readonly name: string;
+  /** Of the epoch that it begins. */
+  readonly members: readonly string[] | undefined;
+}
+
+/** Of the journal files that were looked at last: most are on several disks, and in state after state. */
+const known = new Map<string, readonly HeldBatch[]>();
+const mostKnown = 500;
+
+function batchesOf(bytes: Buffer): readonly HeldBatch[] {
+  const key = hash('sha1', bytes);
+  const batches = known.get(key) ?? readBatches(bytes);
+  if (known.size >= mostKnown) known.clear();
+  known.set(key, batches);
+  return batches;
+}
+
+function readBatches(bytes: Buffer): HeldBatch[] {
   try {
-    return new BatchReader().push(Buffer.from(bytes));
+    return new BatchReader().push(Buffer.from(bytes)).map(({ sequence, hash, operations }) => {
+      const epoch = operations.includes('"epoch"') && [...decodeOperations(operations)].findLast(isEpoch);
+      return { sequence, name: `${sequence} ${hash}`, members: epoch ? epoch.members : undefined };
+    });
   } catch (error) {
     if (hasCode(error, 'NEWER_FORMAT')) return []; // What a flipped bit in a header looks like.
     throw error;
   }
 }
+
+const isEpoch = (operation: Operation): operation is Extract<Operation, { o: 'epoch' }> => operation.o === 'epoch';
