@@ -4,7 +4,7 @@ import type { PlacementNode } from './placement.js';
 import { type StoreNode, takesNewData } from './store-node.js';
 
 /** `device`: of its file system, where the platform tells. */
-export type TableNode = Pick<StoreNode, 'id' | 'group' | 'weight' | 'state' | 'role' | 'store' | 'space'> & {
+export type TableNode = StoreNode & {
   readonly device?: number | undefined;
 };
 

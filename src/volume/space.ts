@@ -1,7 +1,9 @@
-/** What `quota-available-bytes` and `status` say: room that counts only once for each wanted copy, the reserve kept. */
+/** What `quota-available-bytes` and `status` say, and what new files are refused by (store/capacity.ts). */
 import type { NodeId } from '../core/ids.js';
 import type { MetaReader } from '../meta/meta-store.js';
 import { availableBytes } from '../store/capacity.js';
+import { fileSystemOf } from '../store/placement-table.js';
+import { countsAsCopy } from '../store/store-node.js';
 import type { SegmentStore } from '../store/write/segment-store.js';
 import type { EngineNode } from './engine-node.js';
 import type { SpaceReport } from './volume.js';
@@ -17,15 +19,24 @@ export interface SpaceInput {
 
 export function reportSpace({ reader, segments, nodes, copies, atticBytes }: SpaceInput): SpaceReport {
   const { reserveBytes, segmentBytes } = segments.limits();
+  const { logicalBytes, storedBytes } = reader.counts();
+  const used = new Map(reader.nodes().map((row) => [row.id, row.usedBytes]));
+  // Where folders want numbers of their own, as many bytes as the copies that there are make in the volume's number.
+  const held = nodes.reduce((sum, { id, role }) => sum + (countsAsCopy({ role }) ? (used.get(id) ?? 0) : 0), 0);
   const available = availableBytes({
     copies,
+    storedBytes: reader.hasProtection() ? held / copies : storedBytes,
     // A new segment is begun only where a whole one fits beside the reserve.
     reserveBytes: reserveBytes + segmentBytes,
-    nodes: nodes.map((node) => ({
-      freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : 0,
-      writable: node.role === 'active' && (node.state === 'online' || node.state === 'full'),
-      fileSystem: node.device ?? node.id,
-    })),
+    nodes: nodes
+      .filter((node) => node.role === 'active' && node.state !== 'retired' && node.state !== 'foreign')
+      .map((node) => ({
+        group: node.group,
+        usedBytes: used.get(node.id) ?? 0,
+        freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : 0,
+        writable: node.state === 'online' || node.state === 'full',
+        fileSystem: fileSystemOf(node),
+      })),
   });
-  return { availableBytes: available, usedBytes: reader.counts().logicalBytes };
+  return { availableBytes: available, usedBytes: logicalBytes };
 }

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { productionSafety } from '../../src/core/safety-parameters.js';
+import { availableBytes, type CapacityNode, healsByItself, nodeLimits } from '../../src/store/capacity.js';
+import { FilledNodes, type NodeFigures, segmentBytes } from './filled-nodes.js';
+
+const disk = (freeBytes: number, changes: Partial<CapacityNode> = {}): CapacityNode => {
+  const name = `disk-${names++}`;
+  return { group: name, fileSystem: name, usedBytes: 0, freeBytes, writable: true, ...changes };
+};
+let names = 0;
+const room = (copies: number, nodes: readonly CapacityNode[], storedBytes = 0) =>
+  availableBytes({ copies, nodes, reserveBytes: 0, storedBytes });
+
+test('what can be stored leaves room to heal the loss of the largest disk', () => {
+  assert.equal(room(2, [disk(100), disk(100), disk(100)]), 100);
+  assert.equal(room(2, [disk(100), disk(100), disk(100), disk(100)]), 150);
+  assert.equal(room(2, [disk(800), disk(400), disk(200), disk(100), disk(100)]), 400);
+  assert.equal(room(2, [disk(200), disk(100), disk(100)]), 100);
+});
+
+test('where no loss could be healed it is the plain capacity, and that is known', () => {
+  const two = [disk(100), disk(70)];
+  assert.equal(room(2, two), 70);
+  assert.equal(healsByItself({ copies: 2, nodes: two }), false);
+  assert.equal(healsByItself({ copies: 2, nodes: [...two, disk(50)] }), true);
+  assert.equal(healsByItself({ copies: 3, nodes: [...two, disk(50)] }), false);
+  assert.equal(room(1, [disk(100), disk(70)]), 170);
+  assert.equal(room(2, [disk(100)]), 100);
+  assert.equal(room(2, []), 0);
+});
+
+test('two folders of one disk are no third disk', () => {
+  const folder = { group: 'first', fileSystem: 'first' };
+  const nodes = [disk(100, folder), disk(100, folder), disk(80)];
+  assert.equal(room(2, nodes), 80);
+  assert.equal(healsByItself({ copies: 2, nodes }), false);
+  assert.equal(healsByItself({ copies: 2, nodes: [...nodes, disk(10)] }), true);
+});
+
+test('folders of one file system share its room, and what is lost with a folder stays there', () => {
+  const folder = () => disk(900, { group: 'disk', fileSystem: 'disk' });
+  assert.equal(room(3, [folder(), folder(), folder()]), 300);
+  assert.equal(room(2, [folder(), folder(), folder()]), 337, 'of 450, a quarter for what is in the lost one');
+});
+
+test('a disk that leaves changes nothing in the figure; what it held still finds room', () => {
+  const full = [disk(40, { usedBytes: 60 }), disk(40, { usedBytes: 60 }), disk(40, { usedBytes: 60 })];
+  assert.equal(room(2, full, 90), 10);
+  const [first, ...others] = full;
+  assert.equal(room(2, [{ ...first!, writable: false }, ...others], 90), 10);
+});
+
+test('nothing is left, and never less than nothing, when a loss could not be healed any more', () => {
+  const nodes = [disk(10, { usedBytes: 90 }), disk(10, { usedBytes: 90 }), disk(10, { usedBytes: 90 })];
+  assert.equal(room(2, nodes, 135), 0);
+});
+
+test('a segment is a 64th of the smallest node, at least 4 MiB, at most the limit', () => {
+  const MiB = 1024 * 1024;
+  const segmentMiB = (...totals: number[]) => nodeLimits(productionSafety, totals).segmentBytes / MiB;
+  assert.equal(segmentMiB(1024 * 1024 * MiB), 128);
+  assert.equal(segmentMiB(1024 * 1024 * MiB, 1024 * MiB), 16);
+  assert.equal(segmentMiB(64 * MiB), 4);
+  assert.equal(segmentMiB(), 128);
+});
+
+const sizes = fc.integer({ min: 5, max: 150 });
+const disks = fc.array(fc.record({ size: sizes }), { minLength: 1, maxLength: 8 });
+const grouped = fc.array(fc.record({ size: sizes, group: fc.constantFrom('a', 'b', 'c', 'd') }), {
+  minLength: 2,
+  maxLength: 8,
+});
+const weighted = fc.array(fc.record({ size: sizes, weight: fc.constantFrom(0.5, 1, 2) }), {
+  minLength: 1,
+  maxLength: 8,
+});
+/** Some folders on each of some disks. */
+const folders = fc
+  .array(fc.record({ size: sizes, count: fc.integer({ min: 1, max: 3 }) }), { minLength: 1, maxLength: 4 })
+  .map((rows) =>
+    rows.flatMap(({ size, count }, index) =>
+      Array.from({ length: count }, () => ({ size, group: `disk-${index}`, fileSystem: `disk-${index}` })),
+    ),
+  );
+
+function filled(figures: readonly NodeFigures[], copies: number): { volume: FilledNodes; predicted: number } {
+  const volume = new FilledNodes(figures, copies);
+  const predicted = availableBytes(volume.capacity) / segmentBytes;
+  volume.fill();
+  return { volume, predicted };
+}
+
+for (const [what, figures] of Object.entries({ disks, grouped, folders, weighted })) {
+  test(`the figure is what filling achieves, within one segment a node: ${what}`, () => {
+    fc.assert(
+      fc.property(figures, fc.integer({ min: 1, max: 3 }), (nodes, wanted) => {
+        const { volume, predicted } = filled(nodes, Math.min(wanted, nodes.length));
+        const stored = volume.segments.length;
+        assert.ok(Math.abs(stored - predicted) <= nodes.length, `${stored} stored, ${predicted} predicted`);
+      }),
+      { numRuns: 100 },
+    );
+  });
+}
+
+for (const [what, figures] of Object.entries({ disks, grouped, folders })) {
+  test(`when the figure is used up, any loss that can be healed is healed: ${what}`, () => {
+    fc.assert(
+      fc.property(figures, fc.integer({ min: 2, max: 3 }), (nodes, wanted) => {
+        const { volume } = filled(nodes, Math.min(wanted, nodes.length));
+        for (const lost of volume.losses()) {
+          const { unhealed } = volume.lose(...lost);
+          assert.deepEqual(unhealed, [], `${lost} lost, of ${volume.segments.length} segments`);
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+}
