@@ -1,12 +1,14 @@
 /**
  * Makes segments whole again: a copy that is missing, short or damaged on a node that is there is written anew from
- * verified records; a copy on a node that is lost is made on another node. Fewest good copies first. What fails is
- * parked with its reason and tried again later; it never stops the others.
+ * verified records; a copy on a node that is lost is made on another node. Fewest good copies first, then what has
+ * lacked one longest. What fails is parked with its reason and tried again later, or as soon as nodes come or go; it
+ * never stops the others. Nothing is remembered: after a restart what is left to do is in the index.
  */
 import { asDriveError } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import { place } from '../../store/placement.js';
+import { copyTarget } from '../../store/copy-target.js';
+import { placementTable } from '../../store/placement-table.js';
 import { copySegment, verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable, takesNewData } from '../../store/store-node.js';
 import type { BadCopy } from '../../store/store-types.js';
@@ -29,6 +31,8 @@ export interface HealStatus {
 const parkMs = 30_000;
 /** Without any hint the index is asked this often. */
 const lookMs = 10_000;
+/** A segment whose node left while it was open is sealed in a moment, and no hint tells when. */
+const lookForSealsMs = 1_000;
 const queueLimit = 10_000;
 
 type Healed = 'whole' | 'healed' | 'waiting';
@@ -43,6 +47,7 @@ export class Healer implements Worker {
   private waiting = 0;
   private lost: readonly NodeId[] = [];
   private isStale = true;
+  private awaitsSeals = false;
   private lookedMs = Number.NEGATIVE_INFINITY;
   private current: SegmentId | undefined;
   private healed = 0;
@@ -110,16 +115,34 @@ export class Healer implements Worker {
     }
     const lost = lostNodes(this.host);
     const isSame = lost.length === this.lost.length && lost.every((id, index) => id === this.lost[index]);
-    const isDue = this.queue.length === 0 && now - this.lookedMs >= lookMs;
+    const isDue = this.queue.length === 0 && now - this.lookedMs >= (this.awaitsSeals ? lookForSealsMs : lookMs);
     if (isSame && !this.isStale && !isDue) return;
+    // What failed may have failed because of a node that has left since.
+    if (!isSame) this.parked.clear();
     this.lost = lost;
     this.isStale = false;
     this.lookedMs = now;
     this.waiting = 0;
-    this.queue = this.host.reader
-      .degraded({ wanted: this.host.replicas, absent: lost, limit: queueLimit })
-      .filter((row) => row.state === 'sealed' && !this.parked.has(row.id))
-      .map((row) => row.id);
+    const degraded = this.host.reader.degraded({ wanted: this.host.replicas, absent: lost, limit: queueLimit });
+    this.awaitsSeals = degraded.some((row) => row.state === 'open');
+    const healable = degraded.filter((row) => row.state === 'sealed' && !this.parked.has(row.id));
+    this.queue = this.mostEndangeredFirst(healable).map((row) => row.id);
+  }
+
+  /** Fewest good copies, then the earliest loss; losses whose time nobody knows (rot, deleted files) come last. */
+  private mostEndangeredFirst(rows: readonly SegmentRow[]): SegmentRow[] {
+    const danger = rows.map((row) => {
+      const counted = row.replicas.filter(({ node }) => !this.lost.includes(node) && !this.isElsewhere(node));
+      const since = row.replicas
+        .filter(({ node }) => this.lost.includes(node))
+        .map(({ node }) => this.nodeOf(node)?.since ?? Number.POSITIVE_INFINITY);
+      return {
+        row,
+        good: counted.filter(({ state }) => state === 'good').length,
+        since: Math.min(Number.MAX_VALUE, ...since),
+      };
+    });
+    return danger.sort((a, b) => a.good - b.good || a.since - b.since).map(({ row }) => row);
   }
 
   private async heal(segment: SegmentId, signal: AbortSignal): Promise<Healed> {
@@ -213,24 +236,16 @@ export class Healer implements Worker {
   }
 
   private chooseTarget(row: SegmentRow, kept: readonly NodeId[]): MaintenanceNode | undefined {
-    const { reserveBytes } = this.host.segments.limits();
     const used = new Map(this.host.reader.nodes().map((node) => [node.id, node.usedBytes]));
-    const groups = new Set(kept.map((id) => this.nodeOf(id)?.group));
-    const holders = new Set(row.replicas.map((replica) => replica.node));
-    const candidates = this.host.nodes().filter((node) => takesNewData(node) && !holders.has(node.id));
-    const nodes = candidates.map((node) => ({
-      id: node.id,
-      group: node.group,
-      weight: node.weight,
-      usedBytes: used.get(node.id) ?? 0,
-      openBytes: 0,
-      freeBytes: node.space?.freeBytes ?? 0,
-      writable: true,
-    }));
-    const request = { segment: row.id, copies: 1, segmentBytes: row.lengthBytes, reserveBytes };
-    const elsewhere = place({ ...request, nodes: nodes.filter((node) => !groups.has(node.group)) });
-    const [chosen] = elsewhere.length > 0 ? elsewhere : place({ ...request, nodes });
-    return candidates.find((node) => node.id === chosen);
+    const chosen = copyTarget({
+      segment: row.id,
+      lengthBytes: row.lengthBytes,
+      holders: row.replicas.map(({ node }) => node),
+      kept,
+      nodes: placementTable(this.host.nodes(), (id) => used.get(id) ?? 0),
+      reserveBytes: this.host.segments.limits().reserveBytes,
+    });
+    return chosen === undefined ? undefined : this.nodeOf(chosen);
   }
 
   /** A replica there counts for nothing, and stays. */
