@@ -114,6 +114,8 @@ export class Listener {
     request.on('error', ignore);
     response.on('error', ignore);
     const { socket } = request;
+    // Bytes of a request behind one that ended its connection: it never was to run.
+    if (!socket.writable) return;
     const line = this.#lines.get(socket) ?? { last: response, waiting: 0 };
     const { last } = line;
     line.last = response;

@@ -1,0 +1,72 @@
+/** Paths that lead out, that cannot be decoded, or that are too long. */
+import { plain, type Row } from './row.js';
+
+const badPaths = [
+  '/home/..',
+  '/home/../canary',
+  '/home/%2e%2e/canary',
+  '/home/.%2e/canary',
+  '/home/./canary',
+  '/home/..%2fcanary',
+  '/home/..%5ccanary',
+  '/home/..\\canary',
+  '/home/%c0%ae%c0%ae/canary',
+  '/home/%e0%80%ae/canary',
+  '/home/%00',
+  '/home/canary%00',
+  '/home/a%0d%0ab',
+  '/home/a%0ab',
+  '/home/a%09b',
+  '/home/%',
+  '/home/%2',
+  '/home/%zz',
+  '/home/%u0041',
+  '/home/%ff',
+  '/home/%ED%A0%80',
+  '/home/%f4%90%80%80',
+  '/home/a%7f',
+  '/home/a%2fb',
+  '/home/x#y',
+  '/../../etc/passwd',
+  '/home/%2E%2E/%2E%2E/etc/passwd',
+];
+
+/** The same path means the same wherever it stands. */
+export const pathsEverywhere: Row[] = badPaths.flatMap((path): Row[] => [
+  [`PUT ${path}`, plain(`PUT ${path}`, 'Content-Length: 1\r\n', 'x'), 400],
+  [`DELETE ${path}`, plain(`DELETE ${path}`), 400],
+  [`Destination: ${path}`, plain('COPY /home/canary', `Destination: ${path}\r\n`), 400],
+  [`If: <${path}>`, plain('DELETE /home/none', `If: <${path}> (<urn:x>)\r\n`), 400],
+]);
+
+export const paths: Row[] = [
+  ['decoded once only', plain('GET /home/%252e%252e/canary'), 404],
+  ['raw bytes above 0x7f', plain('GET /home/\xe9'), 400],
+  ['two slashes in front', plain('GET //evil/canary'), 404],
+  ['a path of 40 KiB', plain(`GET /home/${'a'.repeat(40_000)}`), 414],
+  ['ten thousand levels', plain(`GET /home${'/a'.repeat(10_000)}`), 414],
+  ['a name of 256 bytes', plain(`PUT /home/${'a'.repeat(256)}`, 'Content-Length: 1\r\n', 'x'), 400],
+  ['absolute form of another host', plain('GET http://evil.example/home/canary'), 421],
+  ['absolute form that is none', plain('GET http://[::1'), 400],
+  ['a query on a write', plain('DELETE /home/canary?x'), 400],
+  ['an asterisk', plain('DELETE *'), 400],
+  ['a fragment on DELETE', plain('DELETE /home/#canary'), 400],
+  [
+    'a name of 86 signs of three bytes',
+    plain(`PUT /home/${'%e2%82%ac'.repeat(86)}`, 'Content-Length: 1\r\n', 'x'),
+    400,
+  ],
+  ['a space in the target', 'GET /home/a b HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+  ['a NUL in the target', plain('GET /home/\0'), 400],
+  ['a backslash as separator', plain('GET /home\\canary'), 400],
+  ['a drive of Windows', plain('GET C:\\home\\canary'), 400],
+  ['no slash in front', plain('GET home/canary'), 400],
+  ['an empty target', 'GET  HTTP/1.1\r\nHost: localhost\r\n\r\n', 400],
+  ['a file as a folder', plain('GET /home/canary/x'), 404],
+  ['MKCOL below a file', plain('MKCOL /home/canary/x'), 409],
+  ['a file with a slash behind it', plain('PUT /home/x/', 'Content-Length: 1\r\n', 'x'), 405],
+  ['a volume that is none', plain('PUT /etc/passwd', 'Content-Length: 1\r\n', 'x'), 403, 404, 405, 409],
+  ['our own files by name', plain('GET /home/holdfast-node.json'), 404],
+  ['a name of an object of the language', plain('GET /__proto__/constructor'), 404],
+  ['one of the same in the volume', plain('GET /home/__proto__'), 404],
+];
