@@ -36,7 +36,10 @@ export function groupAdvice(
 }
 
 /** Nodes that claim to fail one by one, and share a file system or a disk. */
-export function diskAdvice(nodes: readonly ExaminedNode[], mounts: readonly Mount[]): Advice[] {
+export function diskAdvice(
+  nodes: readonly ExaminedNode[],
+  { mounts, directory }: { readonly mounts: readonly Mount[]; readonly directory: string },
+): Advice[] {
   const advice: Advice[] = [];
   for (const [index, node] of nodes.entries()) {
     for (const other of nodes.slice(index + 1)) {
@@ -45,7 +48,7 @@ export function diskAdvice(nodes: readonly ExaminedNode[], mounts: readonly Moun
       if (shared === undefined) continue;
       advice.push({
         finding: `${node.label} and ${other.label} lie on one ${shared} and are in different failure groups: both are lost with it.`,
-        next: `Move one of them to a disk of its own: holdfast node replace DIR ${other.label} PATH.`,
+        next: `Move one of them to a disk of its own: holdfast node replace ${directory} ${other.label} PATH.`,
       });
     }
   }

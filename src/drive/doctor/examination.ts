@@ -19,7 +19,7 @@ export async function examine(parts: MembershipParts): Promise<readonly Advice[]
   const device = context.platform.hasDeviceNumbers ? home?.device : undefined;
   return [
     ...groupAdvice(nodes, { replicas, directory }),
-    ...diskAdvice(nodes, facts.mounts),
+    ...diskAdvice(nodes, { mounts: facts.mounts, directory }),
     ...spareAdvice(parts),
     ...indexAdvice(nodes, { directory, device }),
     ...(await absentAdvice(parts)),

@@ -19,9 +19,11 @@ const pauseMs = 60_000;
 const pageSegments = 500;
 
 interface Visit {
+  /** When the node came, in its own words. */
+  readonly since: number;
   /** Everything saved until then shall be on the node. */
   asOf: number;
-  /** Segments that were open then. */
+  /** Segments whose seal was not journaled then. */
   open: readonly SegmentId[];
   queue: SegmentId[];
   /** Monotonic: nothing is to be done before. */
@@ -51,6 +53,7 @@ export class CatchUp implements Worker {
 
   /** Of nodes that are here. */
   status(): CatchUpStatus[] {
+    this.endVisits();
     return [...this.visits].map(([node, visit]) => ({
       node,
       isCurrent: visit.isTold,
@@ -60,10 +63,7 @@ export class CatchUp implements Worker {
 
   async step(signal: AbortSignal): Promise<StepResult> {
     const rows = this.host.reader.nodes().filter(({ role }) => role === 'away');
-    for (const id of this.visits.keys()) {
-      const node = this.nodeOf(id);
-      if (!rows.some((row) => row.id === id) || !node || !isReadable(node.state)) this.visits.delete(id);
-    }
+    this.endVisits();
     for (const row of rows) {
       const node = this.nodeOf(row.id);
       if (node?.role !== 'away' || !isWritable(node.state)) continue;
@@ -72,79 +72,86 @@ export class CatchUp implements Worker {
     return 'idle';
   }
 
+  /** A node that left and came back between two looks begins a new one. */
+  private endVisits(): void {
+    for (const [id, { since }] of this.visits) {
+      const node = this.nodeOf(id);
+      if (node?.role !== 'away' || !isReadable(node.state) || node.since !== since) this.visits.delete(id);
+    }
+  }
+
   private async serve(row: NodeRow, node: MaintenanceNode, signal: AbortSignal): Promise<StepResult> {
     let visit = this.visits.get(node.id);
     if (visit && this.host.clock.monotonic() < visit.idleUntilMs) return 'idle';
     if (!visit) {
-      visit = await this.begin();
+      visit = await this.begin(node);
       this.visits.set(node.id, visit);
     } else if (visit.idleUntilMs !== 0 && visit.isTold) {
       // It stayed, and its copy got old.
-      Object.assign(visit, await this.begin(), { isTold: true });
+      Object.assign(visit, await this.begin(node), { isTold: true });
     }
     if (visit.queue.length === 0) visit.queue = this.missingOn(node);
     const segment = visit.queue.shift();
     if (segment === undefined) return this.finish(row, node, visit);
+    const release = this.host.isWritten(segment) ? undefined : this.host.occupy(segment);
+    // It is found again in a second.
+    if (!release) return 'idle';
     try {
       visit.copiedBytes += await this.bring(segment, node, signal);
       visit.problem = undefined;
     } catch (error) {
       if (signal.aborted) throw error;
       this.postpone(node, visit, asDriveError(error).message);
+    } finally {
+      release();
     }
     return 'worked';
   }
 
-  private async begin(): Promise<Visit> {
+  private async begin({ since }: MaintenanceNode): Promise<Visit> {
     const asOf = this.host.clock.now();
-    const open = this.host.segments.openSegments().map(({ segment }) => segment);
     await this.host.segments.sealAll();
-    return { asOf, open, queue: [], idleUntilMs: 0, isTold: false, copiedBytes: 0, problem: undefined };
+    // Everything acknowledged so far is in the index; some of these seals are still on their way there.
+    const open = [...this.rows()].filter(({ state }) => state === 'open').map(({ id }) => id);
+    return { since, asOf, open, queue: [], idleUntilMs: 0, isTold: false, copiedBytes: 0, problem: undefined };
   }
 
-  /** Living segments without a whole copy there. Those that a worker has come with the next look. */
+  /** Living segments without a whole copy there. */
   private missingOn(node: MaintenanceNode): SegmentId[] {
-    const missing: SegmentId[] = [];
+    return [...this.rows()].filter((row) => isMissing(row, node.id)).map(({ id }) => id);
+  }
+
+  private *rows(): Generator<SegmentRow> {
     for (let after = ''; ; ) {
       const page = this.host.reader.segments(after, pageSegments);
-      for (const row of page) if (isMissing(row, node.id)) missing.push(row.id);
-      if (page.length < pageSegments) return missing;
+      yield* page;
+      if (page.length < pageSegments) return;
       after = page.at(-1)!.id;
     }
   }
 
   /** The bytes that were copied. */
   private async bring(segment: SegmentId, node: MaintenanceNode, signal: AbortSignal): Promise<number> {
-    const release = this.host.isWritten(segment) ? undefined : this.host.occupy(segment);
-    if (!release) return 0;
-    try {
-      const row = this.host.reader.segment(segment);
-      if (!row || !isMissing(row, node.id)) return 0;
-      const { lengthBytes, hash, replicas } = row;
-      const { pace } = this.pacer;
-      const isKnown = replicas.some((replica) => replica.node === node.id);
-      const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace });
-      const from = this.sources(row);
-      const copied =
-        state === 'good' ? 0 : await copySegment({ segment, lengthBytes, hash, from, to: node, signal, pace });
-      if (isKnown) {
-        await this.host.withWriter((writer) =>
-          writer.setReplicaStates([{ segment, node: node.id, state: 'good' as const }]),
-        );
-      } else {
-        const nodes = [...replicas.map((replica) => replica.node), node.id];
-        const operations = [{ o: 'relocate', segment, nodes }] as const;
-        await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });
-      }
-      return copied;
-    } finally {
-      release();
+    const row = this.host.reader.segment(segment);
+    if (!row || !isMissing(row, node.id)) return 0;
+    const { lengthBytes, hash, replicas } = row;
+    const { pace } = this.pacer;
+    const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace });
+    const from = this.sources(row);
+    const copied =
+      state === 'good' ? 0 : await copySegment({ segment, lengthBytes, hash, from, to: node, signal, pace });
+    if (replicas.some((replica) => replica.node === node.id)) {
+      await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state: 'good' }]));
+    } else {
+      const nodes = [...replicas.map((replica) => replica.node), node.id];
+      const operations = [{ o: 'relocate', segment, nodes }] as const;
+      await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });
     }
+    return copied;
   }
 
   private async finish(row: NodeRow, node: MaintenanceNode, visit: Visit): Promise<StepResult> {
-    const isOpen = visit.open.some((id) => this.host.isWritten(id) || this.host.reader.segment(id)?.state === 'open');
-    if (isOpen) return 'idle';
+    if (visit.open.some((id) => this.host.reader.segment(id)?.state === 'open')) return 'idle';
     const { usedBytes: _, ...settings } = row;
     const operations = [{ o: 'node', ...settings, current: visit.asOf }] as const;
     await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });

@@ -1,0 +1,152 @@
+/** Nodes that are renamed, emptied, replaced, unplugged and healed around, in a real drive. */
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { type ErrorCode, hasCode } from '../../../src/core/errors.js';
+import type { NodeStatus } from '../../../src/drive-status.js';
+import { randomBytes, TestDrive } from '../drive-fixture.js';
+
+const hourMs = 3_600_000;
+const refused = (code: ErrorCode) => (error: unknown) => hasCode(error, code);
+
+async function openDrive(t: TestContext, options: Parameters<typeof TestDrive.create>[1] = {}): Promise<TestDrive> {
+  return (await TestDrive.create(t, options)).open();
+}
+
+async function nodeOf(drive: TestDrive, label: string): Promise<NodeStatus> {
+  const found = (await drive.drive.status()).nodes.find((node) => node.label === label);
+  assert.ok(found, `there is a node ${label}`);
+  return found;
+}
+
+test('a node gets another label and weight, which outlive the opening', async (t) => {
+  const drive = await openDrive(t);
+  const { disks } = drive.drive;
+  await assert.rejects(disks.describe({ node: 'node-2', label: 'node-1' }), refused('EXISTS'));
+  await assert.rejects(disks.describe({ node: 'node-2', label: 'a\nb' }), refused('USAGE'));
+  await assert.rejects(disks.describe({ node: 'nobody', label: 'x' }), refused('USAGE'));
+  await disks.describe({ node: drive.nodePaths[1]!, label: 'blue', weight: 0.5 });
+  await drive.reopen();
+  assert.equal((await nodeOf(drive, 'blue')).path, drive.nodePaths[1]);
+  assert.match(await readFile(join(drive.directory, 'volume.json'), 'utf8'), /"blue"/);
+});
+
+test('a node that is being emptied takes no new files and leaves the write set, until that is cancelled', async (t) => {
+  const drive = await openDrive(t);
+  const { disks } = drive.drive;
+  await disks.drain({ node: 'node-2', cancel: false, wait: false });
+  const before = await nodeOf(drive, 'node-2');
+  assert.deepEqual([before.role, before.writeSet], ['draining', false]);
+  for (let number = 0; number < 4; number += 1) await drive.put(`/file${number}`, randomBytes(100_000, number));
+  assert.equal((await nodeOf(drive, 'node-2')).usedBytes, 0);
+  await assert.rejects(disks.drain({ node: 'node-1', cancel: false, wait: false }), refused('WOULD_LOSE_COPIES'));
+  await drive.reopen();
+  assert.equal((await nodeOf(drive, 'node-2')).role, 'draining');
+  await drive.drive.disks.drain({ node: 'node-2', cancel: true, wait: true });
+  assert.equal((await nodeOf(drive, 'node-2')).role, 'active');
+  await assert.rejects(drive.drive.disks.drain({ node: 'node-2', cancel: true, wait: false }), refused('USAGE'));
+});
+
+test('with as many nodes as copies none is emptied', async (t) => {
+  const drive = await openDrive(t, { nodes: ['a', 'b'] });
+  const draining = drive.drive.disks.drain({ node: 'node-1', cancel: false, wait: true });
+  await assert.rejects(draining, refused('WOULD_LOSE_COPIES'));
+});
+
+test('unplugging says which files get down to one copy, and opens a window only when it is asked to', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  const { disks } = drive.drive;
+  const [holder] = (await drive.drive.status()).nodes.filter(({ usedBytes }) => usedBytes > 0);
+  const nodes = [holder!.id];
+  const dry = await disks.unplug({ nodes, forMs: hourMs, dryRun: true });
+  assert.deepEqual([dry.verdict, dry.until, dry.single], ['safe', null, { count: 1, paths: ['/one'] }]);
+  assert.equal(dry.unhealedSegments, 0);
+  assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, undefined);
+  const { until } = await disks.unplug({ nodes, forMs: hourMs, dryRun: false });
+  assert.ok(until);
+  assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, until);
+  // Nothing comes to depend on it any more, also in the next opening.
+  const { usedBytes } = await nodeOf(drive, holder!.label);
+  await drive.put('/two', randomBytes(300_000, 2));
+  await drive.reopen();
+  await drive.put('/three', randomBytes(300_000, 3));
+  const after = await nodeOf(drive, holder!.label);
+  assert.deepEqual([after.usedBytes, after.writeSet, after.mayBeGoneUntil], [usedBytes, false, until]);
+});
+
+test('a window ends when the node is back, and while it lasts its absence is no alarm', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  await drive.drive.disks.unplug({ nodes: ['node-3'], forMs: hourMs, dryRun: false });
+  await drive.pull('c');
+  await drive.untilState('c', 'offline');
+  assert.equal((await drive.drive.status()).healing.startsInMs, null);
+  assert.ok(!drive.events.some(({ kind }) => kind === 'node-gone'));
+  await drive.plug('c');
+  await drive.until('the window is closed', async () => (await nodeOf(drive, 'node-3')).mayBeGoneUntil === undefined);
+  assert.ok(drive.events.some(({ kind }) => kind === 'node-back'));
+});
+
+test('what lies on one node alone is named, and no window is opened', async (t) => {
+  const drive = await openDrive(t, { nodes: ['a', 'b'], replicas: 1 });
+  for (let number = 0; number < 30; number += 1) await drive.put(`/file${number}`, randomBytes(1_000, number));
+  const report = await drive.drive.disks.unplug({ nodes: ['node-1', 'node-2'], forMs: hourMs, dryRun: false });
+  assert.deepEqual([report.verdict, report.until], ['unsafe', null]);
+  assert.deepEqual([report.unreadable.count, report.unreadable.paths.length], [30, 20]);
+  const status = await drive.drive.status();
+  assert.ok(status.nodes.every(({ mayBeGoneUntil }) => mayBeGoneUntil === undefined));
+  await drive.put('/more', 'they take new files as before');
+});
+
+test('unplugging is judged for all nodes together', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  const holders = (await drive.drive.status()).nodes.filter(({ usedBytes }) => usedBytes > 0).map(({ id }) => id);
+  const { disks } = drive.drive;
+  const verdicts = [];
+  for (const node of holders) verdicts.push((await disks.unplug({ nodes: [node], forMs: 1, dryRun: true })).verdict);
+  verdicts.push((await disks.unplug({ nodes: holders, forMs: 1, dryRun: true })).verdict);
+  assert.deepEqual(verdicts, ['safe', 'safe', 'unsafe']);
+});
+
+test('healing that is asked for waits for no grace', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  // Sealed, as it would be in time.
+  await drive.reopen();
+  const holder = (await drive.drive.status()).nodes.find(({ usedBytes }) => usedBytes > 0)!;
+  const name = ['a', 'b', 'c'][drive.nodePaths.indexOf(holder.path)]!;
+  await drive.pull(name);
+  await drive.untilState(name, 'offline');
+  assert.ok((await drive.drive.status()).healing.startsInMs! > 10_000);
+  const dry = await drive.drive.disks.heal({ dryRun: true });
+  assert.deepEqual([dry.segments, dry.leftSegments, dry.withoutNodes], [1, 0, [holder.label]]);
+  const phases: string[] = [];
+  const report = await drive.drive.disks.heal({ dryRun: false, onProgress: ({ phase }) => phases.push(phase) });
+  assert.deepEqual([report.segments, report.leftSegments], [1, 0]);
+  assert.ok(phases.includes('healing'));
+  const { segments, health } = await drive.drive.status();
+  assert.deepEqual([segments.degraded, health], [0, 'degraded']);
+  await drive.plug(name);
+  await drive.untilState(name, 'online');
+});
+
+test('a dead disk is replaced in one step', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  await drive.reopen();
+  const holder = (await drive.drive.status()).nodes.find(({ usedBytes }) => usedBytes > 0)!;
+  const name = ['a', 'b', 'c'][drive.nodePaths.indexOf(holder.path)]!;
+  await drive.pull(name);
+  await drive.untilState(name, 'offline');
+  const options = { node: holder.label, path: join(drive.folder, 'd'), wait: false };
+  await assert.rejects(drive.drive.disks.replace({ ...options, lost: false }), refused('NODE_GONE'));
+  assert.equal((await drive.drive.status()).nodes.length, 3, 'a refusal leaves nothing behind');
+  await drive.drive.disks.replace({ ...options, lost: true });
+  assert.equal((await drive.drive.disks.heal({ dryRun: false })).leftSegments, 0);
+  const status = await drive.drive.status();
+  assert.deepEqual([status.health, status.segments.degraded], ['good', 0]);
+  assert.ok(!status.nodes.some(({ id }) => id === holder.id));
+});
