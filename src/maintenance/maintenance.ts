@@ -22,6 +22,7 @@ import { LeftoverSealer } from './healing/leftover-sealer.js';
 import { PlaceFinder } from './healing/place-finder.js';
 import { SealHasher } from './healing/seal-hasher.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
+import { Mover } from './moving/mover.js';
 import { ProtectionKeeper } from './protection/protection-keeper.js';
 import { Scheduler } from './scheduler.js';
 import { Scrubber } from './scrubbing/scrubber.js';
@@ -34,6 +35,7 @@ export class Maintenance {
   readonly catchUp: CatchUp;
   readonly checkpointer: Checkpointer;
   readonly scrubber: Scrubber;
+  readonly mover: Mover;
   private readonly host: MaintenanceHost;
   private readonly attic: Attic;
   private readonly listings: ListingCheck;
@@ -66,6 +68,10 @@ export class Maintenance {
       },
     });
     this.scrubber = new Scrubber(host, () => this.wantHealing());
+    this.mover = new Mover(host, {
+      isHealing: () => this.healer.status().active,
+      onGivenUp: (node) => this.wantListing(node),
+    });
     this.scheduler = new Scheduler({
       clock: host.clock,
       idleMs,
@@ -96,6 +102,7 @@ export class Maintenance {
       this.listingWorker,
       this.atticWorker,
       this.scrubber,
+      this.mover,
     ];
     for (const worker of workers) this.scheduler.start(worker);
   }

@@ -96,7 +96,7 @@ function rank({ segment, nodes, segmentBytes, reserveBytes }: PlacementRequest):
     share: parts[index]! / largest,
     groupShare: together.get(node.group)!,
     load: Math.floor(((node.usedBytes + node.openBytes) * largest) / (parts[index]! * segmentBytes)),
-    score: rendezvousScore(segment, node, parts[index]! / largest),
+    score: rendezvousScore(segment, node.id, parts[index]! / largest),
   }));
   return ranked.sort((a, b) => a.load - b.load || b.score - a.score || (a.node.id < b.node.id ? -1 : 1));
 }
@@ -108,8 +108,8 @@ function largestOf(candidates: readonly Candidate[], mostLoad: number): Candidat
 }
 
 /** Weighted rendezvous hashing: the highest score wins, each node in proportion to its share. */
-function rendezvousScore(segment: SegmentId, node: PlacementNode, share: number): number {
-  const digest = createHash('sha256').update(segment).update('/').update(node.id).digest();
+export function rendezvousScore(segment: SegmentId, node: NodeId, share: number): number {
+  const digest = createHash('sha256').update(segment).update('/').update(node).digest();
   // 48 bits, shifted by a half: never exactly 0 or 1, whose logarithms would not be usable.
   const uniform = (digest.readUIntBE(0, 6) + 0.5) / 2 ** 48;
   return -share / Math.log(uniform);
