@@ -38,6 +38,8 @@ export interface DiskCommands {
     readonly forMs: number;
     readonly dryRun: boolean;
   }): Promise<UnplugReport>;
+  /** They are not unplugged after all: their windows end, and they take new files again. */
+  stay(options: { readonly nodes: readonly string[] }): Promise<void>;
   /** Heals around nodes that are away without waiting for their grace; resolves when no more can be done now. */
   heal(options: { readonly dryRun: boolean } & Following): Promise<HealReport>;
   /** Evens the loads of the nodes; resolves when no copy is left to move. */

@@ -14,6 +14,9 @@ export function remoteDisks(client: ControlClient): DiskCommands {
       await client.call('keepAway', options);
     },
     unplug: (options) => client.call('unplug', options),
+    stay: async (options) => {
+      await client.call('stay', options);
+    },
     heal: ({ signal, onProgress, ...rest }) => client.call('heal', rest, { signal, onProgress }),
     rebalance: ({ signal, onProgress, ...rest }) => client.call('rebalance', rest, { signal, onProgress }),
     examine: () => client.call('examine', {}),

@@ -12,6 +12,7 @@ export interface DiskMethods {
   replaceNode: Disk<'replace'>;
   keepAway: Method<Parameters<DiskCommands['away']>[0], NoParameters>;
   unplug: Disk<'unplug'>;
+  stay: Method<Parameters<DiskCommands['stay']>[0], NoParameters>;
   heal: Disk<'heal'>;
   rebalance: Disk<'rebalance'>;
   examine: Method<NoParameters, Awaited<ReturnType<DiskCommands['examine']>>>;
@@ -64,6 +65,7 @@ export const diskParsers: { readonly [M in DiskMethod]: (fields: Fields) => Disk
     forMs: fields.required('forMs', 'number'),
     dryRun: fields.required('dryRun', 'boolean'),
   }),
+  stay: (fields) => ({ nodes: fields.names('nodes') ?? [] }),
   heal: (fields) => ({ dryRun: fields.required('dryRun', 'boolean') }),
   rebalance: (fields) => ({ dryRun: fields.required('dryRun', 'boolean') }),
   examine: () => ({}),
@@ -94,6 +96,10 @@ export const diskHandlers: {
     return {};
   },
   unplug: (parameters, { drive }) => drive.disks.unplug(parameters),
+  stay: async (parameters, { drive }) => {
+    await drive.disks.stay(parameters);
+    return {};
+  },
   heal: (parameters, { drive, ...following }) => drive.disks.heal({ ...parameters, ...onlyFollowing(following) }),
   rebalance: (parameters, { drive, ...following }) =>
     drive.disks.rebalance({ ...parameters, ...onlyFollowing(following) }),

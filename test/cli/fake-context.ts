@@ -132,6 +132,7 @@ export class FakeDrive implements Drive {
       this.calls.push(['unplug', options]);
       return this.unplugAnswer;
     },
+    stay: async (options) => void this.calls.push(['stay', options]),
     heal: async ({ dryRun }) => {
       this.calls.push(['heal', { dryRun }]);
       return this.healAnswer;

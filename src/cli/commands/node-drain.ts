@@ -67,7 +67,9 @@ export function printDrain(
     terminal.print(`Next:  holdfast node remove ${directory} ${shellWord(label)}`);
   } else if (options.waited) {
     const left = `${formatCount(leftSegments, 'segment')} (${formatBytes(leftBytes)})`;
-    terminal.print(`${left} cannot leave ${printable(label)} now: the other nodes have no room, or are away.`);
+    terminal.print(
+      `${left} cannot leave ${printable(label)} now: the other nodes have no room, are away, or are about to be unplugged.`,
+    );
     terminal.print(`Next:  holdfast node add ${directory} PATH, or plug in what is away; it goes on by itself.`);
   } else {
     terminal.print(`${formatBytes(leftBytes)} leave ${printable(label)} while the drive is served.`);

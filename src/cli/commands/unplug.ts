@@ -12,6 +12,7 @@ import { withDrive } from '../with-drive.js';
 interface UnplugOptions {
   readonly for: number;
   readonly dryRun: boolean;
+  readonly cancel: boolean;
   readonly json?: boolean;
 }
 
@@ -24,6 +25,7 @@ export const unplugCommand: CommandMaker = (context, act) =>
     .argument('<NODE...>', 'their labels, the beginnings of their ids, or their paths')
     .option('--for <TIME>', 'how long they will be gone: 30min, 2h, 1d (default: 1h)', duration, hourMs)
     .option('--dry-run', 'only answer', false)
+    .option('--cancel', 'they stay after all: they take new files again', false)
     .option(...jsonOption)
     .addHelpText(
       'after',
@@ -35,6 +37,11 @@ export const unplugCommand: CommandMaker = (context, act) =>
     .action((operand: string, nodes: readonly string[], options: UnplugOptions) =>
       act(`tell whether ${nodes.join(', ')} may be unplugged`, options, async () => {
         const { for: forMs, dryRun } = options;
+        if (options.cancel) {
+          await withDrive(context, absolute(context, operand), (drive) => drive.disks.stay({ nodes }));
+          context.terminal.print(`Not to be unplugged: ${nodes.map(printable).join(', ')}.`);
+          return exitCodes.good;
+        }
         const report = await withDrive(context, absolute(context, operand), (drive) =>
           drive.disks.unplug({ nodes, forMs, dryRun }),
         );

@@ -65,7 +65,8 @@ export class Absences {
     return ended;
   }
 
-  private async closeWindows(nodes: readonly NodeId[]): Promise<void> {
+  /** As if none had been opened. */
+  async closeWindows(nodes: readonly NodeId[]): Promise<void> {
     const { windows } = this.settings.current;
     const kept = Object.entries(windows).filter(([node]) => !nodes.includes(node));
     if (kept.length === Object.keys(windows).length) return;

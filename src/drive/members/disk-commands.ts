@@ -5,7 +5,7 @@ import { keepAway } from './away-nodes.js';
 import { drainNode, replaceNode } from './draining.js';
 import { healNow, rebalanceNow } from './healing.js';
 import { changeMember, type MembershipParts, memberCalled, membersOf, requireLabel } from './member-changes.js';
-import { unplugNodes } from './unplug.js';
+import { letStay, unplugNodes } from './unplug.js';
 
 type Options<M extends keyof DiskCommands> = Parameters<DiskCommands[M]>[0];
 
@@ -43,6 +43,10 @@ export class VolumeDisks implements DiskCommands {
 
   unplug(options: Options<'unplug'>) {
     return unplugNodes(this.parts, options);
+  }
+
+  stay(options: Options<'stay'>) {
+    return letStay(this.parts, options);
   }
 
   heal(options: Options<'heal'>) {

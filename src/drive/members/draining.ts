@@ -5,7 +5,6 @@ import type { NodeRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
 import { addNodeTo, removeNodeFrom } from './drive-membership.js';
 import { changeMember, demandEnoughNodes, type MembershipParts, memberCalled, segmentsOn } from './member-changes.js';
-import { moverOf } from './mover-of.js';
 
 const lookMs = 250;
 /** No byte moved, and the mover has nothing that it could do, this often in a row. */
@@ -91,7 +90,7 @@ export function drainReport(parts: Pick<MembershipParts, 'engine'>, row: NodeRow
 
 function isMoverIdle({ engine }: MembershipParts): boolean {
   if (!engine.maintenance) return false;
-  const { active, queuedMoves } = moverOf(engine.maintenance).status();
+  const { active, queuedMoves } = engine.maintenance.mover.status();
   return !active && queuedMoves === 0;
 }
 

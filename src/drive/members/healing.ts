@@ -4,7 +4,6 @@ import type { DiskCommands, Following, HealReport, RebalanceReport } from '../..
 import { isReadable } from '../../node/node-state.js';
 import { countsAsCopy } from '../../store/store-node.js';
 import type { MembershipParts } from './member-changes.js';
-import { moverOf } from './mover-of.js';
 import { forecast } from './unplug.js';
 
 const lookMs = 200;
@@ -49,7 +48,7 @@ export async function rebalanceNow(
   parts: MembershipParts,
   { dryRun, ...following }: Parameters<DiskCommands['rebalance']>[0],
 ): Promise<RebalanceReport> {
-  const mover = moverOf(await runningMaintenance(parts));
+  const { mover } = await runningMaintenance(parts);
   const plan = await mover.plan({ kind: 'rebalance' }, following.signal);
   const planned = { segments: plan.moves.length, copyBytes: plan.copyBytes, stuckSegments: plan.stuck.length };
   if (dryRun || plan.moves.length === 0) return { dryRun, ...planned };

@@ -91,7 +91,7 @@ export function requireLabel(label: string, others: readonly NodeRow[]): void {
 
 /** With fewer nodes than copies, everything that is saved from now on would have too few. WOULD_LOSE_COPIES. */
 export function demandEnoughNodes({ replicas, nodes }: MembershipParts, without: NodeRow, wayOn: string): void {
-  const others = nodes.all.filter((node) => node.id !== without.id && node.role === 'active');
+  const others = nodes.all.filter((node) => node.id !== without.id && node.role === 'active' && !node.isLeaving);
   if (others.length >= replicas) return;
   const left = others.length === 1 ? '1 node would be left' : `${others.length} nodes would be left`;
   throw new DriveError('WOULD_LOSE_COPIES', {

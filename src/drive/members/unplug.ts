@@ -32,6 +32,16 @@ export async function unplugNodes(
   return openWindow(parts, { rows, ids, until: parts.context.clock.now() + forMs });
 }
 
+export async function letStay(
+  parts: MembershipParts,
+  { nodes: wanted }: Parameters<DiskCommands['stay']>[0],
+): Promise<void> {
+  const rows = wanted.map((node) => memberCalled(parts, node));
+  await parts.absences.closeWindows(rows.map(({ id }) => id));
+  for (const { id } of rows) parts.nodes.get(id)?.describe({ isLeaving: false });
+  await parts.engine.nodesChanged();
+}
+
 /** The nodes take nothing new first; then it is asked again, for files may have come meanwhile. */
 async function openWindow(
   parts: MembershipParts,

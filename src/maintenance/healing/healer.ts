@@ -204,7 +204,7 @@ export class Healer implements Worker {
   private tellBeginning(): void {
     if (this.run) return;
     this.run = { sinceMs: this.host.clock.monotonic(), healed: this.healed, copiedBytes: this.copiedBytes };
-    this.host.report('info', `healing begins: segments with too few good copies: ${this.status().queuedSegments}`);
+    this.host.report('info', `healing begins: segments with too few good copies: ${this.status().queuedSegments}`, 'healing');
   }
 
   private tellEnd(): void {
@@ -215,7 +215,7 @@ export class Healer implements Worker {
     const seconds = ((this.host.clock.monotonic() - sinceMs) / 1000).toFixed(1);
     const left = this.waiting + this.parked.size;
     const rest = left === 0 ? '' : `; ${left} left to be tried again`;
-    this.host.report('info', `healing ends: ${this.healed - healed} healed, ${mebibytes} MiB in ${seconds} s${rest}`);
+    this.host.report('info', `healing ends: ${this.healed - healed} healed, ${mebibytes} MiB in ${seconds} s${rest}`, 'healed');
   }
 
   private async noteBadCopies(copies: readonly BadCopy[]): Promise<void> {
