@@ -32,6 +32,8 @@ export interface DirectoryNodeStoreOptions {
 const readHandles = 64;
 /** Enough to keep a disk busy; a node may hold a hundred thousand files. */
 const statsAtOnce = 64;
+/** A long file goes to the disk while more of it comes, not all at its end. */
+const syncAheadBytes = 16 * 1024 * 1024;
 const probeFileName = 'probe';
 
 export class DirectoryNodeStore implements NodeStore {
@@ -274,10 +276,20 @@ export class DirectoryNodeStore implements NodeStore {
     const file = await this.#node.openFile(folder, path, 'create', attachment);
     try {
       let position = 0;
+      let syncedEnd = 0;
+      let syncing: Promise<unknown> = Promise.resolve();
       for await (const buffer of content) {
         await file.write([buffer], position);
         position += buffer.length;
+        if (position - syncedEnd < syncAheadBytes) continue;
+        // A failure is final, whichever fsync it was.
+        const failure = await syncing;
+        if (failure !== undefined) throw failure;
+        syncedEnd = position;
+        syncing = file.sync().catch((error: unknown) => error);
       }
+      const failure = await syncing;
+      if (failure !== undefined) throw failure;
       await file.sync();
     } finally {
       await file.close();

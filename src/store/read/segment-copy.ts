@@ -40,7 +40,7 @@ export async function copySegment(options: SegmentCopyOptions): Promise<number> 
   const { segment, lengthBytes, hash, from, to, onBadCopy, signal, pace } = options;
   const sources = from.map(({ store }) => store);
   const pieces = verifiedPieces({ segment, lengthBytes, sources, onBadCopy, signal });
-  await to.store.put('segments', segmentFileName(segment), checked(pieces, { segment, hash, pace }));
+  await to.store.put('segments', segmentFileName(segment), checked(oneAhead(pieces), { segment, hash, pace }));
   return lengthBytes;
 }
 
@@ -56,13 +56,32 @@ export async function verifyReplica(
   const onBadCopy = ({ problem }: BadCopy) => problems.push(problem);
   const pieces = verifiedPieces({ segment, lengthBytes, sources: [node.store], onBadCopy, signal });
   try {
-    for await (const _ of checked(pieces, { segment, hash, pace }));
+    for await (const _ of checked(oneAhead(pieces), { segment, hash, pace }));
     return 'good';
   } catch (error) {
     const problem = problems[0] ?? problemOf(error);
     if (problem === undefined) throw error;
     // A sector that cannot be read is as lost as one that reads wrong.
     return problem === 'io' ? 'damaged' : problem;
+  }
+}
+
+/** The same pieces, each read and verified while the one before is still being used. */
+async function* oneAhead(pieces: AsyncGenerator<Buffer, void>): AsyncGenerator<Buffer, void> {
+  const settled = () => {
+    const next = pieces.next();
+    // Thrown when its turn comes.
+    next.catch(() => undefined);
+    return next;
+  };
+  let next = settled();
+  try {
+    for (let piece = await next; !piece.done; piece = await next) {
+      next = settled();
+      yield piece.value;
+    }
+  } finally {
+    await next.catch(() => undefined);
   }
 }
 

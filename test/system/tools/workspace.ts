@@ -74,11 +74,11 @@ async function cleanFolder(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 5 });
 }
 
-/** In the order of mounting. */
+/** The folder itself too, if something is mounted on it. In the order of mounting. */
 export function mountPointsBelow(path: string): string[] {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').split('\n');
   const points = lines.map((line) => unescapeMountInfo(line.split(' ')[4] ?? ''));
-  return points.filter((point) => point.startsWith(`${path}/`));
+  return points.filter((point) => point === path || point.startsWith(`${path}/`));
 }
 
 const unescapeMountInfo = (text: string): string =>

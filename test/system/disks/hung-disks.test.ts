@@ -1,0 +1,102 @@
+/** Two disks stand still at once under load: their calls hold threads until they end, and the drive goes on without. */
+import assert from 'node:assert/strict';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { storageDaemonTools } from '../blocks/tools/storage-daemon.js';
+import { DavClient } from '../tools/dav-client.js';
+import { DriveServer, mustHoldfast } from '../tools/drive-server.js';
+import { KiB, loopDiskTools, MiB, missing } from '../tools/requirements.js';
+import { Chance, contentOf, runSeed } from '../tools/seeded.js';
+import { pause } from '../tools/wait.js';
+import { dropCaches, Workspace } from '../tools/workspace.js';
+import { mountMemory } from './tools/lane.js';
+import { makeDisk, type SickDisk } from './tools/sick-disk.js';
+
+const skip = missing({ tools: [...loopDiskTools, ...storageDaemonTools, 'sysctl'], root: true, fuse: true });
+const files = 120;
+const readers = 24;
+const hungMs = 12_000;
+/** A read that needs a hung disk asks another one long before this. */
+const longestGapMs = 5_000;
+
+test('two hung disks freeze nothing: reads and writes go on all the time', {
+  skip,
+  timeout: 240_000,
+}, async (context) => {
+  const workspace = await Workspace.create(context);
+  await mountMemory(workspace, workspace.path);
+  const sick = [await makeDisk(workspace, 'served', 'node-1'), await makeDisk(workspace, 'served', 'node-2')];
+  const healthy: string[] = [];
+  for (const name of ['node-3', 'node-4', 'node-5']) {
+    healthy.push(await workspace.folder(name));
+    await mountMemory(workspace, healthy.at(-1)!);
+  }
+  const directory = join(workspace.path, 'volume');
+  const nodes = [...sick.map(({ path }) => path), ...healthy].flatMap((path) => ['--node', path]);
+  await mustHoldfast('init', directory, ...nodes, '--replicas', '3', '--name', 'drive');
+  const first = await DriveServer.start(workspace, { directory });
+  await saveAll(first.url);
+  // A new start, and nothing in the system's memory: reads have to go to the disks.
+  await first.stop();
+  await dropCaches();
+  const server = await DriveServer.start(workspace, { directory });
+  try {
+    // First the disks, then all clients at once: nothing is known yet that would keep a read from asking them.
+    for (const disk of sick) await disk.fall('hung');
+    const { answered, longestMs } = await readFor(server.url, hungMs);
+    context.diagnostic(`${answered} reads and writes; the longest time without an answer: ${Math.round(longestMs)} ms`);
+    assert.ok(longestMs < longestGapMs, `for ${longestMs} ms nothing was answered`);
+  } finally {
+    wake(sick);
+  }
+  await server.stop();
+});
+
+function wake(disks: readonly SickDisk[]): void {
+  for (const disk of disks) disk.wake();
+}
+
+const sizeOf = (index: number): number => (index % 4 === 0 ? MiB : 64 * KiB) + index;
+
+async function saveAll(url: string): Promise<void> {
+  const dav = new DavClient(url);
+  for (let index = 0; index < files; index++) {
+    await dav.must('PUT', `file ${index}`, { body: contentOf(`file ${index}`, sizeOf(index)) });
+  }
+  dav.close();
+}
+
+/** Many readers and one who saves, each checking every byte. */
+async function readFor(url: string, durationMs: number) {
+  const chance = new Chance(runSeed());
+  let isOn = true;
+  let answered = 0;
+  let longestMs = 0;
+  let last = performance.now();
+  const note = () => {
+    const now = performance.now();
+    longestMs = Math.max(longestMs, now - last);
+    last = now;
+    answered += 1;
+  };
+  const clients = Array.from({ length: readers }, async () => {
+    const dav = new DavClient(url);
+    while (isOn) {
+      const index = chance.below(files);
+      const bytes = await dav.get(`file ${index}`);
+      assert.ok(bytes?.equals(contentOf(`file ${index}`, sizeOf(index))), `file ${index} is wrong`);
+      note();
+    }
+    dav.close();
+  });
+  const saver = (async () => {
+    const dav = new DavClient(url);
+    for (let index = 0; isOn; index++)
+      await dav.must('PUT', `new ${index % 20}`, { body: contentOf(`${index}`, 9_000) });
+    dav.close();
+  })();
+  await pause(durationMs);
+  isOn = false;
+  await Promise.all([...clients, saver]);
+  return { answered, longestMs: Math.max(longestMs, performance.now() - last) };
+}
