@@ -12,6 +12,7 @@ import type { SafetyParameters } from '../../core/safety-parameters.js';
 import { formatSegmentId, segmentFileName } from '../../segment/segment-id.js';
 import { type NodeLimits, nodeLimits } from '../capacity.js';
 import { hasRoom, type PlacementNode, place } from '../placement.js';
+import { placementTable } from '../placement-table.js';
 import { type StoreNode, takesNewData } from '../store-node.js';
 import type { SegmentKind } from '../store-types.js';
 import { OpenSegment } from './open-segment.js';
@@ -181,18 +182,10 @@ export class OpenSegments {
     const limits = this.limits();
     const reserveBytes = lane === 'clean' ? 0 : limits.reserveBytes;
     const open = this.#openBytes();
-    const table = nodes().map((node): PlacementNode => {
-      const { written = 0, promised = 0 } = open.get(node.id) ?? {};
-      return {
-        id: node.id,
-        group: node.group,
-        weight: node.weight,
-        usedBytes: usedBytes(node.id) + written,
-        openBytes: promised,
-        // Before the first probe nothing is known: the write itself tells.
-        freeBytes: node.space?.freeBytes ?? Number.POSITIVE_INFINITY,
-        writable: takesNewData(node) && this.#avoidance(node.id) === undefined,
-      };
+    const figures = placementTable(nodes(), (id) => usedBytes(id) + (open.get(id)?.written ?? 0));
+    const table = figures.map((node): PlacementNode => {
+      const openBytes = open.get(node.id)?.promised ?? 0;
+      return { ...node, openBytes, writable: node.writable && this.#avoidance(node.id) === undefined };
     });
     const withRoom = table.filter((node) => hasRoom(node, limits.segmentBytes, reserveBytes)).length;
     const least = Math.min(wanted, 2, this.#reachable());
