@@ -12,7 +12,8 @@ export function parseBasic(header: string): { readonly name: string; readonly pa
   const colon = text.indexOf(':');
   if (colon < 0) return undefined;
   const password = text.slice(colon + 1);
-  if (password.length > longestPassword) return undefined;
+  // scrypt takes a password and the same one with NULs behind it for equal.
+  if (password.length > longestPassword || /\p{Cc}/u.test(password)) return undefined;
   return { name: text.slice(0, colon).normalize('NFC'), password };
 }
 
