@@ -78,8 +78,32 @@ export interface NoticeCommands {
   test(): Promise<void>;
 }
 
+export interface FolderSetting {
+  /** Names from the root down, each behind a slash; '/' is the root. */
+  readonly folder: string;
+  /** Copies of all that lies below it, 1 to 9; null: what the folder above it, or the volume, says. */
+  readonly replicas: number | null;
+}
+
+export interface ProtectionReport {
+  /** Of the volume. */
+  readonly replicas: number;
+  /** Those that new files go to. */
+  readonly nodes: number;
+  /** Folders with a setting of their own, by name. */
+  readonly folders: readonly { readonly folder: string; readonly replicas: number }[];
+}
+
+/** How many copies folders want; what lies there already is brought to it in the background. */
+export interface ProtectionCommands {
+  list(): Promise<ProtectionReport>;
+  /** Durable when it resolves. NOT_FOUND, NOT_FOLDER, BAD_REQUEST, LIMIT_EXCEEDED. */
+  set(setting: FolderSetting): Promise<void>;
+}
+
 export interface Drive {
   readonly volume: Volume;
+  readonly protection: ProtectionCommands;
   readonly disks: DiskCommands;
   readonly notices: NoticeCommands;
   readonly users: DriveUsers;

@@ -14,6 +14,7 @@ import { VolumeDisks } from './drive/members/disk-commands.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { OperatorSettings } from './drive/members/operator-settings.js';
 import { Notifier } from './drive/notices/notifier.js';
+import { FolderProtection } from './drive/protection/folder-protection.js';
 import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
 import { DriveWatch } from './drive/status/drive-watch.js';
@@ -26,6 +27,7 @@ import type {
   DriveUsers,
   NoticeCommands,
   OpenDriveOptions,
+  ProtectionCommands,
   RehearsalReport,
   RestoreOptions,
   RestoreReport,
@@ -71,6 +73,7 @@ const shownDamagedFiles = 100;
 class HoldfastDrive implements Drive {
   readonly volume: Volume;
   readonly users: DriveUsers;
+  readonly protection: ProtectionCommands;
   readonly disks: DiskCommands;
   readonly notices: NoticeCommands;
   private readonly watch: DriveWatch;
@@ -86,6 +89,7 @@ class HoldfastDrive implements Drive {
     const { clock, random } = context;
     const { retryMs } = context.safety;
     this.users = new VolumeUsers(() => engine.engine(), clock);
+    this.protection = new FolderProtection(() => engine.engine(), clock);
     this.disks = new VolumeDisks(parts);
     this.notices = parts.notifier;
     const { nodes, absences, events } = parts;

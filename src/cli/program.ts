@@ -9,6 +9,7 @@ import { atticRestoreCommand } from './commands/attic-restore.js';
 import { checkCommand } from './commands/check.js';
 import { initCommand } from './commands/init.js';
 import { mountCommand } from './commands/mount.js';
+import { protectCommand } from './commands/protect.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { rehearseCommand } from './commands/rehearse.js';
 import { serveCommand } from './commands/serve.js';
@@ -33,6 +34,7 @@ const makers: readonly CommandMaker[] = [
   checkCommand,
   rehearseCommand,
   rebuildCommand,
+  protectCommand,
   ...diskMakers,
 ];
 const atticMakers: readonly CommandMaker[] = [atticListCommand, atticRestoreCommand];

@@ -20,6 +20,7 @@ export interface DriveLike
     | 'removeNode'
     | 'disks'
     | 'notices'
+    | 'protection'
   > {
   readonly users: {
     list(): Promise<readonly UserFacts[]>;
@@ -111,6 +112,12 @@ function remoteDrive(client: ControlClient): DriveLike {
       list: () => client.call('listUsers', {}),
       change: async (change) => {
         await client.call('changeUser', change);
+      },
+    },
+    protection: {
+      list: () => client.call('listProtection', {}),
+      set: async (setting) => {
+        await client.call('protect', setting);
       },
     },
     removeNode: async (options) => {

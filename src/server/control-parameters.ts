@@ -35,6 +35,11 @@ const parsers: Parsers = {
     credentials: fields.optionalOrNull('credentials', 'string'),
     only: fields.oneOf('only', ['new', 'present']) ?? 'present',
   }),
+  listProtection: () => ({}),
+  protect: (fields) => ({
+    folder: fields.required('folder', 'string'),
+    replicas: fields.optionalOrNull('replicas', 'number') ?? null,
+  }),
   events: (fields) => ({ follow: fields.optional('follow', 'boolean') ?? false }),
 };
 

@@ -11,7 +11,9 @@ import type {
   DataPart,
   DriveEvent,
   DriveUser,
+  FolderSetting,
   Progress,
+  ProtectionReport,
   RehearsalReport,
   RestoreReport,
   UserChange,
@@ -39,6 +41,8 @@ export interface ControlMethods extends DiskMethods {
   removeNode: { readonly parameters: RemoveNodeParameters; readonly result: NoParameters };
   listUsers: { readonly parameters: NoParameters; readonly result: readonly UserFacts[] };
   changeUser: { readonly parameters: UserChange; readonly result: NoParameters };
+  listProtection: { readonly parameters: NoParameters; readonly result: ProtectionReport };
+  protect: { readonly parameters: FolderSetting; readonly result: NoParameters };
   /** The last events as {event} lines; with `follow` also what comes, until the client leaves or the server stops. */
   events: { readonly parameters: { readonly follow: boolean }; readonly result: NoParameters };
 }

@@ -19,6 +19,7 @@ import {
 export type ControlledDrive = Pick<
   Drive,
   | 'users'
+  | 'protection'
   | 'disks'
   | 'notices'
   | 'status'
@@ -70,6 +71,11 @@ const handlers: Handlers = {
   listUsers: async (_, { drive }) => (await drive.users.list()).map(({ name, rights }) => ({ name, rights })),
   changeUser: async (parameters, { drive }) => {
     await drive.users.change(parameters);
+    return {};
+  },
+  listProtection: (_, { drive }) => drive.protection.list(),
+  protect: async (parameters, { drive }) => {
+    await drive.protection.set(parameters);
     return {};
   },
   events: async ({ follow }, { drive, signal, send }) => {

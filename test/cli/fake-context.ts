@@ -12,8 +12,10 @@ import type {
   Drive,
   DriveEvent,
   DriveUser,
+  FolderSetting,
   NoticeCommands,
   Progress,
+  ProtectionReport,
   RebuildReport,
   RehearsalReport,
   RestoreOptions,
@@ -182,6 +184,13 @@ export class FakeDrive implements Drive {
     this.calls.push(['removeNode', { ...options }]);
     return this.removeNodeAnswer();
   }
+  protectionAnswer: ProtectionReport = { replicas: 2, nodes: 2, folders: [] };
+  readonly protection = {
+    list: async () => this.protectionAnswer,
+    set: async (setting: FolderSetting) => {
+      this.calls.push(['protect', setting]);
+    },
+  };
   readonly users = {
     list: async () => this.userAnswer,
     named: async (name: string) => this.userAnswer.find((user) => user.name === name),

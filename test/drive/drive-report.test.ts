@@ -27,6 +27,7 @@ function report(
     counts: () => ({ files: 0, folders: 0, logicalBytes: 0, storedBytes: 0, liveBytes: 0, segments: bad }),
     degraded: () => Array.from({ length: bad }, () => segment),
     nodes: () => [],
+    hasProtection: () => false,
     journaled: () => [],
   };
   return reportStatus({

@@ -179,7 +179,8 @@ interface Once {
 
 function onceByChoice(reader: MetaReader, unreadable: readonly SegmentRow[]): Once {
   const folders = reader.hasProtection() ? reader.protections().filter(({ replicas }) => replicas === 1) : [];
-  const isAway = ({ ownWanted, replicas }: SegmentRow) => ownWanted === 1 && replicas.some(({ state }) => state === 'good');
+  const isAway = ({ ownWanted, replicas }: SegmentRow) =>
+    ownWanted === 1 && replicas.some(({ state }) => state === 'good');
   return { folders: folders.map(({ path }) => asText(path)).sort(), segments: unreadable.filter(isAway) };
 }
 
