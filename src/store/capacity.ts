@@ -8,7 +8,7 @@ export interface CapacityNode {
   readonly group: string;
   /** Bytes of segments that it holds. */
   readonly usedBytes: number;
-  /** Of a node that is away: as last seen; 0 when not known. */
+  /** Of a node that is away: as last seen; `unknownBytes` when it was not. */
   readonly freeBytes: number;
   /** Takes new data as soon as there is room: online or full. Else it is away, and may come back. */
   readonly writable: boolean;
@@ -26,6 +26,9 @@ export interface CapacityRequest {
   readonly storedBytes: number;
 }
 
+/** Of a node that was never seen here: it is not the one that room lacks on. A number, for infinities do not subtract. */
+export const unknownBytes = 2 ** 52;
+
 /** Below this a segment costs more in files and fsyncs than its small size saves. */
 const leastSegmentBytes = 4 * 1024 * 1024;
 /**
@@ -33,6 +36,8 @@ const leastSegmentBytes = 4 * 1024 * 1024;
  * filling random nodes: without this, up to 8 % of what was lost had no place.
  */
 const pairedShare = 0.92;
+/** Room kept for a loss is at most the rest; half of all is what the largest of 8, 4, 2, 1, 1 asks for. */
+const leastHealableShare = 0.4;
 /** A segment is at most this share of a node, so that a small node is not filled by a few that are hard to clean. */
 const segmentShare = 1 / 64;
 
@@ -56,12 +61,12 @@ export function nodeLimits(
 }
 
 /**
- * What can still be stored so that every copy that one loss takes could be made again on the nodes that stay. One after
- * which too few nodes are left to hold `copies` copies apart asks for nothing (two nodes with two copies: plain capacity). A node that is away counts as it was, so that the figure does not jump when one leaves:
- * what was kept free for a loss is there to be used by it.
+ * What can still be stored so that every copy that one loss takes could be made again on the nodes that stay. A node that is
+ * away counts as it was, so that the figure does not jump when one leaves: what was kept free for a loss is there to be
+ * used by it.
  *
- * It takes for granted that copies are spread as placement spreads them; where disks were added to full ones, what each
- * loss would really leave is for `forecastLoss` to say.
+ * It takes for granted that copies are spread as placement spreads them; where disks were added to full ones, or weights
+ * are not 1, what each loss would really leave is for `forecastLoss` to say.
  */
 export function availableBytes(request: CapacityRequest): number {
   const { copies, nodes, reserveBytes, storedBytes } = request;
@@ -71,32 +76,42 @@ export function availableBytes(request: CapacityRequest): number {
   if (wanted === 0) return 0;
   const free = writable.map((node) => ({ ...node, usedBytes: 0 }));
   let most = largestFit(wanted, roomsOf(free, holderOf, reserveBytes));
-  for (const left of remainders(request)) {
-    const fits = largestFit(copies, roomsOf(left, holders(nodes, copies), reserveBytes));
-    const isLoss = left.length < nodes.length;
-    const healable = isLoss && copies > 2 ? fits * pairedShare : fits;
-    most = Math.min(most, (healable - storedBytes) * (isLoss ? sharedPart(nodes) : 1));
+  for (const isLost of [...lossesOf(nodes), isAway]) {
+    const fits = fitAfter(request, isLost);
+    if (fits === undefined) continue;
+    const hasHappened = isLost === isAway;
+    const healable = copies > 2 && !hasHappened ? fits * pairedShare : fits;
+    most = Math.min(most, (healable - storedBytes) * (hasHappened ? 1 : sharedPart(nodes)));
   }
   return Math.max(0, Math.floor(most));
+}
+
+/** Whether the volume heals a loss by itself, whichever it is. */
+export function healsByItself(request: CapacityRequest): boolean {
+  return lossesOf(request.nodes).every((isLost) => fitAfter(request, isLost) !== undefined);
+}
+
+type IsLost = (node: CapacityNode) => boolean;
+
+const isAway: IsLost = ({ writable }) => !writable;
+
+/**
+ * What can be stored in all by the nodes that stay; undefined when they are not expected to heal the loss: too few are
+ * left to hold the copies apart (of two nodes one), or so little room that providing for it would cost most of the volume
+ * (of two large disks and a small one a large one). What only a lost node had cannot be made again anyway.
+ */
+function fitAfter({ copies, nodes, reserveBytes }: CapacityRequest, isLost: IsLost): number | undefined {
+  const holderOf = holders(nodes, copies);
+  const left = nodes.filter((node) => !isLost(node));
+  if (copies === 1 || countOf(left, holderOf) < copies) return undefined;
+  const fits = largestFit(copies, roomsOf(left, holderOf, reserveBytes));
+  const whole = largestFit(copies, roomsOf(nodes, holderOf, reserveBytes));
+  return fits >= whole * leastHealableShare ? fits : undefined;
 }
 
 /** On one file system a folder that is lost goes on taking what lies in it: its part of what is saved from now on, too. */
 const sharedPart = (nodes: readonly CapacityNode[]): number =>
   partsOf(nodes).fileSystems.length === 1 ? nodes.length / (nodes.length + 1) : 1;
-
-/** Whether the volume heals a loss by itself, whichever it is: a node or group is left over to take its copies. */
-export function healsByItself({ copies, nodes }: Pick<CapacityRequest, 'copies' | 'nodes'>): boolean {
-  const holderOf = holders(nodes, copies);
-  return lossesOf(nodes).every((isLost) => countOf(except(nodes, isLost), holderOf) >= copies);
-}
-
-/** What stays after each loss that can be healed; one that has happened already is the first. */
-function remainders({ copies, nodes }: CapacityRequest): CapacityNode[][] {
-  if (copies === 1) return []; // What only a lost node had cannot be made again.
-  const holderOf = holders(nodes, copies);
-  const losses = [(node: CapacityNode) => !node.writable, ...lossesOf(nodes)];
-  return losses.map((isLost) => except(nodes, isLost)).filter((left) => countOf(left, holderOf) >= copies);
-}
 
 type HolderOf = (node: CapacityNode) => unknown;
 
@@ -107,7 +122,7 @@ function holders(nodes: readonly CapacityNode[], copies: number): HolderOf {
 }
 
 /** What may be gone at once: a failure group, or a file system; where all lie on one, a node. */
-function lossesOf(nodes: readonly CapacityNode[]): ((node: CapacityNode) => boolean)[] {
+function lossesOf(nodes: readonly CapacityNode[]): IsLost[] {
   const { groups, fileSystems } = partsOf(nodes);
   if (fileSystems.length < 2) return nodes.map((one) => (other: CapacityNode) => one === other);
   return [
@@ -121,9 +136,6 @@ function partsOf(nodes: readonly CapacityNode[]) {
   const fileSystems = [...new Set(nodes.map(({ fileSystem }) => fileSystem))];
   return { groups, fileSystems };
 }
-
-const except = (nodes: readonly CapacityNode[], isLost: (node: CapacityNode) => boolean): CapacityNode[] =>
-  nodes.filter((node) => !isLost(node));
 
 const countOf = (nodes: readonly CapacityNode[], holderOf: HolderOf): number => new Set(nodes.map(holderOf)).size;
 

@@ -170,6 +170,11 @@ export class VolumeEngine {
       safety,
       clock,
       usedBytes: (id) => meta.reader.nodes().find((node) => node.id === id)?.usedBytes ?? 0,
+      // Before the first probe nothing is known: the write itself tells.
+      availableBytes: () =>
+        nodes().some((node) => takesNewData(node) && !node.space)
+          ? Number.POSITIVE_INFINITY
+          : engine.space().availableBytes,
       onBadCopy: events.onBadCopy,
       onSealed: (sealed) => engine.journalSeal(sealed),
     });

@@ -1,7 +1,7 @@
 /** What `quota-available-bytes` and `status` say, and what new files are refused by (store/capacity.ts). */
 import type { NodeId } from '../core/ids.js';
 import type { MetaReader } from '../meta/meta-store.js';
-import { availableBytes } from '../store/capacity.js';
+import { availableBytes, type CapacityRequest, healsByItself, unknownBytes } from '../store/capacity.js';
 import { fileSystemOf } from '../store/placement-table.js';
 import { countsAsCopy } from '../store/store-node.js';
 import type { SegmentStore } from '../store/write/segment-store.js';
@@ -23,7 +23,8 @@ export function reportSpace({ reader, segments, nodes, copies, atticBytes }: Spa
   const used = new Map(reader.nodes().map((row) => [row.id, row.usedBytes]));
   // Where folders want numbers of their own, as many bytes as the copies that there are make in the volume's number.
   const held = nodes.reduce((sum, { id, role }) => sum + (countsAsCopy({ role }) ? (used.get(id) ?? 0) : 0), 0);
-  const available = availableBytes({
+  const isHere = ({ state }: EngineNode) => state === 'online' || state === 'full';
+  const request: CapacityRequest = {
     copies,
     storedBytes: reader.hasProtection() ? held / copies : storedBytes,
     // A new segment is begun only where a whole one fits beside the reserve.
@@ -33,10 +34,10 @@ export function reportSpace({ reader, segments, nodes, copies, atticBytes }: Spa
       .map((node) => ({
         group: node.group,
         usedBytes: used.get(node.id) ?? 0,
-        freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : 0,
-        writable: node.state === 'online' || node.state === 'full',
+        freeBytes: node.space ? node.space.freeBytes + atticBytes(node.id) : isHere(node) ? 0 : unknownBytes,
+        writable: isHere(node),
         fileSystem: fileSystemOf(node),
       })),
-  });
-  return { availableBytes: available, usedBytes: logicalBytes };
+  };
+  return { availableBytes: availableBytes(request), usedBytes: logicalBytes, healsByItself: healsByItself(request) };
 }

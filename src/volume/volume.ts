@@ -79,10 +79,12 @@ export interface PutOptions extends ChangeOptions {
 }
 
 export interface SpaceReport {
-  /** What can still be stored with the wanted number of copies, the reserve kept. */
+  /** What can still be stored with the wanted number of copies, the reserve kept, and room to heal the next loss. */
   readonly availableBytes: number;
   /** Logical bytes of live files. */
   readonly usedBytes: number;
+  /** Whether the loss of any disk is healed without another one being added. Absent: it is nobody's concern here. */
+  readonly healsByItself?: boolean;
 }
 
 export interface Volume {

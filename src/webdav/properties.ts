@@ -120,7 +120,7 @@ export function activeLockXml(lock: LockRow, source: Pick<PropertySource, 'hrefO
   );
 }
 
-function quota(source: PropertySource, which: keyof SpaceReport): string | undefined {
+function quota(source: PropertySource, which: 'availableBytes' | 'usedBytes'): string | undefined {
   if (!isFolder(source) || !source.space) return undefined;
   return String(Math.max(0, Math.floor(source.space[which])));
 }

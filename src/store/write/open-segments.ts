@@ -27,6 +27,8 @@ export interface OpenSegmentsOptions {
   readonly safety: SafetyParameters;
   readonly clock: Clock;
   readonly usedBytes: (node: NodeId) => number;
+  /** What may still be stored, so that a loss can be healed (capacity.ts); default: as much as has room. */
+  readonly availableBytes?: (() => number) | undefined;
   /** Segments not sealed yet, whose bytes `usedBytes` does not know. */
   readonly unsealed: () => Iterable<OpenSegment>;
   readonly onOpened: (segment: OpenSegment) => void;
@@ -128,6 +130,9 @@ export class OpenSegments {
     const counter = epoch === this.#epoch ? this.#counter + 1 : 1;
     const id = formatSegmentId({ epoch, counter });
     const { segmentBytes } = room.limits;
+    // The cleaner makes room, so it is not asked for any.
+    const { availableBytes = () => Number.POSITIVE_INFINITY } = this.#options;
+    if (kind.lane !== 'clean' && availableBytes() <= 0) throw this.#refusal();
     const chosen = place({ ...room, segment: id, copies: room.target, segmentBytes });
     if (chosen.length < room.least || chosen.length === 0) throw this.#refusal();
     const sameNodes = this.#slotsOf(kind).find(

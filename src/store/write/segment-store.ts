@@ -24,7 +24,10 @@ import { OpenSegments, type OpenSegmentsOptions } from './open-segments.js';
 import { SegmentSealer } from './segment-sealer.js';
 
 export interface SegmentStoreOptions
-  extends Pick<OpenSegmentsOptions, 'nodes' | 'volumeId' | 'epoch' | 'safety' | 'clock' | 'usedBytes'> {
+  extends Pick<
+    OpenSegmentsOptions,
+    'nodes' | 'volumeId' | 'epoch' | 'safety' | 'clock' | 'usedBytes' | 'availableBytes'
+  > {
   /** Copies of a segment for which no other number is wanted. */
   readonly copies: number;
   /** A replica of a sealed segment that is not what it should be: for the heal queue, after the segment's `onSealed`. */
