@@ -72,6 +72,12 @@ export class Maintenance {
       isHealing: () => this.healer.status().active,
       onGivenUp: (node) => this.wantListing(node),
     });
+    this.protection = new ProtectionKeeper(host, {
+      onRaised: () => this.wantHealing(),
+      onGivenUp: (nodes) => {
+        for (const node of nodes) this.wantListing(node);
+      },
+    });
     this.scheduler = new Scheduler({
       clock: host.clock,
       idleMs,
@@ -184,6 +190,8 @@ export class Maintenance {
     const report = await new AtticRestorer(this.host, this.attic).restore(options);
     this.places.lookAgain();
     this.wantHealing();
+    // A segment that was retired comes back without a number of its own.
+    this.wantProtection();
     return report;
   }
 

@@ -130,7 +130,7 @@ export class AtticRestorer {
     const replica = row.replicas.find((candidate) => candidate.node === node.id);
     if (replica) return undefined;
     const good = row.replicas.filter(({ state }) => state === 'good').length;
-    if (good >= this.host.replicas) return `not needed: the segment has ${good} good copies on other nodes`;
+    if (good >= row.wanted) return `not needed: the segment has ${good} good copies on other nodes`;
     return node.role === 'active' ? undefined : `its node is ${node.role}`;
   }
 
