@@ -78,7 +78,7 @@ class Simulation {
     this.#crashRandom = new SeededRandom(seed ^ 0xc4a5);
     this.#options = options;
     this.#trace = options.trace ?? (() => undefined);
-    const nodes = 2 + this.#random.below(3);
+    const nodes = this.#random.pick([2, 2, 2, 3, 3, 4]);
     const replicas = Math.min(nodes, this.#random.chance(0.8) ? 2 : 3);
     this.machine = new SimMachine(seed, { nodes, replicas, trace: this.#trace });
     this.#nemesis = new Nemesis({
@@ -155,7 +155,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.035 : 0.0072;
+      const chance = rareChanges.delete('yes') ? 0.25 : 0.13;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));

@@ -1,7 +1,7 @@
 /**
  * The rule of every damage that is planned: anything may break except the last good copy of what was acknowledged. A
- * disk is expendable when the other disks hold, durably, all segments, batches and checkpoints that it holds, and a
- * member of its newest epoch is among them.
+ * disk is expendable when the other disks hold, durably, all segments, batches and checkpoints that it holds, and one of
+ * them is a member of its newest epoch and has the last batch.
  */
 import { hash } from 'node:crypto';
 import { hasCode } from '../../src/core/errors.js';
@@ -36,10 +36,18 @@ export function isExpendable(victim: DiskOfNode, others: readonly DiskOfNode[]):
   }
   if (own.checkpoint > theirs.checkpoint && theirs.batches.size === 0) return false;
   if (own.newestEpoch.sequence < theirs.newestEpoch.sequence) return true;
-  return others.some(({ id }) => theirs.newestEpoch.members.includes(id)) && hasSameEpoch(own, theirs);
+  if (own.newestEpoch.sequence > theirs.newestEpoch.sequence) return false;
+  // A member that lost what it told as synced is none: what lies beyond its end would not count.
+  const last = lastOf(own.batches);
+  return others.some(
+    ({ id, disk }) =>
+      theirs.newestEpoch.members.includes(id) &&
+      (last === undefined || heldBy([disk.durableFiles()]).batches.has(last)),
+  );
 }
 
-const hasSameEpoch = (own: Held, theirs: Held): boolean => own.newestEpoch.sequence === theirs.newestEpoch.sequence;
+const lastOf = (batches: ReadonlySet<string>): string | undefined =>
+  [...batches].sort((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
 
 const startsWith = (bytes: Buffer, start: Buffer): boolean =>
   bytes.length >= start.length && bytes.compare(start, 0, start.length, 0, start.length) === 0;

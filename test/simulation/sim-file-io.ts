@@ -7,7 +7,7 @@ import { DriveError } from '../../src/core/errors.js';
 import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../../src/core/file-io.js';
 import { systemPlatform } from '../../src/core/platform.js';
 import { translateSystemError } from '../../src/core/system-errors.js';
-import { type FaultedOperation, type SimDisk, SimFolder, type SimItem } from './sim-disk.js';
+import { type FaultedOperation, isProbe, type SimDisk, SimFolder, type SimItem } from './sim-disk.js';
 import type { SimFile } from './sim-file.js';
 import type { SimScheduler } from './sim-scheduler.js';
 
@@ -89,7 +89,7 @@ export class SimFileIo implements FileIo {
   readonly #mounts: SimMounts;
   readonly #scheduler: SimScheduler;
   operations = 0;
-  /** Calls that changed something. */
+  /** Calls that changed something that means something. */
   changes = 0;
   /** Not empty after a change of a kind that is rare: a name, or in a folder that is seldom written to. */
   readonly rareChanges = new Set<'yes'>();
@@ -207,7 +207,7 @@ export class SimFileIo implements FileIo {
     if (kind === 'hang') return new Promise<T>(() => undefined);
     return this.#scheduler.complete(() => {
       this.operations++;
-      if (operation !== 'read' && operation !== 'open') {
+      if (operation !== 'read' && operation !== 'open' && !isProbe(path)) {
         this.changes++;
         if (operation === 'name' || rareFolder.test(path)) this.rareChanges.add('yes');
       }

@@ -23,6 +23,9 @@ import { SimClock, SimScheduler } from './sim-scheduler.js';
 export const simSafety: SafetyParameters = {
   ...testSafety,
   healGraceMs: 2_000,
+  // As often as they are needed: most of what an idle drive does is probes.
+  probeIntervalMs: 1_000,
+  returnProbeIntervalMs: 1_000,
   segmentLimitBytes: 96 * 1024,
   syncWindowBytes: 256 * 1024,
   checkpointAfterBytes: 24 * 1024,

@@ -174,7 +174,10 @@ export class SimMachine {
   /** The plug is pulled: what was in memory for this disk is gone. */
   pull(node: SimNode): void {
     this.trace(`disk ${node.path} is pulled`);
-    if (node.disk.isLying && !this.isExpendable(node)) node.disk.flush();
+    if (node.disk.isLying) {
+      if (this.isExpendable(node)) this.isUnsettled = true;
+      else node.disk.flush();
+    }
     this.mounts.unplug(node.path);
     node.disk.loseMemory(this.random);
     node.disk.faults = [];

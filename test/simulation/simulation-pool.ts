@@ -28,6 +28,9 @@ export interface PoolTotals extends Record<(typeof counted)[number], number> {
   readonly faults: Map<string, number>;
 }
 
+/** What a state leaves is many small things that die at once; and every processor has a worker of its own. */
+const execArgv = ['--single-threaded-gc', '--max-semi-space-size=64'];
+
 export async function simulateSeeds({ workers, nextSeed, options = {}, onSeed }: PoolOptions): Promise<PoolTotals> {
   const totals: PoolTotals = {
     seeds: 0,
@@ -57,7 +60,7 @@ async function work(
   options: SimulationOptions,
   note: (answer: SeedAnswer) => void,
 ): Promise<void> {
-  const child = fork(new URL('./simulation-worker.js', import.meta.url));
+  const child = fork(new URL('./simulation-worker.js', import.meta.url), { execArgv });
   try {
     for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) note(await ask(child, { seed, options }));
   } finally {
