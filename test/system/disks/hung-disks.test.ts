@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { storageDaemonTools } from '../blocks/tools/storage-daemon.js';
 import { DavClient } from '../tools/dav-client.js';
 import { DriveServer, mustHoldfast } from '../tools/drive-server.js';
-import { KiB, loopDiskTools, MiB, missing } from '../tools/requirements.js';
+import { GiB, KiB, loopDiskTools, MiB, missing } from '../tools/requirements.js';
 import { Chance, contentOf, runSeed } from '../tools/seeded.js';
 import { pause } from '../tools/wait.js';
 import { dropCaches, Workspace } from '../tools/workspace.js';
@@ -24,12 +24,12 @@ test('two hung disks freeze nothing: reads and writes go on all the time', {
   timeout: 240_000,
 }, async (context) => {
   const workspace = await Workspace.create(context);
-  await mountMemory(workspace, workspace.path);
+  await mountMemory(workspace, workspace.path, 2 * GiB);
   const sick = [await makeDisk(workspace, 'served', 'node-1'), await makeDisk(workspace, 'served', 'node-2')];
   const healthy: string[] = [];
   for (const name of ['node-3', 'node-4', 'node-5']) {
     healthy.push(await workspace.folder(name));
-    await mountMemory(workspace, healthy.at(-1)!);
+    await mountMemory(workspace, healthy.at(-1)!, 256 * MiB);
   }
   const directory = join(workspace.path, 'volume');
   const nodes = [...sick.map(({ path }) => path), ...healthy].flatMap((path) => ['--node', path]);

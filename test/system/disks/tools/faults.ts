@@ -16,8 +16,10 @@ export interface Fault {
   readonly disk: DiskKind;
   /** States of the node that show that the fault was noticed; empty: it may go unnoticed. */
   readonly seen: readonly NodeState[];
-  /** Default: twice the promise for an idle node; longer where only a deadline tells while the disk is busy. */
+  /** While the disk is busy, where only a deadline or the next measuring tells. Default: as for an idle node. */
   readonly busyLimitMs?: number;
+  /** For an idle node. Default: twice the promise. */
+  readonly idleLimitMs?: number;
   /** Its copies count no more, and are made again elsewhere while it lasts. */
   readonly isLoss: boolean;
   /** Something else lies at the node's path, into which no byte may go. */
@@ -107,6 +109,9 @@ const loopFaults: readonly Fault[] = [
     isLoss: false,
     ...inPlace,
     seen: ['full'],
+    // What is written in the background proves the disk, and then its space is measured every 10 s.
+    idleLimitMs: 20_000,
+    busyLimitMs: 20_000,
     make: async ({ disk }) => {
       await mustRun('dd', ['if=/dev/zero', `of=${join(disk.path, 'films')}`, 'bs=1M', 'status=none']).catch(() => '');
     },

@@ -17,7 +17,7 @@ import { pause, waitUntil } from '../../tools/wait.js';
 import { Workspace } from '../../tools/workspace.js';
 import type { Fault } from './faults.js';
 import { Load } from './load.js';
-import { type DiskKind, makeDisk, type SickDisk } from './sick-disk.js';
+import { type DiskKind, diskBytes, makeDisk, type SickDisk } from './sick-disk.js';
 
 export const phases = ['idle', 'GET', 'PUT', 'heal'] as const;
 export type Phase = (typeof phases)[number];
@@ -30,7 +30,6 @@ export interface CellReport {
   readonly requests: number;
 }
 
-const nodeBytes = 320 * 2 ** 20;
 /** Twice the promise of 3 s, on machines that do much else. */
 const noticeLimitMs = 6_000;
 /** What rots on the disk, so that making it again takes a while. */
@@ -57,13 +56,13 @@ export class Lane {
   /** `replicas` copies on two nodes more: with one lost for good, and another one full, there is room for all copies. */
   static async open(context: TestContext, { kind, replicas }: { kind: DiskKind; replicas: number }): Promise<Lane> {
     const workspace = await Workspace.create(context);
-    await mountMemory(workspace, workspace.path);
+    await mountMemory(workspace, workspace.path, 16 * diskBytes);
     const disk = await makeDisk(workspace, kind, 'node-1');
     workspace.defer(async () => disk.wake());
     const paths = [disk.path];
     for (let number = 2; number <= replicas + 2; number++) {
       const path = await workspace.folder(`node-${number}`);
-      await mountMemory(workspace, path);
+      await mountMemory(workspace, path, diskBytes);
       paths.push(path);
     }
     const directory = join(workspace.path, 'volume');
@@ -178,7 +177,7 @@ export class Lane {
     { phase, struckAt, before }: { phase: Phase; struckAt: number; before: number },
   ): Promise<number | undefined> {
     if (fault.seen.length === 0) return undefined;
-    const limitMs = phase === 'idle' ? noticeLimitMs : (fault.busyLimitMs ?? noticeLimitMs);
+    const limitMs = (phase === 'idle' ? fault.idleLimitMs : fault.busyLimitMs) ?? noticeLimitMs;
     let last: NodeStatus | undefined;
     await waitUntil(
       `the fault is noticed: ${fault.name}`,
@@ -235,7 +234,7 @@ async function listing(path: string): Promise<string[]> {
 }
 
 /** So that what counts is what is done, not how fast a disk is. */
-export async function mountMemory(workspace: Workspace, path: string): Promise<void> {
-  await mustRun('mount', ['-t', 'tmpfs', '-o', `size=${nodeBytes * 4},mode=755`, 'tmpfs', path]);
+export async function mountMemory(workspace: Workspace, path: string, sizeBytes: number): Promise<void> {
+  await mustRun('mount', ['-t', 'tmpfs', '-o', `size=${sizeBytes},mode=755`, 'tmpfs', path]);
   workspace.defer(async () => void (await runCommand('umount', ['-l', path])));
 }

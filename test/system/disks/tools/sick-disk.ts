@@ -31,7 +31,7 @@ export interface SickDisk {
   replug(): Promise<void>;
 }
 
-const diskBytes = 192 * MiB;
+export const diskBytes = 192 * MiB;
 
 export async function makeDisk(workspace: Workspace, kind: DiskKind, name: string): Promise<SickDisk> {
   if (kind === 'fuse') return FuseFolder.create(workspace, name);
