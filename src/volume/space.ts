@@ -23,7 +23,7 @@ export function reportSpace({ reader, segments, nodes, copies, atticBytes }: Spa
   const used = new Map(reader.nodes().map((row) => [row.id, row.usedBytes]));
   // Where folders want numbers of their own, as many bytes as the copies that there are make in the volume's number.
   const held = nodes.reduce((sum, { id, role }) => sum + (countsAsCopy({ role }) ? (used.get(id) ?? 0) : 0), 0);
-  const isHere = ({ state }: EngineNode) => state === 'online' || state === 'full';
+  const isHere = ({ state, isLeaving }: EngineNode) => (state === 'online' || state === 'full') && !isLeaving;
   const request: CapacityRequest = {
     copies,
     storedBytes: reader.hasProtection() ? held / copies : storedBytes,

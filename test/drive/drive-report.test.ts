@@ -8,7 +8,7 @@ import type { NodeState } from '../../src/node/node-state.js';
 /** A volume whose nodes are in these states, with as many degraded segments, all of whose good copies lie on the first. */
 function report(
   states: readonly NodeState[],
-  { replicas = 2, bad = 0, damagedFiles = [] as string[] } = {},
+  { replicas = 2, bad = 0, damagedFiles = [] as string[], healsByItself = true } = {},
 ): { health: string; protection: string } {
   const nodes = states.map((state, index) => ({
     id: `${index + 1}`,
@@ -36,7 +36,7 @@ function report(
     nodes,
     members: [],
     positions: [],
-    space: { availableBytes: 0 },
+    space: { availableBytes: 0, healsByItself },
     healing: { active: false, queuedSegments: 0, healedSegments: 0, startsInMs: null },
     reads: { failovers: 0, checksumErrors: 0 },
     damagedFiles,
@@ -70,4 +70,16 @@ test('missing disks are asked for only when disks are missing', () => {
   const damaged = report(['online', 'online'], { damagedFiles: ['/a'] });
   assert.equal(damaged.health, 'damaged');
   assert.match(damaged.protection, /^1 file cannot be read whole/);
+});
+
+test('what no disk is left to heal on is said, and which disk to add', () => {
+  const protection = (count: number, changes: Parameters<typeof report>[1]) =>
+    report(
+      Array.from({ length: count }, () => 'online' as const),
+      changes,
+    ).protection;
+  const borne = 'Any one disk may be lost without losing a file';
+  assert.equal(protection(2, { healsByItself: false }), `${borne}; add a third disk to heal by itself.`);
+  assert.equal(protection(3, { healsByItself: false }), `${borne}; add a larger disk to heal by itself.`);
+  assert.equal(protection(3, {}), `${borne}.`);
 });

@@ -217,8 +217,15 @@ function protectionSentence(input: ProtectionInput): string {
   const groups = new Set(writable.map((node) => node.group)).size;
   const lossesBorne = Math.min(replicas, groups) - 1;
   if (lossesBorne < 1) return 'Protects against a lost folder, not a lost disk: the nodes lie on one disk.';
-  return `Any ${lossesBorne === 1 ? 'one disk' : `${lossesBorne} disks`} may be lost without losing a file.`;
+  const borne = `Any ${lossesBorne === 1 ? 'one disk' : `${lossesBorne} disks`} may be lost without losing a file`;
+  if (input.space.healsByItself !== false) return `${borne}.`;
+  // With enough of them, the largest holds more than the others could take over.
+  const needed = groups > replicas ? 'a larger' : (ordinals[groups] ?? 'another');
+  return `${borne}; add ${needed} disk to heal by itself.`;
 }
+
+/** Of the disk to add, by the number of those that are there. */
+const ordinals: readonly (string | undefined)[] = ['a', 'a second', 'a third', 'a fourth', 'a fifth'];
 
 const statesOf = (nodes: readonly EngineNode[]): string =>
   nodes
