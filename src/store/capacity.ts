@@ -125,8 +125,9 @@ function holders(nodes: readonly CapacityNode[], copies: number): HolderOf {
 function lossesOf(nodes: readonly CapacityNode[]): IsLost[] {
   const { groups, fileSystems } = partsOf(nodes);
   if (fileSystems.length < 2) return nodes.map((one) => (other: CapacityNode) => one === other);
+  const together = groups.length < 2 ? [] : groups;
   return [
-    ...groups.map((group) => (node: CapacityNode) => node.group === group),
+    ...together.map((group) => (node: CapacityNode) => node.group === group),
     ...fileSystems.map((fileSystem) => (node: CapacityNode) => node.fileSystem === fileSystem),
   ];
 }

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { rename } from 'node:fs/promises';
 import { test } from 'node:test';
 import {
   bytesOf,
@@ -79,4 +80,41 @@ test('a disk that is truly full refuses, and deleting still works', async (t) =>
   for (let file = 0; file < stored; file += 1) await remove(fixture, `file-${file}`);
   // The room comes back by itself, moments later: nothing that is saved meanwhile is refused.
   for (let file = 0; file < stored; file += 1) await put(fixture, `again-${file}`, bytesOf(2 * MiB, 99 + file));
+});
+
+test('what the drive calls free can be saved, and then a lost disk is still healed, and files are deleted', async (t) => {
+  const { fileIo, sizes } = smallDisks();
+  // Sizes of their own, so they count as file systems of their own.
+  for (const [index, disk] of ['disk-1', 'disk-2', 'disk-3'].entries()) sizes.set(disk, (80 + index) * MiB);
+  const fixture = await openTestDrive(t, { fileIo, safety: { retryMs: 1_000, healGraceMs: 100 } });
+  const free = async () => (await fixture.drive.volume.space()).availableBytes;
+  await untilTrue(
+    async () => (await free()) > 0,
+    () => eventsOf(fixture),
+  );
+  const promised = await free();
+  // Plain capacity would be half of all again as much.
+  assert.ok(promised > 50 * MiB && promised < 80 * MiB, `${promised}`);
+  let stored = 0;
+  await assert.rejects(
+    async () => {
+      for (; stored < 100; stored += 1) await put(fixture, `file-${stored}`, bytesOf(MiB, stored));
+    },
+    { code: 'OUT_OF_SPACE' },
+  );
+  // The journal takes some, and segments that are open when the figure is used up are still filled: one on each node.
+  assert.ok(Math.abs(stored * MiB - promised) <= 3 * 4 * MiB, `${stored} MiB of ${promised / MiB}`);
+  assert.equal((await fixture.drive.status()).availableBytes, await free());
+  const [gone] = fixture.nodes;
+  await rename(gone!, `${gone!}-unplugged`);
+  await untilStatus(
+    fixture,
+    'healed',
+    ({ segments, healing }) => segments.degraded === 0 && healing.queuedSegments === 0,
+  );
+  for (let file = 0; file < stored; file += 1)
+    assert.ok((await get(fixture, `file-${file}`)).equals(bytesOf(MiB, file)), `file-${file}`);
+  await remove(fixture, 'file-0');
+  await rename(`${gone!}-unplugged`, gone!);
+  await untilStatus(fixture, 'back', ({ nodes }) => nodes.every(({ state }) => state === 'online' || state === 'full'));
 });

@@ -85,7 +85,8 @@ export class FilledNodes {
       const names = [...new Set(this.nodes.map((node) => node[key]))];
       return names.map((name) => this.nodes.filter((node) => node[key] === name).map(({ id }) => id));
     };
-    const all = by('fileSystem').length > 1 ? [...by('group'), ...by('fileSystem')] : by('id');
+    const all =
+      by('fileSystem').length > 1 ? [...(by('group').length > 1 ? by('group') : []), ...by('fileSystem')] : by('id');
     const key = by('group').length >= this.copies ? 'group' : 'id';
     return all.filter((lost) => {
       const left = this.nodes.filter(({ id }) => !lost.includes(id));
