@@ -1,6 +1,11 @@
-/** Runs in a thread of its own: scrypt takes 0.1 s, and libuv's threads are there for files. One at a time. */
+/**
+ * Runs in a thread of its own: scrypt takes 0.1 s, and libuv's threads are there for files. One at a time, and behind
+ * everything else that wants a processor.
+ */
 import { scryptSync } from 'node:crypto';
+import { setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
+import { systemPlatform } from '../../core/platform.js';
 
 export interface HashTask {
   readonly id: number;
@@ -22,6 +27,10 @@ export interface ScryptCost {
 }
 
 const keyBytes = 32;
+const lowPriority = 10;
+
+// Linux takes 0 for the calling thread; elsewhere it is the whole process.
+if (parentPort && systemPlatform.name === 'linux') setPriority(0, lowPriority);
 
 parentPort?.on('message', ({ id, password, salt, cost }: HashTask) => {
   const { logN, blocks, parallel } = cost;
