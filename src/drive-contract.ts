@@ -2,13 +2,13 @@
  * The drive as commands and servers use it. drive.ts composes it from everything below; it knows no HTTP.
  */
 import type { NoticeTarget } from './config/operator-file.js';
-import type { EventKind } from './core/event-kind.js';
 import type { Progress } from './core/progress.js';
 import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 import type { DiskCommands } from './drive-disks.js';
 import type { DriveStatus } from './drive-status.js';
 import type { DataPart } from './maintenance/checking/data-check.js';
 import type { AtticListing, RestoreOptions, RestoreReport } from './maintenance/deletion/attic-report.js';
+import type { EventKind } from './maintenance/event-kind.js';
 import type { Volume } from './volume/volume.js';
 
 export interface CheckReport {

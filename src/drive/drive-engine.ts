@@ -16,7 +16,7 @@ import { hostFor } from './drive-host.js';
 import { JournalBacklog, savePositions } from './drive-positions.js';
 import { type EngineHooks, EngineOpener, type OpenerOptions } from './engine-opener.js';
 import type { Absences } from './members/absences.js';
-import { NodeAdmission } from './node-admission.js';
+import { NodeAdmission } from './members/node-admission.js';
 import { DamagedFiles } from './status/damaged-files.js';
 import { newsOf } from './status/node-news.js';
 

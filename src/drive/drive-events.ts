@@ -1,7 +1,7 @@
 /** The last events of a drive, for the log, the status and whoever listens. */
 import type { Clock } from '../core/clock.js';
-import type { EventKind } from '../core/event-kind.js';
 import type { DriveEvent } from '../drive-contract.js';
+import type { EventKind } from '../maintenance/event-kind.js';
 
 const keptEvents = 500;
 

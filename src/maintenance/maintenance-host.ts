@@ -1,6 +1,5 @@
 /** What background work needs of the engine; drive-host.ts gives it. Workers never hold on to more than this. */
 import type { Clock } from '../core/clock.js';
-import type { EventKind } from '../core/event-kind.js';
 import type { NodeId, SegmentId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
@@ -10,6 +9,7 @@ import type { ChangeRequest, ChangeResult } from '../meta/requests.js';
 import type { StoreNode } from '../store/store-node.js';
 import type { AppendedChunk, ReadTarget } from '../store/store-types.js';
 import type { SegmentStore } from '../store/write/segment-store.js';
+import type { EventKind } from './event-kind.js';
 import type { Absence } from './healing/grace.js';
 
 export interface MaintenanceNode extends StoreNode {

@@ -153,6 +153,7 @@ export class Maintenance {
   onRoleChange(): void {
     this.wantHealing();
     this.scheduler.wake(this.catchUp.name);
+    this.scheduler.wake(this.mover.name);
   }
 
   /** Lost and short copies on a node that is about to be welcomed; what lies there without need is left for later. */

@@ -10,6 +10,7 @@ import { historySuite } from './meta-history-suite.js';
 import { locksSuite } from './meta-locks-suite.js';
 import { needsSuite } from './meta-needs-suite.js';
 import { protectionSuite } from './meta-protection-suite.js';
+import { replicasSuite } from './meta-replicas-suite.js';
 import { treeSuite } from './meta-tree-suite.js';
 
 export interface MetaStoreUnderTest {
@@ -35,6 +36,7 @@ export function metaStoreSuite(title: string, { open, propertyRuns }: MetaStoreU
   describe(title, () => {
     describe('tree', () => treeSuite(begin));
     describe('contents and segments', () => contentsSuite(begin));
+    describe('replicas', () => replicasSuite(begin));
     describe('conditions', () => conditionsSuite(begin));
     describe('DAV locks', () => locksSuite(begin));
     describe('protection', () => protectionSuite(begin, open));

@@ -1,8 +1,7 @@
 /** `holdfast node away`: a full copy that is elsewhere most of the time. */
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
-import { absolute, type CommandMaker, directoryArgument, examples, nodeArgument } from '../command-frame.js';
-import { duration } from '../durations.js';
+import { absolute, type CommandMaker, directoryArgument, duration, examples, nodeArgument } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatDuration, printable, shellWord } from '../output/format.js';
 import { withDrive } from '../with-drive.js';

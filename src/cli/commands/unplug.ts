@@ -1,8 +1,7 @@
 /** `holdfast unplug`: an honest answer to "may I unplug this?", and when it is yes, a time in which it stays yes. */
 import { Command } from 'commander';
 import type { FileList, UnplugReport } from '../../drive-disks.js';
-import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
-import { duration } from '../durations.js';
+import { absolute, type CommandMaker, directoryArgument, duration, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatBytes, formatClock, formatCount, formatDuration, printable, shellWord } from '../output/format.js';
 import { pathList } from '../output/path-list.js';

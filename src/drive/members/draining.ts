@@ -7,8 +7,8 @@ import { addNodeTo, removeNodeFrom } from './drive-membership.js';
 import { changeMember, demandEnoughNodes, type MembershipParts, memberCalled, segmentsOn } from './member-changes.js';
 
 const lookMs = 250;
-/** No byte moved, and the mover has nothing that it could do, this often in a row. */
-const stuckLooks = 20;
+/** No byte moved, and the mover has nothing to do, this often in a row: it makes a new plan every 10 s. */
+const stuckLooks = 50;
 
 export async function drainNode(
   parts: MembershipParts,

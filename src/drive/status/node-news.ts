@@ -1,6 +1,7 @@
 /** What a node's change of state is to people: how loud, and in which words. Pure. */
-import type { EventKind } from '../../core/event-kind.js';
+
 import type { DriveEvent } from '../../drive-contract.js';
+import type { EventKind } from '../../maintenance/event-kind.js';
 import type { Absence } from '../../maintenance/healing/grace.js';
 import type { NodeChange } from '../../node/node.js';
 import { isReadable, type NodeState } from '../../node/node-state.js';

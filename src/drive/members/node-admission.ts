@@ -2,16 +2,16 @@
  * Brings nodes (back) into service: a node's journal is compared with the history and caught up, its listing is compared
  * with the index, then it is welcomed. What fails is tried again; a node of another history is refused for good.
  */
-import { hasCode } from '../core/errors.js';
-import type { NodeId } from '../core/ids.js';
-import type { Mutex } from '../core/mutex.js';
-import type { Maintenance } from '../maintenance/maintenance.js';
-import type { Node } from '../node/node.js';
-import { isReadable, isWritable } from '../node/node-state.js';
-import type { VolumeEngine } from '../volume/engine.js';
-import { makeJournalCurrent } from '../volume/history/node-return.js';
-import type { DriveContext } from './drive-context.js';
-import type { DriveNodes } from './drive-nodes.js';
+import { hasCode } from '../../core/errors.js';
+import type { NodeId } from '../../core/ids.js';
+import type { Mutex } from '../../core/mutex.js';
+import type { Maintenance } from '../../maintenance/maintenance.js';
+import type { Node } from '../../node/node.js';
+import { isReadable, isWritable } from '../../node/node-state.js';
+import type { VolumeEngine } from '../../volume/engine.js';
+import { makeJournalCurrent } from '../../volume/history/node-return.js';
+import type { DriveContext } from '../drive-context.js';
+import type { DriveNodes } from '../drive-nodes.js';
 
 export interface AdmissionHost {
   readonly context: DriveContext;
