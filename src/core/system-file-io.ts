@@ -92,8 +92,8 @@ export class SystemFileIo implements FileIo {
     return {
       totalBytes: info.blocks * info.bsize,
       freeBytes: info.bavail * info.bsize,
-      // btrfs, FAT and Windows count no inodes and report 0 of 0.
-      freeInodes: info.files > 0 ? info.ffree : Number.POSITIVE_INFINITY,
+      // btrfs, FAT and Windows count no inodes and report 0 of 0; rclone's mounts report none free of a billion.
+      freeInodes: info.files > 0 && !isUncounted(info) ? info.ffree : Number.POSITIVE_INFINITY,
     };
   }
 
@@ -217,6 +217,12 @@ export function watchFolder(path: string, { onName, onError }: FolderWatchOption
   });
   return { close: () => watcher.close() };
 }
+
+/** What f_type says of file systems in user space. */
+const fuseType = 0x65735546;
+
+/** A file system in user space that says no inode is free hardly ever knows; when it is true, making a file fails. */
+const isUncounted = ({ type, ffree }: fs.StatsFs): boolean => type === fuseType && ffree === 0;
 
 const absentNames: ReadonlySet<unknown> = new Set(['ENOENT', 'ENOTDIR']);
 
