@@ -70,7 +70,7 @@ export function decideHistory(input: HistoryInput): History | undefined {
   for (const node of input.nodes) for (const head of node.heads) links.set(head.hash, head);
 
   const tip = longestTip(newest, members, input);
-  demandWholeMember({ newest, tip, members, epochs }, input);
+  demandWholeMember({ newest, members, epochs }, input);
   const chain = walkBack(tip, links);
   const onChain = new Set(chain.map((link) => link.hash));
   onChain.add(chain[0]?.previousHash ?? genesisHash);
@@ -179,20 +179,17 @@ function tipOfUnserved(epoch: EpochRow, nodes: readonly NodeHistory[]): Tip | un
 
 /**
  * Where every present member's journal is damaged in the newest epoch, what follows the damage may have been
- * acknowledged. An index that goes on past the damage has it (it commits before anything is acknowledged); without it a
- * member that is away may.
+ * acknowledged. A member that is away may have it. An index that goes on past the damage says little: a power cut may have
+ * left it behind, and the damaged file may go on past both.
  */
 function demandWholeMember(
-  found: { newest: EpochRow; tip: Tip; members: readonly NodeHistory[]; epochs: ReadonlyMap<EpochId, EpochRow> },
+  found: { newest: EpochRow; members: readonly NodeHistory[]; epochs: ReadonlyMap<EpochId, EpochRow> },
   input: HistoryInput,
 ): void {
-  const { newest, tip, members, epochs } = found;
+  const { newest, members, epochs } = found;
   const isDamaged = ({ damagedEpochs = [] }: NodeHistory) =>
     damagedEpochs.some((epoch) => epoch === newest.id || !epochs.has(epoch));
   if (!members.every(isDamaged)) return;
-  // An index that ends where the damage begins is behind: what is damaged was written after it.
-  const readable = members.map(({ heads }) => tipInEpoch(newest, heads)?.sequence ?? 0);
-  if (input.tip?.hash === tip.hash && tip.sequence > Math.max(...readable)) return;
   const away = newest.members.filter((id) => !input.nodes.some((node) => node.node === id));
   if (away.length === 0) return; // Nothing better can be plugged in.
   throw new DriveError('READ_ONLY', {
