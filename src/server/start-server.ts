@@ -1,5 +1,5 @@
 /** Starts the listener, unless that would leave the drive open to others; and says where it is. */
-import type { Clock } from '../core/clock.js';
+import { type Clock, systemClock } from '../core/clock.js';
 import { DriveError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import type { AdaptationSwitches } from '../webdav/client-profiles.js';
@@ -67,7 +67,9 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     throw error;
   });
   const isSecure = options.tls !== undefined;
-  const silence = options.announces ? announce({ name: volumes[0]!.name, port: address.port, isSecure }) : undefined;
+  const silence = options.announces
+    ? await announce({ name: volumes[0]!.name, port: address.port, isSecure }, options.clock ?? systemClock)
+    : undefined;
   let closing: Promise<void> | undefined;
   const shown = address.address.includes(':') ? `[${address.address}]` : address.address;
   return {

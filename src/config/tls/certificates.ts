@@ -7,7 +7,6 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
-import { generate } from 'selfsigned';
 import { DriveError } from '../../core/errors.js';
 
 export interface Certificate {
@@ -86,6 +85,8 @@ async function makeOwn(names: readonly string[], now: number): Promise<{ key: st
   const altNames = [...new Set(names)].map((name) =>
     isIP(name) === 0 ? ({ type: 2, value: name } as const) : ({ type: 7, ip: name } as const),
   );
+  // Some twenty packages, for something that happens once in two years.
+  const { generate } = await import('selfsigned');
   const { private: key, cert } = await generate([{ name: 'commonName', value: names[0] ?? 'localhost' }], {
     keyType: 'ec',
     curve: 'P-256',
