@@ -48,6 +48,26 @@ test('a node that is being emptied takes no new files and leaves the write set, 
   await assert.rejects(drive.drive.disks.drain({ node: 'node-2', cancel: true, wait: false }), refused('USAGE'));
 });
 
+test('a node is emptied, and removed without --lost', async (t) => {
+  const drive = await openDrive(t);
+  for (let number = 0; number < 6; number += 1) await drive.put(`/file${number}`, randomBytes(200_000, number));
+  await drive.reopen();
+  const { disks } = drive.drive;
+  const label = (await drive.drive.status()).nodes.find(({ usedBytes }) => usedBytes > 0)!.label;
+  await assert.rejects(drive.drive.removeNode({ node: label, lost: false }), refused('WOULD_LOSE_COPIES'));
+  const phases = new Set<string>();
+  const onProgress = ({ phase }: { readonly phase: string }) => void phases.add(phase);
+  const report = await disks.drain({ node: label, cancel: false, wait: true, onProgress });
+  assert.deepEqual(report, { label, leftSegments: 0, leftBytes: 0, isEmpty: true });
+  assert.deepEqual([...phases], [`emptying ${label}`]);
+  await drive.drive.removeNode({ node: label, lost: false });
+  const { segments, nodes } = await drive.drive.status();
+  assert.deepEqual([segments.degraded, nodes.length], [0, 2]);
+  for (let number = 0; number < 6; number += 1) {
+    assert.deepEqual(await drive.get(`/file${number}`), randomBytes(200_000, number));
+  }
+});
+
 test('with as many nodes as copies none is emptied', async (t) => {
   const drive = await openDrive(t, { nodes: ['a', 'b'] });
   const draining = drive.drive.disks.drain({ node: 'node-1', cancel: false, wait: true });
