@@ -72,12 +72,6 @@ export class Maintenance {
       isHealing: () => this.healer.status().active,
       onGivenUp: (node) => this.wantListing(node),
     });
-    this.protection = new ProtectionKeeper(host, {
-      onRaised: () => this.wantHealing(),
-      onGivenUp: (nodes) => {
-        for (const node of nodes) this.wantListing(node);
-      },
-    });
     this.scheduler = new Scheduler({
       clock: host.clock,
       idleMs,
