@@ -19,7 +19,12 @@ export async function askNewPassword({ input, terminal, stop }: CommandContext, 
   lines.on('SIGINT', () => lines.close());
   try {
     const answers = lines[Symbol.asyncIterator]();
-    const answer = async (): Promise<string> => (await answers.next()).value ?? '';
+    const answer = async (): Promise<string> => {
+      const { value, done } = await answers.next();
+      if (done && input.isTty) terminal.note('');
+      if (done) throw new DriveError('USAGE', { message: 'no password was given', hint: 'nothing was changed' });
+      return value;
+    };
     if (questions.length === 0) return checked(await answer());
     const typed: string[] = [];
     for (const question of questions) {
