@@ -336,7 +336,7 @@ class Content:
 class Tree:
     """The state that operations make: entries, contents, properties."""
 
-    harmless = frozenset('checkpoint end-of-checkpoint node ids data seal relocate retire lock unlock'.split())
+    harmless = frozenset('checkpoint end-of-checkpoint node ids data seal relocate retire lock unlock user'.split())
 
     def __init__(self):
         self.name, self.entries, self.contents, self.properties = '', {}, {}, {}
