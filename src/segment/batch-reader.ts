@@ -87,6 +87,19 @@ export class BatchReader {
   }
 }
 
+/** Batches that verify behind the first one of the file that does not; `from`: where that one begins. NEWER_FORMAT. */
+export function batchesBehindDamage(file: Buffer, from: number): { offset: number; batch: DecodedBatch }[] {
+  const found: { offset: number; batch: DecodedBatch }[] = [];
+  let at = file.indexOf(batchMagic, from + 1, 'latin1');
+  while (at >= 0) {
+    const length = announcedBatchBytes(file, at);
+    const batch = length !== undefined && at + length <= file.length && decodeBatch(file.subarray(at, at + length));
+    if (batch) found.push({ offset: at, batch });
+    at = file.indexOf(batchMagic, batch ? at + batch.bytes.length : at + 1, 'latin1');
+  }
+  return found;
+}
+
 /** All batches of a journal file that is in memory. */
 export function decodeBatches(file: Buffer): JournalEnd & { readonly batches: DecodedBatch[] } {
   const reader = new BatchReader();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { BatchReader, decodeBatches } from '../../src/segment/batch-reader.js';
+import { BatchReader, batchesBehindDamage, decodeBatches } from '../../src/segment/batch-reader.js';
 import { batchHeaderBytes, encodeBatch, genesisHash } from '../../src/segment/journal-batch.js';
 
 const page = 4096;
@@ -111,6 +111,22 @@ test('a last batch with a page of zeros is cut, the same page before another bat
     const followed = decodeBatches(Buffer.concat([bad, last!.bytes]));
     assert.deepEqual([followed.validBytes, followed.rest], [validBytes, 'damaged'], `page ${from}`);
   }
+});
+
+test('what verifies behind damage is found, where it stands', () => {
+  const [first, bad, next, last] = chain(['{}\n', '{"o":"two"}\n', 'HFBT\n', '{}\n'].map((text) => Buffer.from(text)));
+  const damaged = Buffer.from(bad!.bytes);
+  damaged[batchHeaderBytes]! ^= 1;
+  const file = Buffer.concat([first!.bytes, damaged, next!.bytes, last!.bytes]);
+  const from = decodeBatches(file).validBytes;
+  assert.equal(from, first!.bytes.length);
+  assert.deepEqual(
+    batchesBehindDamage(file, from).map(({ offset, batch }) => [offset, batch.hash]),
+    [
+      [from + damaged.length, next!.hash],
+      [file.length - last!.bytes.length, last!.hash],
+    ],
+  );
 });
 
 test('zeros behind the last batch are a cut', () => {

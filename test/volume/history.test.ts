@@ -199,6 +199,17 @@ test('a damaged journal alone does not say where the history ends while a member
   assert.equal(story.decide([whole])?.tip.hash, '3');
 });
 
+test('members that are damaged at different places hold the history together', () => {
+  const story = begun();
+  const nodes = [
+    story.node('A', ['e', '2', '3'], { damagedEpochs: ['e'] }),
+    story.node('B', ['e', '1', '3'], { damagedEpochs: ['e'] }),
+  ];
+  const history = story.decide(nodes);
+  assert.deepEqual([history?.tip.hash, history?.chain.length], ['3', 4]);
+  assert.deepEqual(history?.positions.get('A'), { kind: 'on-chain', sequence: 1, hash: 'e' });
+});
+
 test('damage in files of an earlier epoch does not matter; a file of an unknown epoch does', () => {
   const story = begun();
   story.epoch('f', '3', 'AB');

@@ -1,11 +1,13 @@
 /**
- * Reads one node's journal: the heads of all batches in its files, in file order. A file that ends in an unfinished or
- * damaged batch gives what stands before it; what that means is decided by volume/history.ts, which sees all nodes.
+ * Reads one node's journal: the heads of all batches in its files, in file order. A file that ends in an unfinished
+ * batch gives what stands before it, a damaged one all that verifies; what that means is decided by volume/history.ts,
+ * which sees all nodes.
  */
 import { DriveError } from '../../core/errors.js';
 import type { EpochId, NodeId } from '../../core/ids.js';
 import type { NodeStore } from '../../node/node-store.js';
-import { BatchReader } from '../../segment/batch-reader.js';
+import { BatchReader, batchesBehindDamage } from '../../segment/batch-reader.js';
+import type { DecodedBatch } from '../../segment/journal-batch.js';
 import { parseJournalFileName } from '../../segment/journal-file-name.js';
 
 export interface BatchHead {
@@ -61,21 +63,31 @@ async function readFileHeads(store: NodeStore, name: string, sizeBytes: number, 
     if (bytes.length === 0) break;
     position += bytes.length;
     for (const batch of reader.push(bytes)) {
-      heads.push({
-        sequence: batch.sequence,
-        previousSequence: batch.previousSequence,
-        hash: batch.hash,
-        previousHash: batch.previousHash,
-        epoch: batch.epoch,
-        epochOperations: batch.isEpoch ? batch.operations : null,
-        file: name,
-        offset,
-        lengthBytes: batch.bytes.length,
-      });
+      heads.push(headOf(batch, name, offset));
       offset += batch.bytes.length;
     }
   }
-  return reader.end().rest !== 'damaged';
+  const { rest, validBytes } = reader.end();
+  if (rest !== 'damaged') return true;
+  // Rare, and a file is small enough for memory (16 MiB, or one batch).
+  const bytes = await store.read('journal', name, 0, sizeBytes);
+  for (const { offset, batch } of batchesBehindDamage(bytes, validBytes)) heads.push(headOf(batch, name, offset));
+  return false;
+}
+
+function headOf(batch: DecodedBatch, file: string, offset: number): BatchHead {
+  const { sequence, previousSequence, hash, previousHash, epoch, isEpoch, operations, bytes } = batch;
+  return {
+    sequence,
+    previousSequence,
+    hash,
+    previousHash,
+    epoch,
+    epochOperations: isEpoch ? operations : null,
+    file,
+    offset,
+    lengthBytes: bytes.length,
+  };
 }
 
 /** The bytes of one batch, verified against the hash in its head. CORRUPT when they changed since. */

@@ -155,12 +155,16 @@ function noMemberPresent(epoch: EpochRow): DriveError {
   });
 }
 
-/** End of the longest chain of the epoch among its present members; the index's own tip counts as a witness. */
+/**
+ * End of the longest chain of the epoch among its present members, and of what they hold together where each of them is
+ * damaged; the index's own tip counts as a witness.
+ */
 function longestTip(epoch: EpochRow, members: readonly NodeHistory[], input: HistoryInput): Tip {
   let best: Tip | undefined = input.tip?.epoch === epoch.id ? input.tip : undefined;
   let ofNodes: Tip | undefined;
-  for (const member of members) {
-    const tip = tipInEpoch(epoch, member.heads);
+  const together = members.flatMap(({ heads }) => heads);
+  for (const heads of [...members.map((member) => member.heads), together]) {
+    const tip = tipInEpoch(epoch, heads);
     if (tip && (ofNodes === undefined || tip.sequence > ofNodes.sequence)) ofNodes = tip;
   }
   if (ofNodes && (best === undefined || ofNodes.sequence >= best.sequence)) best = ofNodes;
