@@ -33,6 +33,11 @@ test('over TLS by Basic', { skip, timeout: 300_000 }, async (context) => {
     ...as(writer),
   ]);
   assert.match(plain.body, /https:\/\//);
+  const { stdout } = await holdfast('user', 'list', drive.volume.directory, '--json');
+  assert.deepEqual(JSON.parse(stdout), [
+    { name: 'ana', rights: 'write' },
+    { name: 'ben', rights: 'read' },
+  ]);
   await changeUser(['passwd', drive.volume.directory, writer.name], 'another-secret');
   assert.equal((await drive.curl('a', as(writer))).status, 401);
   assert.equal((await drive.curl('a', as({ ...writer, password: 'another-secret' }))).status, 200);
