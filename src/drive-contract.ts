@@ -6,24 +6,14 @@ import type { Progress } from './core/progress.js';
 import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 import type { DiskCommands } from './drive-disks.js';
 import type { DriveStatus } from './drive-status.js';
+import type { DataCheckReport, VolumeCheckReport } from './maintenance/checking/check-report.js';
 import type { DataPart } from './maintenance/checking/data-check.js';
 import type { AtticListing, RestoreOptions, RestoreReport } from './maintenance/deletion/attic-report.js';
 import type { EventKind } from './maintenance/event-kind.js';
 import type { Volume } from './volume/volume.js';
 
-export interface CheckReport {
-  /** Violated invariants and damage, each a sentence; empty when sound. */
-  readonly findings: readonly string[];
-  /** Sound but fewer good copies than wanted, each a sentence. */
-  readonly degraded: readonly string[];
-  /** Worth knowing, each a sentence; nothing is wrong. */
-  readonly notes: readonly string[];
-  readonly checkedFiles: number;
-  readonly checkedSegments: number;
-  /** Copies of segments that were read and verified, and their bytes; 0 without `readData`. */
-  readonly readCopies: number;
-  readonly readBytes: number;
-}
+/** Without `readData` no copy is read. */
+export interface CheckReport extends VolumeCheckReport, DataCheckReport {}
 
 export type { Progress } from './core/progress.js';
 export type { RehearsalReport } from './drive/rehearsal/rehearsal.js';

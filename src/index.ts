@@ -6,11 +6,20 @@ export type {
   CreateVolumeOptions,
   Drive,
   DriveEvent,
+  NoticeCommands,
   OpenDriveOptions,
   Progress,
   RebuildOptions,
   RebuildReport,
 } from './drive-contract.js';
+export type {
+  Advice,
+  DiskCommands,
+  DrainReport,
+  HealReport,
+  RebalanceReport,
+  UnplugReport,
+} from './drive-disks.js';
 export type { DriveStatus, Health, NodeStatus } from './drive-status.js';
 /** A volume for somebody's own webdav-server application: `server.setFileSystemSync('/drive/', new VolumeFileSystem(drive.volume))`. */
 export { VolumeFileSystem } from './webdav/volumes/volume-file-system.js';

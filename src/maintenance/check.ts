@@ -9,6 +9,7 @@ import type { MetaStore } from '../meta/meta-store.js';
 import type { SegmentRow } from '../meta/rows.js';
 import { parseSegmentId, segmentFileName, segmentOfFileName } from '../segment/segment-id.js';
 import { countsAsCopy, isReadable, type StoreNode } from '../store/store-node.js';
+import type { VolumeCheckReport } from './checking/check-report.js';
 
 type CheckedNode = StoreNode & { readonly label: string };
 
@@ -21,22 +22,13 @@ export interface CheckInput {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-export interface CheckResult {
-  readonly findings: string[];
-  readonly degraded: string[];
-  /** Worth knowing, and nothing is wrong. */
-  readonly notes: string[];
-  readonly checkedFiles: number;
-  readonly checkedSegments: number;
-}
-
 /** Sentences of one kind beyond this many are only counted. */
 const sentenceLimit = 100;
 const pageSegments = 500;
 
 type Listings = ReadonlyMap<CheckedNode, ReadonlyMap<string, number>>;
 
-export async function checkVolume(input: CheckInput): Promise<CheckResult> {
+export async function checkVolume(input: CheckInput): Promise<VolumeCheckReport> {
   const { meta, signal, onProgress } = input;
   const findings = await meta.check({ signal, onProgress });
   const degraded: string[] = [];

@@ -4,7 +4,8 @@
  */
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity } from '../meta/meta-store.js';
-import { DataCheck, type DataCheckOptions, type DataCheckResult } from './checking/data-check.js';
+import type { DataCheckReport } from './checking/check-report.js';
+import { DataCheck, type DataCheckOptions } from './checking/data-check.js';
 import { Checkpointer } from './checkpointer.js';
 import { Cleaner } from './cleaning/cleaner.js';
 import { Pruner } from './cleaning/pruner.js';
@@ -191,7 +192,7 @@ export class Maintenance {
   }
 
   /** Reads copies; those found bad are made again. ABORTED. */
-  async checkData(options: DataCheckOptions): Promise<DataCheckResult> {
+  async checkData(options: DataCheckOptions): Promise<DataCheckReport> {
     const result = await new DataCheck(this.host, options).run();
     this.wantHealing();
     return result;

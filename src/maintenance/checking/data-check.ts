@@ -12,6 +12,7 @@ import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
+import type { DataCheckReport } from './check-report.js';
 
 /** Part `part` of `parts`, from 1; all parts together are everything. */
 export interface DataPart {
@@ -22,16 +23,6 @@ export interface DataPart {
 export interface DataCheckOptions extends DataPart {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
-}
-
-export interface DataCheckResult {
-  /** Files of which a chunk verifies nowhere. */
-  readonly findings: string[];
-  /** Bad copies of what is whole elsewhere, and what could not be read. */
-  readonly degraded: string[];
-  readonly notes: string[];
-  readonly readBytes: number;
-  readonly readCopies: number;
 }
 
 const pageSegments = 500;
@@ -62,7 +53,7 @@ export class DataCheck {
   }
 
   /** ABORTED. */
-  async run(): Promise<DataCheckResult> {
+  async run(): Promise<DataCheckReport> {
     for (const row of this.rows()) this.totalBytes += row.lengthBytes * row.replicas.length;
     for (const row of this.rows()) {
       if (this.options.signal?.aborted) throw new DriveError('ABORTED');
