@@ -109,6 +109,37 @@ test('a window ends when the node is back, and while it lasts its absence is no 
   assert.ok(drive.events.some(({ kind }) => kind === 'node-back'));
 });
 
+test('files are saved all the while, whatever is asked of the nodes', async (t) => {
+  const drive = await openDrive(t, { nodes: ['a', 'b', 'c', 'd'] });
+  const { disks } = drive.drive;
+  let isAsking = true;
+  let saved = 0;
+  const save = async (lane: number) => {
+    for (let number = 0; isAsking || number < 3; number += 1) {
+      await drive.put(`/${lane}-${number}`, randomBytes(40_000 * (lane + 1), 100 * lane + number));
+      saved += 1;
+    }
+  };
+  const saving = [0, 1, 2, 3].map(save);
+  for (const node of ['node-1', 'node-2', 'node-3', 'node-4']) {
+    assert.equal((await disks.unplug({ nodes: [node], forMs: hourMs, dryRun: false })).verdict, 'safe');
+    await disks.stay({ nodes: [node] });
+    await disks.drain({ node, cancel: false, wait: false });
+    await disks.drain({ node, cancel: true, wait: false });
+    await disks.away({ node, everyMs: hourMs });
+    await disks.away({ node, everyMs: null });
+  }
+  isAsking = false;
+  await Promise.all(saving);
+  assert.equal((await drive.drive.status()).files, saved);
+  for (let lane = 0; lane < 4; lane += 1) {
+    for (let number = 0; number < 3; number += 1) {
+      const wanted = randomBytes(40_000 * (lane + 1), 100 * lane + number);
+      assert.deepEqual(await drive.get(`/${lane}-${number}`), wanted);
+    }
+  }
+});
+
 test('what lies on one node alone is named, and no window is opened', async (t) => {
   const drive = await openDrive(t, { nodes: ['a', 'b'], replicas: 1 });
   for (let number = 0; number < 30; number += 1) await drive.put(`/file${number}`, randomBytes(1_000, number));
