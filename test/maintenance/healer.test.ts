@@ -159,3 +159,13 @@ test('a segment that another worker has is left alone', async (t) => {
   await run(healer);
   assert.deepEqual(host.states(segment), ['a good', 'b good']);
 });
+
+test('a segment that lacks several copies gets all of them in one go, those with fewer first', async (t) => {
+  const host = await openHost(t, { letters: 'abcd' });
+  const segment = await host.save(files[0]!);
+  const other = await host.save(files[1]!);
+  await host.operations({ o: 'want', segment, replicas: 4 }, { o: 'want', segment: other, replicas: 3 });
+  await run(new Healer(host));
+  assert.deepEqual(host.states(segment), ['a good', 'b good', 'c good', 'd good']);
+  assert.equal(host.states(other).length, 3);
+});

@@ -184,6 +184,8 @@ export class Healer implements Worker {
     const nodes = [...kept, ...(target ? [target.id] : []), ...elsewhere];
     const operations = [{ o: 'relocate', segment: row.id, nodes }] as const;
     await this.host.submit({ kind: 'operations', principal: '', now: this.host.clock.now(), operations });
+    // It may want more than one; those that wait have fewer, and come first.
+    if (target && kept.length + 1 < row.wanted) this.queue.push(row.id);
     return 'healed';
   }
 
@@ -204,7 +206,11 @@ export class Healer implements Worker {
   private tellBeginning(): void {
     if (this.run) return;
     this.run = { sinceMs: this.host.clock.monotonic(), healed: this.healed, copiedBytes: this.copiedBytes };
-    this.host.report('info', `healing begins: segments with too few good copies: ${this.status().queuedSegments}`, 'healing');
+    this.host.report(
+      'info',
+      `healing begins: segments with too few good copies: ${this.status().queuedSegments}`,
+      'healing',
+    );
   }
 
   private tellEnd(): void {
@@ -215,7 +221,11 @@ export class Healer implements Worker {
     const seconds = ((this.host.clock.monotonic() - sinceMs) / 1000).toFixed(1);
     const left = this.waiting + this.parked.size;
     const rest = left === 0 ? '' : `; ${left} left to be tried again`;
-    this.host.report('info', `healing ends: ${this.healed - healed} healed, ${mebibytes} MiB in ${seconds} s${rest}`, 'healed');
+    this.host.report(
+      'info',
+      `healing ends: ${this.healed - healed} healed, ${mebibytes} MiB in ${seconds} s${rest}`,
+      'healed',
+    );
   }
 
   private async noteBadCopies(copies: readonly BadCopy[]): Promise<void> {
