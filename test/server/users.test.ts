@@ -34,7 +34,7 @@ async function guarded(t: TestContext, users: readonly User[] = people) {
   return { list, ...(await serve(t, { users: sourceOf(list) })) };
 }
 
-test('without users a drive on loopback is open; with the first one it asks everybody', async (t) => {
+test('M-12 S-10: without users a drive on loopback is open; with the first one it asks everybody', async (t) => {
   const server = await guarded(t, []);
   assert.equal((await server.send('PUT', '/home/a', { body: 'x' })).status, 201);
   server.list.push(people[0]!);
@@ -153,4 +153,17 @@ test('the next request sees a changed user', async (t) => {
   assert.equal(await status(), 403);
   server.list.shift();
   assert.equal(await status(), 401);
+});
+
+test('M-44: a password that was right a moment ago is not hashed again', async (t) => {
+  const server = await guarded(t);
+  const timed = async (times: number): Promise<number> => {
+    const began = performance.now();
+    for (let turn = 0; turn < times; turn += 1) {
+      assert.equal((await server.send('GET', '/home/none', { headers: as('ana') })).status, 404);
+    }
+    return performance.now() - began;
+  };
+  const first = await timed(1);
+  assert.ok((await timed(20)) < 10 * first, 'twenty requests cost less than ten hashes');
 });

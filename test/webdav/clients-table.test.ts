@@ -13,7 +13,7 @@ const range = (letter: string, first: number, last: number, digits = 2) =>
 const required = [
   ...range('M-', 1, 16),
   ...range('M-', 20, 28),
-  ...range('M-', 30, 43),
+  ...range('M-', 30, 44),
   'M-36b',
   'M-36c',
   ...range('S-', 1, 21),
