@@ -44,10 +44,9 @@ export class BenchDrive implements Disposable {
     await this.target.must({ method: 'PUT', path: this.target.path(name), body: uniqueBody(sizeBytes) });
   }
 
-  /** Names are numbers below `count`. */
-  async saveSmall(count: number, sizeBytes: number): Promise<void> {
-    await shareOut(this.target.connections(4), count, (on, index) =>
-      this.target.must({ method: 'PUT', path: this.target.path(`${index}`), body: uniqueBuffer(sizeBytes) }, { on }),
+  async save(names: readonly string[], sizeBytes: number): Promise<void> {
+    await shareOut(this.target.connections(4), names.length, (on, index) =>
+      this.target.must({ method: 'PUT', path: this.target.path(names[index]!), body: uniqueBuffer(sizeBytes) }, { on }),
     );
   }
 

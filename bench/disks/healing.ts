@@ -10,7 +10,7 @@ import { median } from '../figures.js';
 import { BenchDrive, isWhole } from './bench-drive.js';
 
 const MiB = 1024 * 1024;
-const smallFiles = 400;
+const smallNames = Array.from({ length: 400 }, (_, index) => `small-${index}`);
 const smallBytes = 4096;
 const clients = 2;
 const idleMs = 4_000;
@@ -22,7 +22,7 @@ async function main(): Promise<void> {
   const drive = await BenchDrive.start(folder, nodes);
   try {
     for (let part = 0; part < 8; part += 1) await drive.saveLarge(`large-${part}`, (mebibytes / 8) * MiB);
-    await drive.saveSmall(smallFiles, smallBytes);
+    await drive.save(smallNames, smallBytes);
     await read(drive, 1_000);
     const results = { share: [] as number[], p99: [] as number[], busyShare: [] as number[] };
     for (let round = 0; round < rounds; round += 1) {
@@ -87,7 +87,7 @@ async function readWhile({ target }: BenchDrive, isOn: () => boolean) {
     target.connections(clients).map(async (on) => {
       const own: number[] = [];
       while (isOn()) {
-        const path = target.path(`${Math.floor(Math.random() * smallFiles)}`);
+        const path = target.path(smallNames[Math.floor(Math.random() * smallNames.length)]!);
         own.push((await target.must({ method: 'GET', path }, { on, status: 200 })).totalMs);
       }
       return own;

@@ -201,6 +201,8 @@ const servedFaults: readonly Fault[] = [
     isLoss: true,
     ...inPlace,
     seen: ['suspect', 'offline'],
+    // A journal may be on its way to it just then.
+    idleLimitMs: hangLimitMs,
     busyLimitMs: hangLimitMs,
     make: ({ disk }) => disk.fall('hung'),
     undo: async ({ disk }) => disk.wake(),
@@ -273,6 +275,8 @@ const fuseFaults: readonly Fault[] = [
     isLoss: true,
     ...inPlace,
     seen: ['suspect', 'offline'],
+    // A journal may be on its way to it just then.
+    idleLimitMs: hangLimitMs,
     busyLimitMs: hangLimitMs,
     make: ({ disk }) => disk.fall('hung'),
     undo: async ({ disk }) => disk.wake(),
