@@ -203,6 +203,28 @@ export const mutants: readonly Mutant[] = [
     tests: ['maintenance/deletion'],
   },
   {
+    name: 'segments are lowered on old knowledge of what files need',
+    edits: [
+      edit(
+        'meta/protection/resolve-protection.ts',
+        '(stored.sealed === 0 || tables.needs.mayHaveRisen(stored.number, asOf))',
+        '(stored.sealed === 0 || asOf < 0)',
+      ),
+    ],
+    tests: ['maintenance/protection/planted-mistakes'],
+  },
+  {
+    name: 'the gate takes the number of copies that a segment wants on trust',
+    edits: [
+      edit(
+        'maintenance/deletion/deletion-gate.ts',
+        "      if (row && needs.has(segment)) return 'files in it need more copies than it wants';",
+        '      void needs;',
+      ),
+    ],
+    tests: ['maintenance/protection/planted-mistakes'],
+  },
+  {
     name: 'segments that a running upload counts on are retired',
     edits: [edit('volume/engine.ts', '      this.segments.isPinned(segment) ||\n', '')],
     tests: ['maintenance/duplicates'],

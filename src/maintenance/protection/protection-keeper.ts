@@ -10,8 +10,12 @@ import type { MaintenanceHost } from '../maintenance-host.js';
 import type { StepResult, Worker } from '../worker.js';
 import { chooseKept } from './kept-copies.js';
 
-/** Between two passes while files keep moving: each one reads the chunk lists below all folders with a setting. */
+/**
+ * Between two passes while files keep moving, and `restFactor` times as long as the last one took: each reads all chunk
+ * lists below folders with a setting, a second for some 40,000 small files.
+ */
 const pauseMs = 2_000;
+const restFactor = 4;
 /** What could not be lowered (it is in use, its need may have risen, a node is away) is looked at again after this. */
 const retryMs = 60_000;
 /** Without a hint: what a hint does not tell is a need that sank. */
@@ -32,6 +36,7 @@ export class ProtectionKeeper implements Worker {
   private readonly hints: ProtectionHints;
   private dueMs = Number.NEGATIVE_INFINITY;
   private passedMs = Number.NEGATIVE_INFINITY;
+  private restMs = pauseMs;
   private asOf = 0;
   private queue: SegmentNeed[] = [];
 
@@ -42,17 +47,26 @@ export class ProtectionKeeper implements Worker {
 
   /** Settings changed, or files came under another one. */
   lookAgain(): void {
-    this.wantBy(this.passedMs + pauseMs);
+    this.wantBy(this.passedMs + this.restMs);
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
+    try {
+      return await this.go(signal);
+    } catch (error) {
+      this.lookAgain();
+      throw error;
+    }
+  }
+
+  private async go(signal: AbortSignal): Promise<StepResult> {
     const now = this.host.clock.monotonic();
     if (this.queue.length === 0 && now >= this.dueMs) await this.look(signal);
     const step = this.queue.splice(0, stepSegments);
     if (step.length === 0) return 'idle';
     const more = step.filter(({ kind }) => kind === 'more');
     const done = (await this.raise(more)) + (await this.lower(step.filter(({ kind }) => kind !== 'more')));
-    if (done > 0) this.wantBy(this.passedMs + pauseMs);
+    if (done > 0) this.lookAgain();
     if (done < step.length) this.wantBy(this.passedMs + retryMs);
     return 'worked';
   }
@@ -62,6 +76,7 @@ export class ProtectionKeeper implements Worker {
   }
 
   private async look(signal: AbortSignal): Promise<void> {
+    const beganMs = this.host.clock.monotonic();
     this.dueMs = Number.POSITIVE_INFINITY; // A hint that comes while it is read may come too late for it.
     if (this.host.reader.hasProtection()) {
       const { asOf, segments } = await this.host.segmentNeeds(signal);
@@ -69,6 +84,7 @@ export class ProtectionKeeper implements Worker {
       this.queue = [...segments];
     }
     this.passedMs = this.host.clock.monotonic();
+    this.restMs = Math.max(pauseMs, restFactor * (this.passedMs - beganMs));
     this.wantBy(this.passedMs + everyMs);
   }
 

@@ -205,7 +205,7 @@ export class VolumeFileSystem extends webdav.FileSystem {
   }
 
   async #storeEmpty(path: webdav.Path, options: ChangeOptions): Promise<void> {
-    const upload = await this.volume.upload({});
+    const upload = await this.volume.upload({ path: path.paths });
     await this.volume.put(path.paths, await upload.finish(), options);
   }
 

@@ -1,11 +1,13 @@
 /** Numbers of copies that are too low by mistake, or by bad luck: no copy that a file needs leaves its node. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DriveError } from '../../../src/core/errors.js';
 import { Attic } from '../../../src/maintenance/deletion/attic.js';
 import { DeletionGate } from '../../../src/maintenance/deletion/deletion-gate.js';
 import { ListingCheck } from '../../../src/maintenance/deletion/listing-check.js';
 import { Healer } from '../../../src/maintenance/healing/healer.js';
 import { ProtectionKeeper } from '../../../src/maintenance/protection/protection-keeper.js';
+import type { ChangeRequest } from '../../../src/meta/requests.js';
 import { chunkOf } from '../../store/store-fixture.js';
 import type { CleanUp } from '../../support/temporary-folder.js';
 import { type HostFixture, openHost } from '../host-fixture.js';
@@ -126,6 +128,32 @@ test('the copy that was to stay turns out to be damaged: the other one is not gi
   await compareAll(host);
   await heal(host);
   await assertReadable(host, ['scratch', 'file']);
+});
+
+test('a pass that fails, and a change that is not taken, are made again', async (t) => {
+  const { host, segment } = await withScratch(t);
+  let failures = 2;
+  const fail = () => {
+    failures -= 1;
+    if (failures >= 0) throw new DriveError('UNAVAILABLE');
+  };
+  const failing: HostFixture = Object.assign(Object.create(host), {
+    segmentNeeds: async () => {
+      if (failures === 2) fail();
+      return host.segmentNeeds();
+    },
+    submit: async (change: ChangeRequest) => {
+      fail();
+      return host.submit(change);
+    },
+  });
+  const keeper = new ProtectionKeeper(failing, { onRaised: () => undefined, onGivenUp: () => undefined });
+  await assert.rejects(keeper.step(signal), { code: 'UNAVAILABLE' });
+  await assert.rejects(keeper.step(signal), { code: 'UNAVAILABLE' });
+  assert.equal(await keeper.step(signal), 'idle', 'not at once');
+  await host.clock.advance(10_000);
+  assert.equal(await keeper.step(signal), 'worked');
+  assert.equal(host.reader.segment(segment)?.wanted, 1);
 });
 
 test('a segment that an upload refers to is not lowered meanwhile', async (t) => {
