@@ -60,7 +60,8 @@ export async function rebuildInto(input: {
     await makeIndexFile(fileIo, file);
     return openMetaStore({ file });
   };
-  const leaveOut = (known: readonly NodeRow[]) => without.map((wanted) => nodeCalled(wanted, known).id);
+  const calledLost = (known: readonly NodeRow[]) => without.map((wanted) => nodeCalled(wanted, known).id);
+  const leaveOut = without.length > 0 ? calledLost : undefined;
   try {
     const meta = await rebuildIndex({ newIndex, nodes, leaveOut, onProgress, signal });
     const { files, folders } = meta.reader.counts();

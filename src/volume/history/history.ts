@@ -33,6 +33,8 @@ export interface HistoryInput {
   /** Heads of the batches that the index still keeps, oldest first. */
   readonly keptHeads: readonly Pick<BatchHead, 'sequence' | 'previousSequence' | 'hash' | 'previousHash' | 'epoch'>[];
   readonly nodes: readonly NodeHistory[];
+  /** With no member of the newest epoch here, go by what the others followed: only when each member is given up. */
+  readonly acceptsFollowers?: boolean | undefined;
 }
 
 export type ChainLink = Pick<BatchHead, 'sequence' | 'previousSequence' | 'hash' | 'previousHash' | 'epoch'>;
@@ -62,7 +64,8 @@ export function decideHistory(input: HistoryInput): History | undefined {
   if (epochs.size === 0) return undefined;
 
   const { newest, dead } = newestEpoch(epochs, input);
-  const members = input.nodes.filter((node) => newest.members.includes(node.node));
+  const present = input.nodes.filter((node) => newest.members.includes(node.node));
+  const members = present.length === 0 && input.acceptsFollowers ? input.nodes : present;
   if (members.length === 0) throw noMemberPresent(newest);
 
   const links = new Map<string, ChainLink>();

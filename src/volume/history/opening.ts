@@ -15,7 +15,7 @@ import { genesisHash } from '../../segment/journal-batch.js';
 import { writeEpoch } from '../commit/epoch-writer.js';
 import { WriteSet } from '../commit/write-set.js';
 import type { EngineNode } from '../engine-node.js';
-import { decideHistory, durablePosition, type History } from './history.js';
+import { decideHistory, durablePosition, type History, type HistoryInput } from './history.js';
 import { type FullBatch, JournalSources } from './journal-sources.js';
 import { keptChain } from './kept-batches.js';
 import { findPlaces } from './segment-places.js';
@@ -89,7 +89,11 @@ export function closedHistory(reader: MetaReader, random: Random): OpenedHistory
 export async function readHistory({
   meta,
   nodes,
-}: Pick<OpeningInput, 'meta' | 'nodes'>): Promise<{ history: History | undefined; sources: JournalSources }> {
+  acceptsFollowers,
+}: Pick<OpeningInput, 'meta' | 'nodes'> & Pick<HistoryInput, 'acceptsFollowers'>): Promise<{
+  history: History | undefined;
+  sources: JournalSources;
+}> {
   const tip = meta.reader.tip();
   const keptHeads = keptChain(meta.reader);
   const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
@@ -99,6 +103,7 @@ export async function readHistory({
     knownEpochs: meta.reader.epochs(),
     keptHeads,
     nodes: sources.histories,
+    acceptsFollowers,
   });
   return { history, sources };
 }

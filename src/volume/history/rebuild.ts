@@ -8,7 +8,7 @@ import type { NodeId } from '../../core/ids.js';
 import type { Progress } from '../../core/progress.js';
 import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { MetaStore } from '../../meta/meta-store.js';
-import type { NodeRow, Tip } from '../../meta/rows.js';
+import type { EpochRow, NodeRow, Tip } from '../../meta/rows.js';
 import { parseCheckpointName } from '../../segment/checkpoint-name.js';
 import { checkpointNames, checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import type { EngineNode } from '../engine-node.js';
@@ -32,7 +32,8 @@ export interface RebuildInput {
 export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
   const meta = await loadNewestCheckpoint(input);
   try {
-    const { history, sources } = await readHistory({ meta, nodes: input.nodes });
+    const acceptsFollowers = input.leaveOut !== undefined;
+    const { history, sources } = await readHistory({ meta, nodes: input.nodes, acceptsFollowers });
     if (!history) {
       throw new DriveError('DAMAGED', {
         message: 'these directories hold no history of a volume',
@@ -43,7 +44,7 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
     const { upTo = Number.POSITIVE_INFINITY } = input;
     const chain = history.chain.filter(({ sequence }) => sequence <= upTo);
     await catchUpIndex(meta, { ...history, chain }, sources);
-    demandMajority(meta, input);
+    demandMajority(meta, history.epoch, input);
     await findPlaces({ ...input, meta });
     return meta;
   } catch (error) {
@@ -94,7 +95,7 @@ async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): 
   await meta.writer.loadCheckpoint({ finish });
 }
 
-function demandMajority(meta: MetaStore, { nodes: present, leaveOut }: RebuildInput): void {
+function demandMajority(meta: MetaStore, epoch: EpochRow, { nodes: present, leaveOut }: RebuildInput): void {
   // A node that is away on purpose was never in a write set: it cannot hold newer changes than the others.
   const all = meta.reader.nodes();
   const members = all.filter((node) => node.role !== 'retired' && node.role !== 'away');
@@ -102,7 +103,8 @@ function demandMajority(meta: MetaStore, { nodes: present, leaveOut }: RebuildIn
   const leftOut = new Set(leaveOut?.(members) ?? []);
   const known = members.filter((node) => !leftOut.has(node.id) || present.some((other) => other.id === node.id));
   const missing = known.filter((node) => !present.some((other) => other.id === node.id));
-  if (here.length > missing.length) return;
+  const hasMember = epoch.members.some((id) => present.some((node) => node.id === id));
+  if (hasMember ? here.length > missing.length : epoch.members.every((id) => leftOut.has(id))) return;
   const names = missing.map((node) => `${node.label} (last at ${node.path})`);
   throw new DriveError('READ_ONLY', {
     message: `${missing.length} of the ${known.length} nodes are away, and the index is gone: the newest changes could be on them`,

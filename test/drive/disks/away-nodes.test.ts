@@ -1,7 +1,10 @@
 /** A node that is away on purpose: a full copy with an age, beside the copies that count. */
 import assert from 'node:assert/strict';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { type DriveError, hasCode } from '../../../src/core/errors.js';
+import { rebuildVolume } from '../../../src/drive.js';
 import type { NodeStatus } from '../../../src/drive-status.js';
 import { randomBytes, TestDrive } from '../drive-fixture.js';
 
@@ -76,6 +79,29 @@ test('plugged in again it catches up, with what is new and without what was dele
   await drive.plug('b');
   await drive.untilState('a', 'online');
   await drive.untilState('b', 'online');
+});
+
+test('when only this disk is left, all that is on it can be read', async (t) => {
+  const drive = await withUsbDisk(t);
+  const { current } = (await usb(drive)).copy!;
+  assert.ok(current);
+  await drive.close();
+  await drive.pull('a');
+  await drive.pull('b');
+  await rm(drive.directory, { recursive: true });
+  const options = { directory: drive.directory, nodes: [join(drive.folder, 'usb')] };
+  await assert.rejects(rebuildVolume(options, drive.context));
+  await assert.rejects(rebuildVolume({ ...options, without: ['node-1'] }, drive.context), (error) => {
+    assert.ok(hasCode(error, 'READ_ONLY'), String(error));
+    assert.match((error as DriveError).hint ?? '', /node-2/);
+    return true;
+  });
+  const report = await rebuildVolume({ ...options, without: ['node-1', 'node-2'] }, drive.context);
+  assert.deepEqual([report.files, report.missingNodes], [1, []]);
+  await drive.open();
+  assert.deepEqual(await drive.get('/one'), randomBytes(300_000));
+  assert.equal((await drive.drive.status()).health, 'read-only');
+  await drive.closeUnchecked();
 });
 
 test('an ordinary node again, its copies count', async (t) => {
