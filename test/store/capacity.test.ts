@@ -123,7 +123,7 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders, weighted
         const stored = volume.segments.length;
         assert.ok(Math.abs(stored - predicted) <= nodes.length, `${stored} stored, ${predicted} predicted`);
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 }
@@ -139,7 +139,7 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders })) {
           assert.deepEqual(unhealed, [], `${lost} lost, of ${volume.segments.length} segments`);
         }
       }),
-      { numRuns: 100 },
+      { numRuns: 60 },
     );
   });
 }
