@@ -7,11 +7,10 @@
  *   FAULT_ACTION   an errno number   the call fails with it
  *                  kill              SIGKILL before the call
  *                  cut               the file systems of all FAULT_FOLDERS lose power (nothing unsynced survives), SIGKILL
- *                  torn              a write is done half and made durable, then as cut; other calls: cut
- *                  short             a write does half and says so; other calls pass
+ *                  torn              the next write is done half and made durable, then as cut
+ *                  short             the next write does half and says so
  *                  hang              the call never returns
  *   FAULT_STICKY   set: errno and hang go on for all later calls too
- *   FAULT_CALLS    only these count, separated by ',' (default: all below)
  *   FAULT_LOG      a file that gets one line for each counted call; `number call path`, and ` !` where the fault struck; what
  *                  calls without end is not logged without end
  *   FAULT_LIE      fsync does nothing and says it did: `folders` for all folders, otherwise for files whose path holds it
@@ -21,7 +20,7 @@
  *                  far, which of FAULT_FOLDERS count (a bit each; 0: all), and calls seen whether counted or not. The
  *                  variables above then do nothing.
  *
- * Names in FAULT_CALLS and the log: open (creating or truncating), write, fsync, truncate, allocate, rename, link,
+ * Names in the log: open (creating or truncating), write, fsync, truncate, allocate, rename, link,
  * unlink, mkdir, rmdir, copy, owner. Not seen: writes through a memory map, and system calls made without the C library
  * (io_uring; copyFile of Node, which calls copy_file_range by itself).
  */
@@ -72,7 +71,6 @@ static char *folders[16];
 static int folder_count;
 static struct control own_control;
 static struct control *control = &own_control;
-static const char *counted_calls;
 static const char *lie;
 static int log_file = -1;
 
@@ -110,7 +108,6 @@ static void configure(void) {
   own_control.action = name ? action_called(name) : 0;
   own_control.sticky = getenv("FAULT_STICKY") ? LONG_MAX : 0;
   if (control_path) map_control(control_path);
-  counted_calls = getenv("FAULT_CALLS");
   lie = getenv("FAULT_LIE");
   const char *log_path = getenv("FAULT_LOG");
   if (log_path) log_file = syscall(SYS_openat, AT_FDCWD, log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -122,16 +119,6 @@ static int is_watched(const char *path) {
     if (wanted && !(wanted >> i & 1)) continue;
     size_t length = strlen(folders[i]);
     if (!strncmp(path, folders[i], length) && (path[length] == '/' || path[length] == 0)) return 1;
-  }
-  return 0;
-}
-
-static int is_counted(const char *call) {
-  if (!counted_calls) return 1;
-  size_t length = strlen(call);
-  for (const char *found = counted_calls; (found = strstr(found, call)); found += length) {
-    int starts = found == counted_calls || found[-1] == ',';
-    if (starts && (found[length] == ',' || found[length] == 0)) return 1;
   }
   return 0;
 }
@@ -150,29 +137,35 @@ static void cut_power(void) {
   end_by_kill();
 }
 
-/* Only writes can be short. */
-static int can_strike(long action, const char *call) { return action != SHORT || !strcmp(call, "write"); }
+/* Only writes can be torn or short: what comes before the next one passes. */
+static int is_due(long number, long at, long action, const char *call) {
+  int is_in_time = number - at <= control->sticky;
+  if (at < 0 || number < at) return 0;
+  if (action != TORN && action != SHORT) return is_in_time;
+  return !strcmp(call, "write") && (is_in_time || control->strikes == 0);
+}
 
 static enum verdict judge_path(const char *call, const char *path) {
   pthread_once(&configured, configure);
   atomic_fetch_add(&control->seen, 1);
   long at = control->at;
-  if (!at || !is_watched(path) || !is_counted(call)) return PASS;
+  if (!at || !is_watched(path)) return PASS;
   long number = atomic_fetch_add(&control->calls, 1) + 1;
   long action = control->action;
-  int strikes = at > 0 && number >= at && number - at <= control->sticky && can_strike(action, call);
+  int strikes = is_due(number, at, action, call);
   if (log_file >= 0 && number <= MOST_LOGGED) {
     char line[PATH_MAX + 64];
     int length = snprintf(line, sizeof line, "%ld %s %s%s\n", number, call, path, strikes ? " !" : "");
     syscall(SYS_write, log_file, line, length);
   }
   if (!strikes) return PASS;
-  atomic_fetch_add(&control->strikes, 1);
+  long before = atomic_fetch_add(&control->strikes, 1);
   switch (action) {
     case KILL: end_by_kill(); break;
     case CUT: cut_power(); break;
     case HANG: while (control->at == at) usleep(1000); return PASS;
-    case TORN: if (strcmp(call, "write")) cut_power(); return HALF;
+    /* Another thread's write is being torn: the end is near. */
+    case TORN: while (before) pause(); return HALF;
     case SHORT: return HALF;
     default: break;
   }

@@ -12,6 +12,7 @@ import { mustRun } from '../tools/commands.js';
 import { FaultShim } from '../tools/fault-shim.js';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Workspace } from '../tools/workspace.js';
+import { formatPoint } from './tools/chosen-points.js';
 import { CrashDisks } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
 import type { PointTask } from './tools/point-task.js';
@@ -32,7 +33,7 @@ for (const lie of ['/segments/', '/journal/']) {
       action: 'cut',
       lie,
       tally,
-      replay: (first, last) => `points ${first} to ${last}`,
+      replay: (points) => `points ${points.map(formatPoint)}`,
     });
     await assert.rejects(async () => {
       for (let point = 1; point <= attempts; point += 1) await sweep.strike(point * 10);
@@ -57,6 +58,7 @@ for (const workload of ['clean', 'opening'] as const) {
       directory,
       nodePaths,
       control: at('control'),
+      log: at('acknowledged'),
       isNew: true,
       dropIndex: false,
       acknowledged: {},

@@ -40,7 +40,6 @@ export class FaultShim {
     readonly folders: readonly string[];
     readonly control: string;
     readonly log: string;
-    readonly calls?: string | undefined;
     readonly lie?: string | undefined;
   }): Record<string, string> {
     return {
@@ -48,7 +47,6 @@ export class FaultShim {
       FAULT_FOLDERS: options.folders.join(':'),
       FAULT_CONTROL: options.control,
       FAULT_LOG: options.log,
-      ...(options.calls === undefined ? {} : { FAULT_CALLS: options.calls }),
       ...(options.lie === undefined ? {} : { FAULT_LIE: options.lie }),
       UV_USE_IO_URING: '0',
     };

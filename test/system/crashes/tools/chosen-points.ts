@@ -1,42 +1,38 @@
 /**
- * Which points a run takes. Without anything: those of CI. HOLDFAST_SOAK=1: all of them. HOLDFAST_POINT repeats the
- * points that a failure named: WORKLOAD:KIND:FIRST-LAST, where KIND is that of the test (`cut`, `torn`, ...).
+ * Which points a run takes. Without anything: what the plan of calls says. HOLDFAST_SOAK=1: every call. HOLDFAST_POINT repeats
+ * the points that a failure named: WORKLOAD:KIND:POINTS, where KIND is that of the test (`cut`, `torn`, ...) and POINTS
+ * are numbers of calls, `7,12-15`, for one disk `7@2`.
  */
 import { fileURLToPath } from 'node:url';
 import type { WorkloadName } from './struck/workloads.js';
 
 export const isSoak = process.env.HOLDFAST_SOAK === '1';
 
-export interface PointRange {
-  readonly first: number;
-  /** Infinity: until the workload ends unstruck. */
-  readonly last: number;
+export interface Point {
+  /** Number of the call, from 1. */
+  readonly at: number;
+  /** Index of the only disk whose calls count; absent: those of all count. */
+  readonly folder?: number | undefined;
 }
 
-/** undefined when only other points were asked for. */
-export function chosenPoints(workload: WorkloadName, kind: string): PointRange | undefined {
+export const formatPoint = ({ at, folder }: Point): string => (folder === undefined ? `${at}` : `${at}@${folder}`);
+
+/** 'all' when none were asked for; undefined when others were. */
+export function askedPoints(workload: WorkloadName, kind: string): readonly Point[] | 'all' | undefined {
   const asked = process.env.HOLDFAST_POINT;
-  if (!asked) return { first: 1, last: Number.POSITIVE_INFINITY };
-  const [askedWorkload, askedKind, range = ''] = asked.split(':');
+  if (!asked) return 'all';
+  const [askedWorkload, askedKind, points = ''] = asked.split(':');
   if (askedWorkload !== workload || askedKind !== kind) return undefined;
-  const [first = 1, last = first] = range.split('-').map(Number);
-  return { first, last };
-}
-
-/** CI strikes one call in so many; HOLDFAST_SOAK=1 strikes all of them. */
-const ciStride = 4;
-
-/**
- * How many calls to go on from one point to the next. An opening makes three times as many calls as any other workload,
- * most of them alike (probes, levelling).
- */
-export function stepOf(workload: WorkloadName, step = 1): number {
-  if (isSoak || process.env.HOLDFAST_POINT) return step;
-  return ciStride * step * (workload === 'opening' ? 2 : 1);
+  return points.split(',').flatMap((text) => {
+    const [range = '', disk] = text.split('@');
+    const [first = 1, last = first] = range.split('-').map(Number);
+    const folder = disk === undefined ? undefined : Number(disk);
+    return Array.from({ length: last - first + 1 }, (_, index) => ({ at: first + index, folder }));
+  });
 }
 
 /** The command that repeats some points of the test file with this `import.meta.url`. */
 export function replayCommand(testFile: string, workload: WorkloadName, kind: string) {
-  return (first: number, last: number): string =>
-    `HOLDFAST_POINT=${workload}:${kind}:${first}-${last} node --test ${fileURLToPath(testFile)}`;
+  return (points: readonly Point[]): string =>
+    `HOLDFAST_POINT=${workload}:${kind}:${points.map(formatPoint).join(',')} node --test ${fileURLToPath(testFile)}`;
 }

@@ -30,6 +30,8 @@ const recipes = {
 } as const;
 
 const imagesBytes = 1600 * MiB;
+/** It asks all loop devices of the machine, and one of another test may hang on purpose. */
+const makeLimitMs = 600_000;
 
 interface Disk {
   readonly image: string;
@@ -40,12 +42,15 @@ export class CrashDisks {
   readonly #kind: FileSystemName;
   readonly #disks: readonly Disk[];
   readonly #remount: string;
+  /** An empty file system, made once. */
+  readonly #template: string;
   readonly #mounted = new Set<Disk>();
 
-  private constructor(kind: FileSystemName, disks: readonly Disk[], remount: string) {
+  private constructor(kind: FileSystemName, disks: readonly Disk[], tools: { remount: string; template: string }) {
     this.#kind = kind;
     this.#disks = disks;
-    this.#remount = remount;
+    this.#remount = tools.remount;
+    this.#template = tools.template;
   }
 
   /** Nothing is mounted before `renew`. */
@@ -59,11 +64,16 @@ export class CrashDisks {
     for (const { path } of disks) await mkdir(path);
     const remount = join(workspace.path, 'remount');
     await mustRun('cc', ['-O2', '-o', remount, source]);
-    const crashDisks = new CrashDisks(kind, disks, remount);
+    const template = join(images, 'template.img');
+    const crashDisks = new CrashDisks(kind, disks, { remount, template });
     workspace.defer(async () => {
       await crashDisks.powerDown();
       await mustRun('umount', [images]);
     });
+    const { sizeBytes, make } = recipes[kind];
+    await writeFile(template, '');
+    await truncate(template, sizeBytes);
+    await mustRun(make[0], [...make.slice(1), template], { timeoutMs: makeLimitMs });
     return crashDisks;
   }
 
@@ -83,12 +93,7 @@ export class CrashDisks {
   /** Empty file systems, mounted. */
   async renew(): Promise<void> {
     await this.powerDown();
-    const { sizeBytes, make } = recipes[this.#kind];
-    for (const { image } of this.#disks) {
-      await writeFile(image, '');
-      await truncate(image, sizeBytes);
-      await mustRun(make[0], [...make.slice(1), image]);
-    }
+    for (const { image } of this.#disks) await mustRun('cp', ['--sparse=always', this.#template, image]);
     await this.powerUp();
   }
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { FaultShim } from '../../tools/fault-shim.js';
 import type { Workspace } from '../../tools/workspace.js';
-import { readStrike, type Strike } from './strike-log.js';
+import { readCalls, readStrike, type Strike } from './strike-log.js';
 import { FaultControl } from './struck/fault-control.js';
 
 export interface PointOutcome<Message> {
@@ -21,8 +21,6 @@ export interface PointRunnerOptions {
   /** A file beside this one. */
   readonly program: string;
   readonly folders: readonly string[];
-  /** Only these calls count. */
-  readonly calls?: string | undefined;
   /** For what fsync does nothing. */
   readonly lie?: string | undefined;
   readonly limitMs: number;
@@ -48,13 +46,13 @@ export class PointRunner<Task, Message extends object> {
     workspace.defer(() => this.#end());
   }
 
-  /** Not before the process of the point before has ended. */
+  /** Not before the process of the point before has ended. It does not live long enough for optimised code. */
   startAhead(): void {
     if (this.#next) return;
     writeFileSync(this.log, '');
     FaultControl.make(this.control);
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-    this.#next = spawn(process.execPath, [this.#program], {
+    this.#next = spawn(process.execPath, ['--no-opt', this.#program], {
       env: { ...inherited, ...this.#environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -84,6 +82,11 @@ export class PointRunner<Task, Message extends object> {
     const isClean = wasKilled || (code === 0 && messages.some((message) => 'finished' in message));
     const end = isClean ? undefined : `ended with ${code ?? signal}`;
     return { messages, struck: readStrike(this.log), trouble: violation?.violation ?? (errors || end), wasKilled };
+  }
+
+  /** What was counted in the last run; before the next is started. */
+  calls(): (Strike | undefined)[] {
+    return readCalls(this.log);
   }
 
   async #end(): Promise<void> {

@@ -8,6 +8,8 @@ export interface PointTask {
   readonly nodePaths: readonly string[];
   /** The fault shim's control file. */
   readonly control: string;
+  /** The fault shim's log. */
+  readonly log: string;
   /** Makes the volume first. */
   readonly isNew: boolean;
   /** The index is deleted before the drive is opened: all must come from the nodes. */
@@ -38,4 +40,4 @@ export type PointMessage =
   | { readonly done: number }
   | { readonly violation: string }
   /** To the end without being struck. */
-  | { readonly finished: true; readonly calls: number };
+  | { readonly finished: true };

@@ -20,8 +20,15 @@ const fileKinds: readonly (readonly [RegExp, string])[] = [
 
 export class Tally {
   readonly #counts = new Map<string, number>();
-  readonly #started = performance.now();
+  #started = performance.now();
   #points = 0;
+
+  /** What came before was no more than preparation. */
+  begin(): void {
+    this.#counts.clear();
+    this.#points = 0;
+    this.#started = performance.now();
+  }
 
   note({ call, path }: { readonly call: string; readonly path: string }): void {
     const kind = fileKinds.find(([pattern]) => pattern.test(path))?.[1] ?? 'folder';

@@ -4,11 +4,12 @@
  * points, and when the fault has struck the index, it is closed and opened again before.
  * Only what strikes the index, or all disks for good, may refuse a change: trouble of one node is nobody's trouble.
  */
-import { readFileSync, truncateSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { DriveError } from '../../../../../src/core/errors.js';
 import { createVolume } from '../../../../../src/drive.js';
-import type { ErrorMessage, ErrorTask } from '../error-task.js';
-import { readStrike } from '../strike-log.js';
+import type { Point } from '../chosen-points.js';
+import type { ErrorMessage, ErrorTask } from '../errors/error-task.js';
+import { acknowledgedLine, readStrike } from '../strike-log.js';
 import { applied, type Change, possibleTrees, type Tree } from '../tree.js';
 import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
@@ -21,7 +22,7 @@ const impatienceMs = 50;
 const hangMs = 2_500;
 /** A drive that is not whole soon is opened again: what it waits for was measured in the other tests. */
 const soonMs = 400;
-const reopenEvery = 5;
+const reopenEvery = 8;
 /** Without a reopening only what the last points saved is read. */
 const recentPoints = 2;
 
@@ -46,41 +47,38 @@ const tested = new DriveUnderTest({
   waitMs: patienceMs,
 });
 let acknowledged: Tree = {};
-let at = task.first;
+let current = 0;
 
 try {
   await createVolume({ directory, nodes: nodePaths, replicas: 2 });
   await tested.open();
-  let isStruck = true;
-  for (let point = 0; point < task.points && isStruck; point += 1) {
-    at = task.first + point * task.step;
-    isStruck = await strike(point);
+  for (const [number, point] of task.points.entries()) {
+    current = number;
+    await strike(number, point);
   }
   await tested.close();
-  say({ finished: true, ended: !isStruck });
+  say({ finished: true });
 } catch (error) {
   control.disarm();
-  say({ violation: `${(error as Error).stack}\n${tested.events.slice(-40).join('\n')}`, at });
+  say({ violation: `${(error as Error).stack}\n${tested.events.slice(-40).join('\n')}`, point: current });
   // A drive that cannot even be closed must not keep the process.
   process.exit(1);
 }
 
-/** false when the workload has no such call. */
-async function strike(point: number): Promise<boolean> {
+async function strike(number: number, { at, folder }: Point): Promise<void> {
   const underWay = new Map<number, Change>();
-  const world = tested.world(`point ${at}`, {
-    begun: (number, change) => underWay.set(number, change),
-    done: (number) => {
-      acknowledged = applied(acknowledged, underWay.get(number)!);
-      underWay.delete(number);
+  const world = tested.world(folderOf(number), {
+    begun: (begun, change) => underWay.set(begun, change),
+    done: (change) => {
+      acknowledged = applied(acknowledged, underWay.get(change)!);
+      underWay.delete(change);
+      appendFileSync(task.log, acknowledgedLine);
     },
   });
   truncateSync(task.log);
   if (workload.fromOpening) await tested.close();
   else await workload.prepare(world);
-  const node = 1 + (at % nodePaths.length);
-  const folders = fault.scope === 'all' ? [] : fault.scope === 'index' ? [0] : [node];
-  control.arm({ at, action: fault.action, lasting: fault.lasting, folders });
+  control.arm({ at, action: fault.action, lasting: fault.lasting, folders: folder === undefined ? [] : [folder] });
   let refusal: unknown;
   try {
     if (workload.fromOpening) await tested.open();
@@ -88,23 +86,24 @@ async function strike(point: number): Promise<boolean> {
   } catch (error) {
     refusal = error;
   }
-  const { strikes } = control;
   control.disarm();
   const struck = readStrike(task.log);
   judgeRefusal(refusal, struck?.path);
-  await recover(point);
+  await recover(number);
   const pending = [...underWay.values()];
-  const mustCheck = point % reopenEvery === 0;
-  const onlyBelow = mustCheck ? undefined : recentFolders();
+  const mustCheck = number % reopenEvery === 0;
+  const onlyBelow = mustCheck ? undefined : recentFolders(number);
   const found = await tested.verify(acknowledged, pending, { mustCheck, onlyBelow });
   acknowledged = possibleTrees(acknowledged, pending)[found]!;
-  if (strikes === 0 || !struck) return false;
-  say({ point: at, struck, refused: refusal !== undefined });
-  return true;
+  say({ point: number, struck, refused: refusal !== undefined });
 }
 
-function recentFolders(): string[] {
-  return Array.from({ length: recentPoints }, (_, ago) => `point ${at - ago * task.step}`);
+function folderOf(number: number): string {
+  return `point ${number}`;
+}
+
+function recentFolders(number: number): string[] {
+  return Array.from({ length: recentPoints }, (_, ago) => folderOf(number - ago));
 }
 
 function judgeRefusal(refusal: unknown, path: string | undefined): void {
@@ -115,11 +114,11 @@ function judgeRefusal(refusal: unknown, path: string | undefined): void {
   throw new Error(`refused after trouble at ${path ?? 'no call'}: ${(refusal as Error).stack}`);
 }
 
-async function recover(point: number): Promise<void> {
+async function recover(number: number): Promise<void> {
   if (tested.isOpen) {
     const deadline = performance.now() + soonMs;
     await tested.until('it is whole or late', async () => (await tested.isWhole()) || performance.now() > deadline);
-    if (point % reopenEvery !== 0 && (await tested.isWhole())) return;
+    if (number % reopenEvery !== 0 && (await tested.isWhole())) return;
     await tested.close();
   }
   await tested.open();

@@ -3,12 +3,13 @@
  * point before, verifies all that was acknowledged so far, prepares its workload, arms the fault and runs until it is
  * struck. Answers go out by synchronous writes: what the sweep has read was acknowledged.
  */
-import { readFileSync, rmSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVolume } from '../../../../../src/drive.js';
 import { unverifiedSegments } from '../../../tools/unverified-segments.js';
 import type { PointMessage, PointTask } from '../point-task.js';
+import { acknowledgedLine } from '../strike-log.js';
 import { compareCopies } from './copies.js';
 import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
@@ -21,7 +22,7 @@ const replicas = 2;
 const task = JSON.parse(readFileSync(0, 'utf8')) as PointTask;
 const workload: Workload = workloads[task.workload ?? 'put-new'];
 const control = new FaultControl(task.control);
-const { directory, nodePaths } = task;
+const { directory, nodePaths, log } = task;
 const { checkpointAfterBytes } = workload;
 // Copies in doubt are read every 30 s of the drive's clock.
 const speed = task.mustBecomeWhole ? Math.max(wholeSpeed, workload.speed) : workload.speed;
@@ -48,16 +49,18 @@ async function runPoint(): Promise<void> {
   say({ found: await tested.verify(task.acknowledged, task.underWay, task) });
   if (task.mustBecomeWhole) await becomeWhole();
   if (task.workload && !strikesOpening) await runWorkload(!isEarly);
-  const { calls } = control;
   control.disarm();
   await tested.close();
-  say({ finished: true, calls });
+  say({ finished: true });
 }
 
 async function runWorkload(mustArm: boolean): Promise<void> {
   const world = tested.world(task.folder, {
     begun: (number, change) => say({ begun: number, change }),
-    done: (number) => say({ done: number }),
+    done: (number) => {
+      say({ done: number });
+      appendFileSync(log, acknowledgedLine);
+    },
   });
   await workload.prepare(world);
   if (mustArm) {

@@ -1,11 +1,12 @@
 /** What the errno sweep tells its process, and what that says: one JSON object a line. */
-import type { FaultName, Lasting } from './struck/fault-control.js';
-import type { WorkloadName } from './struck/workloads.js';
+import type { Point } from '../chosen-points.js';
+import type { FaultName, Lasting } from '../struck/fault-control.js';
+import type { WorkloadName } from '../struck/workloads.js';
 
 export interface ErrorFault {
   readonly action: FaultName;
   readonly lasting: Lasting;
-  /** Whose calls count: all four disks', the index's, or those of one node (another one at each point). */
+  /** Whose calls count: all four disks', the index's, or those of one node (each point names its own). */
   readonly scope: 'all' | 'index' | 'node';
 }
 
@@ -20,19 +21,15 @@ export interface ErrorTask {
   readonly log: string;
   readonly workload: WorkloadName;
   readonly fault: ErrorFault;
-  /** Number of the call of the first point. */
-  readonly first: number;
-  /** Between the calls of two points. */
-  readonly step: number;
-  readonly points: number;
+  readonly points: readonly Point[];
 }
 
 export type ErrorMessage =
   | {
+      /** Which of the points; what a busy machine made shorter than it was planned has no such call. */
       readonly point: number;
-      readonly struck: { readonly call: string; readonly path: string };
+      readonly struck: { readonly call: string; readonly path: string } | undefined;
       readonly refused: boolean;
     }
-  | { readonly violation: string; readonly at: number }
-  /** `ended`: the last point's call was not reached any more. */
-  | { readonly finished: true; readonly ended: boolean };
+  | { readonly violation: string; readonly point: number }
+  | { readonly finished: true };

@@ -1,0 +1,65 @@
+/**
+ * Which calls of a workload are struck, chosen from the log of a run that was left alone: all but the inner ones of a row of
+ * writes into one and the same file, with no sync and no acknowledgement between them; of those one is drawn. A commit of
+ * the index writes twice for each page, and nothing of it counts before its last frame; a power cut takes all of such a
+ * row in any case, for nothing of it is synced. So the first, the last and one between them meet what the others would meet.
+ * HOLDFAST_SOAK=1 strikes every call.
+ */
+import type { Chance } from '../../tools/seeded.js';
+import { isSoak, type Point } from './chosen-points.js';
+import type { Strike } from './strike-log.js';
+
+export interface CallPlan {
+  readonly points: readonly Point[];
+  /** What the points stand for. */
+  readonly calls: number;
+}
+
+export interface PlanOptions {
+  readonly chance: Chance;
+  /** How many are drawn of the inner calls of a row; default: 1. */
+  readonly between?: number | undefined;
+  /** Only these are struck; default: all. */
+  readonly only?: string | undefined;
+  /** The disk whose calls alone are counted and struck. */
+  readonly folder?: { readonly index: number; readonly path: string } | undefined;
+}
+
+/** `log`: undefined stands where something was acknowledged. */
+export function planCalls(
+  log: readonly (Strike | undefined)[],
+  { chance, between = 1, only, folder }: PlanOptions,
+): CallPlan {
+  const rows: { readonly strike: Strike; readonly numbers: number[] }[] = [];
+  let last: Strike | undefined;
+  let number = 0;
+  for (const strike of log) {
+    const isCounted = strike !== undefined && (!folder || strike.path.startsWith(`${folder.path}/`));
+    if (isCounted) number += 1;
+    if (isCounted && continues(last, strike)) rows.at(-1)!.numbers.push(number);
+    else if (isCounted) rows.push({ strike, numbers: [number] });
+    last = strike;
+  }
+  const wanted = rows.filter(({ strike }) => only === undefined || strike.call === only);
+  const chosen = wanted.flatMap(({ numbers }) => (isSoak ? numbers : ends(numbers, between, chance)));
+  return {
+    points: chosen.map((at) => ({ at, folder: folder?.index })),
+    calls: wanted.reduce((sum, { numbers }) => sum + numbers.length, 0),
+  };
+}
+
+const continues = (last: Strike | undefined, { call, path }: Strike): boolean =>
+  call === 'write' && last?.call === call && last.path === path;
+
+function ends(numbers: readonly number[], between: number, chance: Chance): number[] {
+  if (numbers.length <= 2 + between) return [...numbers];
+  const inner = numbers.slice(1, -1);
+  const drawn = Array.from({ length: between }, () => inner.splice(chance.below(inner.length), 1)[0]!);
+  return [numbers[0]!, ...drawn.sort((a, b) => a - b), numbers.at(-1)!];
+}
+
+/** So many of each `outOf`, evenly spread. */
+export function thinned(points: readonly Point[], wanted: number, outOf: number): Point[] {
+  if (isSoak) return [...points];
+  return points.filter((_, index) => ((index + 1) * wanted) % outOf < wanted);
+}
