@@ -64,8 +64,11 @@ function printReport(report: UnplugReport, { terminal, directory, dryRun }: Prin
   const again = protectionLine(report);
   if (again !== undefined) terminal.print(again);
   const first = shellWord(report.nodes[0] ?? 'NODE');
-  if (report.verdict === 'unsafe')
-    terminal.print(`Next:  holdfast node drain ${directory} ${first}  moves its files to the other nodes first.`);
+  if (report.verdict === 'unsafe') {
+    const oneByOne = `holdfast unplug ${directory} ${first}  asks for one of them alone.`;
+    const drain = `holdfast node drain ${directory} ${first}  moves its files to the other nodes first.`;
+    terminal.print(`Next:  ${report.nodes.length > 1 ? oneByOne : drain}`);
+  }
   if (report.verdict === 'later')
     terminal.print(`Next:  holdfast heal ${directory}  makes these copies now; then ask again.`);
   if (report.verdict === 'safe' && dryRun)

@@ -28,7 +28,7 @@ export function newsOf(
     const isBack = from === 'returning' && hadLeft;
     return { level: 'info', message: `${label} is online${why}`, ...(isBack ? { kind: 'node-back' } : {}) };
   }
-  if (to === 'returning') return { level: 'info', message: `${label} is here again and is made current` };
+  if (to === 'returning') return { level: 'info', message: `${label} is here and is made current` };
   if (to === 'offline' && role === 'away') {
     return { level: 'info', message: `${label} was unplugged: its copy is kept elsewhere until its next visit` };
   }
@@ -38,6 +38,7 @@ export function newsOf(
   if (to === 'suspect' && (role === 'away' || absence === 'excused')) {
     return { level: 'info', message: `${label} does not answer: it is looked for` };
   }
+  if (to === 'retired') return { level: 'info', message: `${label} belongs to the volume no longer` };
   const kind = kinds[to];
   return { level: 'warning', message: `${label} is ${to}${why}`, ...(kind === undefined ? {} : { kind }) };
 }
