@@ -17,9 +17,10 @@ const wrong: readonly (readonly [what: string, parameters: readonly string[], sa
   ['no copies', ['init', 'x', '--node', 'a', '--replicas', '0'], /whole number from 1 to 16/],
   ['a port too high', ['serve', '.', '--port', '65536'], /whole number from 0 to 65535/],
   ['a fraction of a port', ['serve', '.', '--port', '80.5'], /whole number/],
-  ['every address', ['serve', '.', '--host', '0.0.0.0'], /other machines/],
-  ['every address of IPv6', ['serve', '.', '--host', '::'], /other machines/],
-  ['a name of another machine', ['serve', '.', '--host', '127.example.com'], /other machines/],
+  ['plain HTTP with TLS', ['serve', '.', '--insecure-http', '--tls'], /exclude each other/],
+  ['a certificate without its key', ['serve', '.', '--tls-cert', 'c.pem'], /belong together/],
+  ['a user without a name', ['user', 'add', '.'], /missing required argument 'NAME'/],
+  ['a password as an operand', ['user', 'add', '.', 'ana', 'secret'], /too many arguments/],
   ['a weight of nothing', ['node', 'add', '.', 'p', '--weight', '0'], /above 0/],
   ['a label of nothing', ['node', 'add', '.', 'p', '--label', ''], /1 to 100 characters/],
   ['a label that looks like a path', ['node', 'add', '.', 'p', '--label', 'a/b'], /without slashes/],
@@ -61,6 +62,11 @@ const commands = [
   ['node', 'list'],
   ['node', 'add'],
   ['node', 'remove'],
+  ['user'],
+  ['user', 'list'],
+  ['user', 'add'],
+  ['user', 'passwd'],
+  ['user', 'remove'],
 ];
 
 for (const command of commands) {
