@@ -40,7 +40,7 @@ export async function copySegment(options: SegmentCopyOptions): Promise<number> 
   const { segment, lengthBytes, hash, from, to, onBadCopy, signal, pace } = options;
   const sources = from.map(({ store }) => store);
   const pieces = verifiedPieces({ segment, lengthBytes, sources, onBadCopy, signal });
-  await to.store.put('segments', segmentFileName(segment), checked(oneAhead(pieces), { segment, hash, pace }));
+  await to.store.put('segments', segmentFileName(segment), checked(oneAhead(pieces, pace), { segment, hash }));
   return lengthBytes;
 }
 
@@ -56,7 +56,7 @@ export async function verifyReplica(
   const onBadCopy = ({ problem }: BadCopy) => problems.push(problem);
   const pieces = verifiedPieces({ segment, lengthBytes, sources: [node.store], onBadCopy, signal });
   try {
-    for await (const _ of checked(oneAhead(pieces), { segment, hash, pace }));
+    for await (const _ of checked(oneAhead(pieces, pace), { segment, hash }));
     return 'good';
   } catch (error) {
     const problem = problems[0] ?? problemOf(error);
@@ -66,18 +66,24 @@ export async function verifyReplica(
   }
 }
 
-/** The same pieces, each read and verified while the one before is still being used. */
-async function* oneAhead(pieces: AsyncGenerator<Buffer, void>): AsyncGenerator<Buffer, void> {
-  const settled = () => {
-    const next = pieces.next();
+/**
+ * The same pieces, each read and verified while the one before is still being used; `pace` may hold up the reading, so
+ * that a rest is a rest.
+ */
+async function* oneAhead(
+  pieces: AsyncGenerator<Buffer, void>,
+  pace: SegmentToCheck['pace'],
+): AsyncGenerator<Buffer, void> {
+  const ahead = (bytes: number) => {
+    const next = pace && bytes > 0 ? pace(bytes).then(() => pieces.next()) : pieces.next();
     // Thrown when its turn comes.
     next.catch(() => undefined);
     return next;
   };
-  let next = settled();
+  let next = ahead(0);
   try {
     for (let piece = await next; !piece.done; piece = await next) {
-      next = settled();
+      next = ahead(piece.value.length);
       yield piece.value;
     }
   } finally {
@@ -85,16 +91,21 @@ async function* oneAhead(pieces: AsyncGenerator<Buffer, void>): AsyncGenerator<B
   }
 }
 
+/** Hashing more at once would keep clients waiting. */
+const hashBytes = 256 * 1024;
+
 /** The same pieces; after the last one throws CORRUPT when all together are not what the seal says. */
 async function* checked(
   pieces: AsyncIterable<Buffer>,
-  { segment, hash, pace }: Pick<SegmentToCheck, 'segment' | 'hash' | 'pace'>,
+  { segment, hash }: Pick<SegmentToCheck, 'segment' | 'hash'>,
 ): AsyncGenerator<Buffer, void> {
   const sum: Hash | undefined = hash === null ? undefined : createHash('sha256');
   for await (const piece of pieces) {
-    sum?.update(piece);
+    for (let at = 0; sum && at < piece.length; at += hashBytes) {
+      if (at > 0) await new Promise<void>((resolve) => setImmediate(resolve));
+      sum.update(piece.subarray(at, at + hashBytes));
+    }
     yield piece;
-    await pace?.(piece.length);
   }
   if (sum && sum.digest('hex') !== hash) {
     throw new DriveError('CORRUPT', { message: 'the segment does not match its seal', details: { segment } });

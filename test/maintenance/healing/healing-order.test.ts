@@ -12,10 +12,13 @@ async function run(healer: Healer, most = 200): Promise<void> {
   for (let steps = 0; steps < most; steps += 1) if ((await healer.step(signal)) === 'idle') return;
 }
 
+let saved = 0;
+
 async function saveMany(host: HostFixture, count: number): Promise<string[]> {
   const segments: string[] = [];
-  for (let seed = 0; seed < count; seed += 1) {
-    segments.push(await host.save({ name: `file-${seed}`, bytes: 150_000, seed }));
+  for (let index = 0; index < count; index += 1) {
+    saved += 1;
+    segments.push(await host.save({ name: `file-${saved}`, bytes: 150_000, seed: saved }));
   }
   return segments;
 }
@@ -33,7 +36,13 @@ function putSince(host: HostFixture): { names: string[]; bytes: number } {
 
 test('fewest good copies come first, and of equal ones those that lost theirs first', async (t) => {
   const host = await openHost(t, { letters: 'abcdef', replicas: 3, safety: { healGraceMs: 0 } });
-  const segments = await saveMany(host, 40);
+  // Nodes that take nothing for a while, so that every mixture of holders comes to be.
+  const segments: string[] = [];
+  for (const closed of [0, 1, 2, 3, 4, 5]) {
+    host.all[closed]!.state = 'full';
+    segments.push(...(await saveMany(host, 6)));
+    host.all[closed]!.state = 'online';
+  }
   const [first, second] = [host.all[0]!, host.all[1]!];
   second.leave(host.clock.now());
   await host.clock.advance(5_000);
