@@ -131,6 +131,8 @@ export async function runNodeCase(
     await volume.open();
     if (moment === 'open') what = await damageNode(volume, target, kind, random);
     await volume.mustShow(truth);
+    // A node without its passport stays away until a person puts it right.
+    if (target !== 'passport') await volume.mustHeal();
   } catch (error) {
     // Half of the nodes and no index: it asks for the other disk, as it should.
     if (target === 'passport' && moment === 'index gone' && hasCode(error, 'READ_ONLY')) return;
@@ -180,6 +182,7 @@ export async function runFlips(
     await volume.open();
     if (moment === 'open') what = await flipOnNode(volume, flips, random);
     await volume.mustShow(truth);
+    await volume.mustHeal();
   } catch (error) {
     const events = volume.events.map(({ message }) => message).join('\n');
     throw new Error(`${flips} flips, ${moment}, seed ${seed}: ${what}: ${String(error)}\n${events}`, { cause: error });

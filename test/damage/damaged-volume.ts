@@ -125,6 +125,20 @@ export class DamagedVolume {
     }
   }
 
+  async delete(path: readonly string[]): Promise<void> {
+    await this.drive.volume.delete(path, {});
+  }
+
+  async untilAllAreHere(): Promise<void> {
+    const deadline = performance.now() + 60_000;
+    for (;;) {
+      const states = (await this.drive.status()).nodes.map(({ state }) => state);
+      if (states.every((state) => state === 'online')) return;
+      assert.ok(performance.now() < deadline, states.join(' '));
+      await sleep(50);
+    }
+  }
+
   /** Some of everything: folders, sizes from nothing to two chunks, names with marks, properties, times, a lock, ended ones. */
   async fill(seed: number, files: number): Promise<void> {
     const random = new SeededRandom(seed);
@@ -182,12 +196,27 @@ export class DamagedVolume {
     for (const child of children) await this.#see(child, [...path, child.name], seen);
   }
 
+  /** Of the whole file; parts of it, read by themselves, must be parts of it. */
   async #hash(path: readonly string[]): Promise<string> {
     const reader = await this.drive.volume.open(path);
+    const range = async (start: number, end: number) => {
+      const parts: Buffer[] = [];
+      for await (const part of reader.read({ start, end })) parts.push(Buffer.from(part));
+      return Buffer.concat(parts);
+    };
     try {
-      const hash = createHash('sha256');
-      for await (const part of reader.read({ start: 0, end: reader.sizeBytes })) hash.update(part);
-      return hash.digest('hex');
+      const size = reader.sizeBytes;
+      const whole = await range(0, size);
+      const middle = Math.floor(size / 2);
+      const places = [
+        [0, 1],
+        [middle, Math.min(size, middle + 100)],
+        [size - 1, size],
+      ] as const;
+      for (const [from, to] of size > 0 ? places : []) {
+        assert.deepEqual(await range(from, to), whole.subarray(from, to), `${path.join('/')}: ${from} to ${to}`);
+      }
+      return createHash('sha256').update(whole).digest('hex');
     } finally {
       reader.close();
     }
@@ -204,6 +233,17 @@ export class DamagedVolume {
         if (!isTransient || performance.now() > deadline) throw error;
       }
       await sleep(20);
+    }
+  }
+
+  /** Every copy is read, and what is bad is healed, until all of them are good. */
+  async mustHeal(): Promise<void> {
+    const deadline = performance.now() + 60_000;
+    for (;;) {
+      const { findings, degraded } = await this.#answer(() => this.drive.check({ readData: { part: 1, parts: 1 } }));
+      if (findings.length + degraded.length === 0) return;
+      if (performance.now() > deadline) assert.deepEqual([...findings, ...degraded], []);
+      await sleep(100);
     }
   }
 
