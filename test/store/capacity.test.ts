@@ -148,3 +148,14 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders })) {
     );
   });
 }
+
+test('three copies in two failure groups: any node is healed', () => {
+  const inGroups = (g: readonly number[], h: readonly number[]) => [
+    ...g.map((size) => ({ size, group: 'g' })),
+    ...h.map((size) => ({ size, group: 'h' })),
+  ];
+  for (const nodes of [inGroups([840, 680, 690, 390], [230, 280]), inGroups([860, 930, 900, 300, 110], [580])]) {
+    const { volume } = filled(nodes, 3);
+    for (const lost of volume.losses()) assert.deepEqual(volume.lose(...lost).unhealed, [], `${lost}`);
+  }
+});
