@@ -20,6 +20,23 @@ test('an index that is behind is replayed, with places, properties and duplicate
   await volume.check();
 });
 
+test('a copy of an open segment that ends early does not hide what the other copies hold', async (t) => {
+  for (const letter of ['a', 'b', 'c']) {
+    const volume = await TestVolume.create(t);
+    await volume.keepStaleIndex();
+    await volume.put('first', 'x'.repeat(1_000));
+    await volume.put('second', 'y'.repeat(1_000));
+    await volume.crash();
+    const store = volume.store(letter);
+    const [segment] = await store.list('segments');
+    if (segment) store.shorten('segments', segment.name, segment.sizeBytes - 1_088);
+    await volume.returnToStaleIndex();
+    await volume.reopen();
+    assert.equal(await volume.get('second'), 'y'.repeat(1_000), letter);
+    await volume.close();
+  }
+});
+
 test('the last batch is kept when its only chunk is one that an earlier batch brought', async (t) => {
   const volume = await TestVolume.create(t);
   await volume.put('first', content);

@@ -56,7 +56,7 @@ export class PlaceFinder implements Worker {
       const places = node ? await this.scan(row, node) : [];
       if (places.length === 0) continue;
       await this.host.withWriter((writer) => writer.addPlaces(places));
-      break;
+      if (row.state === 'sealed') break; // Copies of an open one end in different places.
     }
     return this.host.reader.chunksWithoutPlace(1).length > 0;
   }

@@ -45,8 +45,9 @@ export async function findPlaces({ meta, nodes, segments, onProgress, signal }: 
     for (const copy of copies) {
       const { found, clean } = await scanCopy(segment, copy, row.state === 'sealed' ? row.lengthBytes : copy.sizeBytes);
       places.push(...found);
-      // One clean copy tells everything; damage in one is made up for by the others.
-      if (clean) break;
+      // One clean copy of a sealed segment tells everything; damage in one is made up for by the others. Copies of an
+      // open one end in different places: each of them is clean, and none needs to be whole.
+      if (clean && row.state === 'sealed') break;
     }
     if (places.length < placesAtOnce) continue;
     await meta.writer.addPlaces(places);
