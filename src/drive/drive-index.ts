@@ -41,6 +41,20 @@ async function markClosed({ directory, context, events }: IndexPlace): Promise<v
   }
 }
 
+/** File I/O speaks of nodes; this is the volume's own directory. */
+async function inDirectory<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    if (!hasCode(cause, 'NODE_READ_ONLY', 'NODE_FULL', 'NODE_IO', 'NODE_GONE')) throw cause;
+    throw new DriveError('UNAVAILABLE', {
+      message: `the volume's directory cannot be used: ${asDriveError(cause).message}`,
+      hint: 'see that there is room on its disk and that this program may write there',
+      cause,
+    });
+  }
+}
+
 /** undefined when it is absent, empty, damaged, or of another volume. */
 export async function openUsableIndex(
   { directory, context, events }: IndexPlace,
@@ -48,12 +62,15 @@ export async function openUsableIndex(
 ): Promise<MetaStore | undefined> {
   const file = join(directory, indexName);
   if (!(await context.fileIo.stat(file))) return undefined;
-  const left = await takeMark(context.fileIo, file);
+  const left = await inDirectory(async () => {
+    const found = await takeMark(context.fileIo, file);
+    if (found !== 'changed') await context.fileIo.syncFolder(directory);
+    return found;
+  });
   if (left === 'changed') {
     events.report('error', 'the index is not as it was left');
     return undefined;
   }
-  await context.fileIo.syncFolder(directory);
   let meta: MetaStore | undefined;
   try {
     meta = await openMetaStore({ file, isDoubtful: left === 'unknown' });

@@ -34,6 +34,7 @@ function refused(path: string, error: unknown): DriveError {
       message: `the volume lock cannot be taken: ${cause.message}`,
       details: { path },
       cause,
+      hint: 'see that there is room on its disk and that this program may write there',
     });
   }
   return new DriveError('IN_USE', {

@@ -16,6 +16,12 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   SQLITE_NOMEM: 'UNAVAILABLE',
 };
 
+const hints: Readonly<Partial<Record<ErrorCode, string>>> = {
+  OUT_OF_SPACE: "make room on the disk of the volume's directory",
+  READ_ONLY: "see that this program may write in the volume's directory, and that its disk is not mounted read-only",
+  UNAVAILABLE: "look at the disk of the volume's directory",
+};
+
 export function translateSqliteError(error: unknown): DriveError {
   if (error instanceof DriveError) return error;
   if (!(error instanceof Database.SqliteError)) {
@@ -29,6 +35,7 @@ export function translateSqliteError(error: unknown): DriveError {
     message: `index: ${error.message}`,
     details: { sqlite: error.code },
     cause: error,
+    hint: hints[code],
   });
 }
 
