@@ -336,7 +336,7 @@ class Content:
 class Tree:
     """The state that operations make: entries, contents, properties."""
 
-    harmless = frozenset('checkpoint end-of-checkpoint node ids data seal relocate retire lock unlock user'.split())
+    harmless = frozenset('checkpoint node ids data seal relocate retire want protect user lock unlock'.split())
 
     def __init__(self):
         self.name, self.entries, self.contents, self.properties = '', {}, {}, {}

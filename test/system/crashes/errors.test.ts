@@ -9,13 +9,13 @@ import { isSoak } from './tools/chosen-points.js';
 import { type ErrorPlan, everywhere, testErrors } from './tools/errors/error-tests.js';
 
 const plans: readonly ErrorPlan[] = [
-  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 1] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 2] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 2] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 3] },
-  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 2] },
-  { action: 'short', lasting: 'once', scope: 'all', share: [1, 2] },
-  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 15] },
+  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 2] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 4] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 4] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 6] },
+  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 4] },
+  { action: 'short', lasting: 'once', scope: 'all', share: [1, 4] },
+  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 30] },
 ];
 
-testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, 1_300);
+testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, 600);
