@@ -5,5 +5,5 @@ import { runProgram } from './run-program.mjs';
 
 await prepare();
 // As src/launch.cts does for the program itself.
-const env = { UV_THREADPOOL_SIZE: '16', ...process.env };
+const env = { UV_THREADPOOL_SIZE: '64', ...process.env };
 runProgram([join(root, 'dist', 'bench', 'main.js'), ...process.argv.slice(2)], env);

@@ -2,7 +2,7 @@
  * A node in a directory: the contract of node-store.ts over node-attachment.ts (who lies there) and bounded-file-io.ts
  * (deadlines). `release` ends the attachment and closes all files, so nothing written before can be appended to after.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { assert } from '../core/assert.js';
 import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
@@ -122,6 +122,10 @@ export class DirectoryNodeStore implements NodeStore {
     }
     // A disk that left half way makes files look removed: then this is not a listing but a failure.
     await this.#node.verify(attachment);
+    // A file that somebody deleted reads well as long as it is open.
+    const folderPath = this.#node.folderPath(folder);
+    const found = new Set(files.map(({ name }) => join(folderPath, name)));
+    this.#readFiles.dropWhere((path) => dirname(path) === folderPath && !found.has(path));
     return files;
   }
 

@@ -247,6 +247,19 @@ test('a read-only file system shows in a probe', async (context) => {
   await store.look();
 });
 
+test('a file that somebody deleted is missing after the next listing, though it was open', async (context) => {
+  const { folder, store } = await openNode(context);
+  for (const name of ['a.seg', 'b.seg']) {
+    await store.put('segments', name, [Buffer.from('abc')]);
+    assert.equal((await store.read('segments', name, 0, 3)).toString(), 'abc');
+  }
+  await rm(join(folder, 'segments', 'a.seg'));
+  await store.list('journal');
+  assert.deepEqual(await store.list('segments'), [{ name: 'b.seg', sizeBytes: 3 }]);
+  await assert.rejects(store.read('segments', 'a.seg', 0, 3), { code: 'FILE_MISSING' });
+  assert.equal((await store.read('segments', 'b.seg', 0, 3)).toString(), 'abc');
+});
+
 test('what an interrupted put left is not listed and goes with the next probe', async (context) => {
   const { folder, store } = await openNode(context);
   const leftOver = join(folder, 'segments', 'a.seg.tmp');

@@ -38,6 +38,11 @@ export class OpenFiles {
     this.#files.delete(key);
   }
 
+  /** Forgets those for which it is true. */
+  dropWhere(isGone: (key: string) => boolean): void {
+    for (const key of [...this.#files.keys()]) if (isGone(key)) this.#files.delete(key);
+  }
+
   /** Resolves when all are closed but those in use, which their last user closes. */
   async dropAll(): Promise<void> {
     const all = [...this.#files.values()];
