@@ -64,14 +64,15 @@ async function work(
   try {
     for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) note(await ask(child, { seed, options }));
   } finally {
-    child.disconnect();
+    if (child.connected) child.disconnect();
   }
 }
 
 /** A seed that takes its process with it has failed. */
 function ask(child: ChildProcess, order: SeedOrder): Promise<SeedAnswer> {
   return new Promise((resolve, reject) => {
-    const onExit = (code: number | null) => reject(new Error(`seed ${order.seed} ended its process (${code})`));
+    const onExit = (code: number | null, signal: string | null) =>
+      reject(new Error(`seed ${order.seed} ended its process (${code ?? signal})`));
     child.once('exit', onExit);
     child.once('message', (answer) => {
       child.off('exit', onExit);
