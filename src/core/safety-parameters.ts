@@ -9,6 +9,11 @@ export interface SafetyParameters {
   readonly returnProbeIntervalMs: number;
   /** A write, fsync or probe slower than this makes its node leave. */
   readonly writeDeadlineMs: number;
+  /**
+   * An idle disk that does not answer a probe in this time hangs, or spins up: until it answers, others are written to and
+   * asked first. Only when others answer meanwhile; else it is the machine that stands still.
+   */
+  readonly silenceMs: number;
   /** A read slower than this goes to the next replica. */
   readonly readDeadlineMs: number;
   /** A node without I/O for this long holds no open file. */
@@ -38,6 +43,7 @@ export const productionSafety: SafetyParameters = {
   probeIntervalMs: 2_000,
   returnProbeIntervalMs: 2_000,
   writeDeadlineMs: 10_000,
+  silenceMs: 600,
   readDeadlineMs: 5_000,
   idleCloseMs: 10_000,
   segmentLimitBytes: 128 * MiB,
@@ -55,6 +61,8 @@ export const testSafety: SafetyParameters = {
   healGraceMs: 500,
   probeIntervalMs: 200,
   returnProbeIntervalMs: 200,
+  // Tests run many at a time: a busy machine is no sick disk.
+  silenceMs: 10_000,
   idleCloseMs: 1_000,
   segmentLimitBytes: 4 * MiB,
   syncWindowBytes: 4 * MiB,

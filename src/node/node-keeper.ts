@@ -11,7 +11,10 @@ import type { Node, NodeChange } from './node.js';
 import { isReadable } from './node-state.js';
 import type { NodeWatcherOptions } from './node-watcher.js';
 
-export type KeeperSafety = Pick<SafetyParameters, 'probeIntervalMs' | 'returnProbeIntervalMs' | 'idleCloseMs'>;
+export type KeeperSafety = Pick<
+  SafetyParameters,
+  'probeIntervalMs' | 'returnProbeIntervalMs' | 'silenceMs' | 'idleCloseMs'
+>;
 
 export interface NodeKeeperOptions {
   readonly node: Node;
@@ -26,12 +29,7 @@ export interface NodeKeeperOptions {
   readonly report: (message: string) => void;
 }
 
-/**
- * An idle disk that does not answer a probe in this time hangs, or spins up: until it answers, others are written to and
- * asked first. Only when others answer meanwhile; else it is the machine that stands still.
- */
-const silenceMs = 600;
-/** The others are given this long: silence shows within a second. */
+/** A disk is silent; the others are given this long to answer, so that it shows within a second. */
 const othersMs = 350;
 /** Events come in swarms. */
 const hintDebounceMs = 200;
@@ -158,8 +156,8 @@ export class NodeKeeper {
 
   /** The function returned ends it: the probe has come to an end. */
   #listenForSilence(): () => void {
-    const { clock, askOthers } = this.#options;
-    let cancel = clock.schedule(silenceMs, () => {
+    const { clock, askOthers, safety } = this.#options;
+    let cancel = clock.schedule(safety.silenceMs, () => {
       const haveOthersAnswered = askOthers();
       cancel = clock.schedule(othersMs, () => {
         // Operations in flight have deadlines of their own, and a disk that works hard is slow to probe.

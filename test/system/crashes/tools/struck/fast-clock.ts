@@ -20,6 +20,7 @@ export const crashSafety = (speed: number): SafetyParameters => ({
   healGraceMs: 3_600_000 * speed,
   writeDeadlineMs: 120_000 * speed,
   readDeadlineMs: 60_000 * speed,
+  silenceMs: 60_000 * speed,
   retryMs: 20_000 * speed,
   idleCloseMs: 3_600_000 * speed,
   segmentLimitBytes: 8 * MiB,
