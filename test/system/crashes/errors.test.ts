@@ -9,13 +9,13 @@ import { isSoak } from './tools/chosen-points.js';
 import { type ErrorPlan, everywhere, testErrors } from './tools/errors/error-tests.js';
 
 const plans: readonly ErrorPlan[] = [
-  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 2] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 4] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 4] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 6] },
-  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 4] },
-  { action: 'short', lasting: 'once', scope: 'all', share: [1, 4] },
-  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 30] },
+  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 6] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 12] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 12] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 18] },
+  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 12] },
+  { action: 'short', lasting: 'once', scope: 'all', share: [1, 12] },
+  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 90] },
 ];
 
-testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, 600);
+testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, 120);

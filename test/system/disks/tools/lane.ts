@@ -70,6 +70,8 @@ export class Lane {
     await mustHoldfast('init', directory, ...nodes, '--replicas', String(replicas), '--name', 'drive');
     const server = await DriveServer.start(workspace, { directory, args: ['--grace', '0'] });
     const lane = new Lane(workspace, disk, directory, server);
+    // A cell that failed leaves its clients at work.
+    workspace.defer(async () => lane.#load.close());
     await lane.#load.saveBase();
     return lane;
   }

@@ -35,6 +35,7 @@ export class Load {
   }
 
   close(): void {
+    this.#isRunning = false;
     this.#dav.close();
   }
 
