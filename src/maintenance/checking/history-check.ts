@@ -18,6 +18,8 @@ interface Start {
   readonly hash: string;
 }
 
+const mostTurns = 5;
+
 /** Sentences, one for each thing wrong. Nodes that leave meanwhile are left out: the listing tells of them. */
 export async function checkHistories(nodes: readonly CheckedNode[], reader: MetaReader): Promise<string[]> {
   const positions = new Map(reader.journaled().map(({ node, sequence }) => [node, sequence]));
@@ -26,13 +28,25 @@ export async function checkHistories(nodes: readonly CheckedNode[], reader: Meta
   for (const node of nodes) {
     if (!isReadable(node.state) || node.role === 'retired') continue;
     try {
-      const found = await checkHistory(node.store, { volume, position: positions.get(node.id) ?? 0 });
+      const position = positions.get(node.id) ?? 0;
+      const found = await undisturbed(() => checkHistory(node.store, { volume, position }));
       sentences.push(...found.map((sentence) => `node ${node.label}: ${sentence}`));
     } catch (error) {
       if (!hasCode(error, 'NODE_GONE', 'NODE_IO')) throw error;
     }
   }
   return sentences;
+}
+
+/** A journal file that a new checkpoint made superfluous is gone while its folder is read: then it is read again. */
+async function undisturbed<T>(work: () => Promise<T>): Promise<T> {
+  for (let turn = 1; ; turn += 1) {
+    try {
+      return await work();
+    } catch (error) {
+      if (turn === mostTurns || !hasCode(error, 'FILE_MISSING')) throw error;
+    }
+  }
 }
 
 async function checkHistory(
