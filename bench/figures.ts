@@ -1,12 +1,12 @@
 /** What is measured, and how values of several rounds become one. */
-export type Unit = 'MiB/s' | 'per s' | 'ms' | 'CPU s/GiB' | 'MiB';
+export type Unit = 'MiB/s' | 'per s' | 'ms' | 'CPU s/GiB' | 'CPU ms' | 'MiB';
 
 export interface Figure {
   /** Unique in the suite; the name in JSON. */
   readonly id: string;
   readonly title: string;
   readonly unit: Unit;
-  /** In JSON only. */
+  /** Shown with --details only. */
   readonly isDetail?: boolean;
 }
 

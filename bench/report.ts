@@ -44,12 +44,23 @@ export function summarize({ figure, rounds }: FigureRounds): FigureSummary {
   return { figure, rounds, medians, ratios: Object.fromEntries(ratios) };
 }
 
-export function renderTable(summaries: readonly FigureSummary[], peers: readonly string[]): string {
-  const columns = [...peers, limitName];
+/** What one directory gave. */
+export interface PlaceResult {
+  readonly directory: string;
+  /** By name: what exactly ran. */
+  readonly peers: Readonly<Record<string, string>>;
+  readonly figures: readonly FigureSummary[];
+}
+
+export function renderTable(
+  { directory, peers, figures }: PlaceResult,
+  { rounds, isDetailed }: { readonly rounds: number; readonly isDetailed: boolean },
+): string {
+  const columns = [...Object.keys(peers), limitName];
   const others = columns.filter((name) => name !== ownName);
   const head = ['', 'unit', ...columns, ...others.map((name) => `x ${name}`)];
-  const rows = summaries
-    .filter(({ figure }) => !figure.isDetail)
+  const rows = figures
+    .filter(({ figure }) => isDetailed || !figure.isDetail)
     .map(({ figure, medians, ratios }) => [
       figure.title,
       figure.unit,
@@ -62,10 +73,18 @@ export function renderTable(summaries: readonly FigureSummary[], peers: readonly
       .map((cell, column) => (column < 2 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!)))
       .join('  ')
       .trimEnd();
-  return [line(head), ...rows.map(line)].join('\n');
+  return [
+    `In ${directory}, medians of ${rounds} rounds:`,
+    ...Object.entries(peers).map(([name, description]) => `${name}: ${description}`),
+    `${limitName}: the same bytes into two plain files, fsynced`,
+    '"x": how much better Holdfast is; below 1 it is worse.',
+    '',
+    line(head),
+    ...rows.map(line),
+  ].join('\n');
 }
 
-function formatValue(value: number | undefined): string {
+export function formatValue(value: number | undefined): string {
   if (value === undefined) return '';
   if (value >= 100) return Math.round(value).toLocaleString('en');
   return value.toFixed(value >= 10 ? 1 : 2);

@@ -28,14 +28,12 @@ export interface SuiteOptions {
   /** For the plain writer. */
   readonly folder: string;
   readonly note: (message: string) => void;
+  /** Between turns, outside the measured time; see the head of this file. */
+  readonly isSettling: boolean;
+  /** Names of those whose failure ends the run. Another peer that cannot do some work has no figures for it. */
+  readonly strict: ReadonlySet<string>;
   /** Ends the run after the turn that is under way. */
   readonly signal: AbortSignal;
-}
-
-interface Turn {
-  readonly name: string;
-  readonly take: () => Promise<Values>;
-  readonly settle: () => Promise<void>;
 }
 
 export async function runSuite(options: SuiteOptions): Promise<FigureRounds[]> {
@@ -45,43 +43,73 @@ export async function runSuite(options: SuiteOptions): Promise<FigureRounds[]> {
 }
 
 async function runWorkload(workload: Workload, options: SuiteOptions): Promise<FigureRounds[]> {
-  const { targets, rounds, folder, note, signal } = options;
-  for (const target of targets) {
+  const { rounds, note, signal } = options;
+  let turns: readonly Turn[] = turnsOf(workload, options);
+  const attempt = async (turn: Turn, work: () => Promise<void>) => {
     signal.throwIfAborted();
-    await workload.prepare?.(target);
-    await settle(folder, target.processId);
+    try {
+      await work();
+    } catch (error) {
+      if (options.strict.has(turn.name)) throw error;
+      note(`WARNING: ${turn.name} is left out of ${workload.name}: ${error instanceof Error ? error.message : error}`);
+      turns = turns.filter((each) => each !== turn);
+    }
+  };
+  for (const turn of turns) {
+    await attempt(turn, async () => {
+      await turn.prepare();
+      await settle(options, turn.processId);
+    });
   }
-  const turns = turnsOf(workload, options);
   const taken = new Map<string, Values[]>(turns.map(({ name }) => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
     note(`${workload.name}, round ${round + 1} of ${rounds}`);
-    const first = round % turns.length;
+    const first = round % Math.max(1, turns.length);
     for (const turn of [...turns.slice(first), ...turns.slice(0, first)]) {
-      signal.throwIfAborted();
-      taken.get(turn.name)!.push(await turn.take());
-      await turn.settle();
+      await attempt(turn, async () => {
+        taken.get(turn.name)!.push(await turn.take());
+        await settle(options, turn.processId);
+      });
     }
   }
-  return workload.figures.map((figure) => ({ figure, rounds: valuesOf(figure, taken) }));
+  const figures = [...workload.figures, stallFigure(workload)];
+  return figures
+    .map((figure) => ({ figure, rounds: valuesOf(figure, taken) }))
+    .filter(({ rounds: values }) => Object.keys(values).length > 0);
+}
+
+interface Turn {
+  readonly name: string;
+  readonly processId?: number;
+  readonly prepare: () => Promise<void>;
+  readonly take: () => Promise<Values>;
+}
+
+function stallFigure({ name }: Workload): Figure {
+  return { id: `${name}-stall`, title: '  longest stall of the event loop', unit: 'ms', isDetail: true };
 }
 
 function turnsOf(workload: Workload, { targets, folder }: SuiteOptions): Turn[] {
   const turns: Turn[] = targets.map((target) => ({
     name: target.name,
-    take: () => workload.measure(target),
-    settle: () => settle(folder, target.processId),
+    processId: target.processId,
+    prepare: async () => workload.prepare?.(target),
+    take: async () => {
+      await target.longestStallMs?.();
+      const values = await workload.measure(target);
+      const stallMs = await target.longestStallMs?.();
+      return { ...values, ...(stallMs !== undefined && { [stallFigure(workload).id]: stallMs }) };
+    },
   }));
   if (workload.limit === undefined) return turns;
   const limitFolder = join(folder, 'limit');
   const take = async () => {
     await mkdir(limitFolder);
-    return (await workload.limit?.(limitFolder)) ?? {};
-  };
-  const clear = async () => {
+    const values = (await workload.limit?.(limitFolder)) ?? {};
     await rm(limitFolder, { recursive: true });
-    await settle(folder);
+    return values;
   };
-  return [...turns, { name: limitName, take, settle: clear }];
+  return [...turns, { name: limitName, prepare: async () => {}, take }];
 }
 
 function valuesOf(figure: Figure, taken: ReadonlyMap<string, readonly Values[]>): Record<string, number[]> {
@@ -98,7 +126,8 @@ const restSampleMs = 200;
 const restShare = 0.05;
 const restLimitMs = 20_000;
 
-async function settle(folder: string, processId?: number): Promise<void> {
+async function settle({ folder, isSettling }: SuiteOptions, processId?: number): Promise<void> {
+  if (!isSettling) return;
   await promisify(execFile)('sync', ['-f', folder]);
   if (processId === undefined) return;
   for (let waitedMs = 0; waitedMs < restLimitMs; waitedMs += restSampleMs) {

@@ -3,6 +3,7 @@ import { percentile } from '../figures.js';
 import type { Connection } from './connection.js';
 
 export interface Pace {
+  readonly count: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -28,7 +29,8 @@ export async function runClients(
     }),
   );
   const seconds = (performance.now() - startedAt) / 1000;
-  return { perSecond: tookMs.length / seconds, p50Ms: percentile(tookMs, 0.5), p99Ms: percentile(tookMs, 0.99) };
+  const count = tookMs.length;
+  return { count, perSecond: count / seconds, p50Ms: percentile(tookMs, 0.5), p99Ms: percentile(tookMs, 0.99) };
 }
 
 /** Does `work` for each number below `count`, by all connections together. */

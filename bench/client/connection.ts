@@ -36,6 +36,8 @@ interface Waiting {
   readonly reject: (error: Error) => void;
 }
 
+/** A peer that is silent so long has failed. */
+const silenceMs = 120_000;
 const readBufferBytes = 256 * 1024;
 
 export class Connection {
@@ -90,6 +92,7 @@ export class Connection {
         },
       };
       const socket = connect({ ...this.#address, noDelay: true, onread }, () => resolve(socket));
+      socket.setTimeout(silenceMs, () => socket.destroy(new Error(`no answer in ${silenceMs / 1000} s`)));
       socket.once('error', (error) => {
         reject(error);
         this.#fail(error);

@@ -24,7 +24,7 @@ export class UsageMeter implements Disposable {
   }
 
   read(): Usage {
-    this.#sample();
+    if (this.#timer !== undefined) this.#sample();
     return { cpuSeconds: cpuSecondsOf(this.#processId) - this.#startSeconds, peakBytes: this.#peakBytes };
   }
 

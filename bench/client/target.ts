@@ -5,6 +5,8 @@ import { Connection, type Exchange, type TimedAnswer } from './connection.js';
 export class Target implements Disposable {
   readonly name: string;
   readonly processId: number;
+  /** See RunningPeer. */
+  readonly longestStallMs: RunningPeer['longestStallMs'];
   readonly #peer: RunningPeer;
   readonly #connections: Connection[] = [];
   readonly #prepared = new Set<string>();
@@ -13,6 +15,7 @@ export class Target implements Disposable {
   constructor(name: string, peer: RunningPeer) {
     this.name = name;
     this.processId = peer.processId;
+    this.longestStallMs = peer.longestStallMs;
     this.#peer = peer;
   }
 
@@ -52,7 +55,8 @@ export class Target implements Disposable {
   /** Throws unless the status is one of the expected ones (default: 200 to 299 but 207 only when asked for). */
   async must(exchange: Exchange, { on = this.connection, status }: MustOptions = {}): Promise<TimedAnswer> {
     const answer = await on.send(exchange);
-    const isGood = status === undefined ? answer.status < 300 && answer.status !== 207 : answer.status === status;
+    const isGood =
+      status === undefined ? answer.status < 300 && answer.status !== 207 : [status].flat().includes(answer.status);
     if (isGood) return answer;
     throw new Error(`${this.name}: ${exchange.method} ${exchange.path} answered ${answer.status}`);
   }
@@ -64,5 +68,5 @@ export class Target implements Disposable {
 
 export interface MustOptions {
   readonly on?: Connection;
-  readonly status?: number;
+  readonly status?: number | readonly number[];
 }

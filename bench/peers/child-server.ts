@@ -47,6 +47,18 @@ export class ChildServer {
     return this.#child.pid!;
   }
 
+  /** Sends the signal and waits for a line that matches; throws when none comes within seconds. */
+  async ask(signal: NodeJS.Signals, answer: RegExp): Promise<RegExpExecArray> {
+    this.#stdout = '';
+    this.#child.kill(signal);
+    for (let waitedMs = 0; waitedMs < 30_000; waitedMs += 5) {
+      const found = answer.exec(this.#stdout);
+      if (found !== null) return found;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    throw new Error(`no answer to ${signal}`);
+  }
+
   async stop(): Promise<void> {
     this.#child.kill('SIGINT');
     const timer = setTimeout(() => this.#child.kill('SIGKILL'), stopLimitMs);

@@ -8,20 +8,29 @@ import { ChildServer } from './child-server.js';
 import type { Peer } from './peer.js';
 
 const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
+const probe = new URL('./stall-probe.js', import.meta.url).href;
 const volumeName = 'bench';
 
-/** `profileFolder`: the server writes a processor profile there when it ends. */
-export function holdfastPeer({ profileFolder }: { readonly profileFolder?: string | undefined } = {}): Peer {
+/** `profileFolder`: the server writes a processor profile there when it ends. `program`: another build to measure. */
+export function holdfastPeer({
+  name = 'holdfast',
+  launcher = program,
+  profileFolder,
+}: {
+  readonly name?: string;
+  readonly launcher?: string;
+  readonly profileFolder?: string | undefined;
+} = {}): Peer {
   return {
-    name: 'holdfast',
+    name,
     missing: () => undefined,
     async start(folder) {
       await mkdir(folder);
       const volume = join(folder, 'volume');
-      const nodes = ['one', 'two', 'three'].flatMap((name) => ['--node', join(folder, name)]);
-      await promisify(execFile)(process.execPath, [program, 'init', volume, ...nodes, '--name', volumeName]);
+      const nodes = ['one', 'two', 'three'].flatMap((node) => ['--node', join(folder, node)]);
+      await promisify(execFile)(process.execPath, [launcher, 'init', volume, ...nodes, '--name', volumeName]);
       const profile = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-      const args = [...profile, program, 'serve', volume, '--port', '0', '--json'];
+      const args = [...profile, '--import', probe, launcher, 'serve', volume, '--port', '0', '--json'];
       const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
         const line = stdout.split('\n', 1)[0]!;
         return stdout.includes('\n') ? (JSON.parse(line) as { url: string }) : undefined;
@@ -32,6 +41,7 @@ export function holdfastPeer({ profileFolder }: { readonly profileFolder?: strin
         basePath: pathname,
         processId: server.processId,
         description: 'three nodes, two copies, every answer after fsync, every byte read verified',
+        longestStallMs: async () => Number((await server.ask('SIGUSR2', /^stall ([\d.]+)$/m))[1]),
         stop: () => server.stop(),
       };
     },

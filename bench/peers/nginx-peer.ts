@@ -3,49 +3,37 @@
  * no fsync, nothing verified. Without tcp_nopush: with it, short answers on a kept connection come 40 ms late.
  * Runs in the foreground as a child, with all its files in the folder of the run.
  */
-import { execFileSync } from 'node:child_process';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { ChildServer } from './child-server.js';
+import { installPackages, missingFiles, versionOf } from './installed-program.js';
+import { answers, freePort, host } from './local-port.js';
 import type { Peer } from './peer.js';
 
-const host = '127.0.0.1';
+const program = '/usr/sbin/nginx';
 const davExtension = '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so';
+const packages = ['nginx', 'libnginx-mod-http-dav-ext'];
 
 export const nginxPeer: Peer = {
   name: 'nginx',
-  missing() {
-    if (nginxVersion() === undefined)
-      return 'nginx is not installed (Debian: apt install nginx libnginx-mod-http-dav-ext)';
-    return undefined;
-  },
+  missing: () => missingFiles('nginx', [program, davExtension], packages),
+  install: () => installPackages(packages),
   async start(folder) {
     for (const name of ['', 'files', 'temporary']) await mkdir(join(folder, name));
     const port = await freePort();
     const configuration = join(folder, 'nginx.conf');
     await writeFile(configuration, renderConfiguration(folder, port));
     const args = ['-p', folder, '-c', configuration, '-e', join(folder, 'error.log')];
-    const { server } = await ChildServer.start('nginx', args, () => answers(port));
+    const { server } = await ChildServer.start(program, args, () => answers(port));
     return {
       address: { host, port },
       basePath: '/',
       processId: server.processId,
-      description: `${nginxVersion()}, one copy, no fsync, nothing verified`,
+      description: `${versionOf(`${program} -v`, /nginx\/[\d.]+/)}, one copy, no fsync, nothing verified`,
       stop: () => server.stop(),
     };
   },
 };
-
-function nginxVersion(): string | undefined {
-  try {
-    execFileSync('test', ['-e', davExtension]);
-    // It says it on stderr.
-    return /nginx\/[\d.]+/.exec(execFileSync('sh', ['-c', 'nginx -v 2>&1'], { encoding: 'utf8' }))?.[0];
-  } catch {
-    return undefined;
-  }
-}
 
 function renderConfiguration(folder: string, port: number): string {
   // Started by root, its workers would else be another user who may not enter the folder.
@@ -84,26 +72,4 @@ http {
   }
 }
 `;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port : 0));
-    });
-  });
-}
-
-function answers(port: number): Promise<true | undefined> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    socket.once('connect', () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once('error', () => resolve(undefined));
-  });
 }

@@ -1,6 +1,6 @@
 /** How Finder saves a document: an empty PUT, LOCK, the PUT that counts, UNLOCK. */
-import { runClients } from '../client/clients.js';
 import { uniqueBuffer } from '../client/unique-bytes.js';
+import { measurePace } from './paced.js';
 import type { Scale, Workload } from './workload.js';
 
 const documentBytes = 64 * 1024;
@@ -14,13 +14,13 @@ export function finderSave({ durationMs }: Scale): Workload {
     name: 'finder-save',
     figures: [
       { id: 'finder-save', title: 'Finder saves 64 KiB (PUT 0, LOCK, PUT, UNLOCK)', unit: 'ms' },
-      { id: 'finder-save-p99', title: 'p99', unit: 'ms', isDetail: true },
+      { id: 'finder-save-p99', title: '  p99', unit: 'ms', isDetail: true },
     ],
     async measure(target) {
       const into = target.path(`${target.freshName('saves')}/`);
       await target.must({ method: 'MKCOL', path: into });
       let count = 0;
-      const pace = await runClients([target.connection], durationMs, async () => {
+      const pace = await measurePace('saves', target, { clients: 1, durationMs }, async () => {
         count += 1;
         const path = `${into}document-${count}`;
         await target.must({ method: 'PUT', path, body: Buffer.alloc(0) });
@@ -31,7 +31,7 @@ export function finderSave({ durationMs }: Scale): Workload {
         await target.must({ method: 'UNLOCK', path, headers: { 'Lock-Token': token } });
       });
       await target.must({ method: 'DELETE', path: into });
-      return { 'finder-save': pace.p50Ms, 'finder-save-p99': pace.p99Ms };
+      return { 'finder-save': pace['saves-p50']!, 'finder-save-p99': pace['saves-p99']! };
     },
   };
 }

@@ -1,9 +1,10 @@
 /** One large file up, down, and pieces of it. */
-import { runClients } from '../client/clients.js';
+import type { Connection } from '../client/connection.js';
 import { UsageMeter } from '../client/process-usage.js';
 import type { Target } from '../client/target.js';
 import { uniqueBody } from '../client/unique-bytes.js';
 import type { Unit, Values } from '../figures.js';
+import { measurePace, paceFigures } from './paced.js';
 import { writeLargeTwice } from './plain-writer.js';
 import type { Scale, Workload } from './workload.js';
 
@@ -11,6 +12,7 @@ const MiB = 1024 * 1024;
 const GiB = 1024 * MiB;
 const rangeBytes = 64 * 1024;
 const rangeClients = 4;
+const streamCount = 4;
 export const largeName = 'large.bin';
 
 /** A file that later workloads read and copy. */
@@ -20,55 +22,65 @@ export async function prepareLarge(target: Target, sizeBytes: number): Promise<v
   });
 }
 
-export function largePut({ largeBytes }: Scale): Workload {
+export function largeTransfers(scale: Scale): Workload[] {
+  return [1, streamCount].flatMap((streams) => [largePut(scale, streams), largeGet(scale, streams)]);
+}
+
+/** The same number of bytes in all, shared out. */
+function largePut({ largeBytes }: Scale, streams: number): Workload {
+  const id = streams === 1 ? 'large-put' : `large-put-${streams}`;
+  const eachBytes = largeBytes / streams;
   return {
-    name: 'large-put',
-    figures: transferFigures('large-put', `PUT of ${largeBytes / MiB} MiB`),
+    name: id,
+    figures: transferFigures(id, `PUT of ${amount(eachBytes, streams)}`),
     async measure(target) {
-      const path = target.path(target.freshName('put'));
-      const values = await measureTransfer(target, 'large-put', largeBytes, async () => {
-        return (await target.must({ method: 'PUT', path, body: uniqueBody(largeBytes) })).totalMs;
-      });
-      await target.must({ method: 'DELETE', path });
+      const paths = target.connections(streams).map(() => target.path(target.freshName('put')));
+      const values = await measureTransfer(target, id, largeBytes, streams, (on, index) =>
+        target.must({ method: 'PUT', path: paths[index]!, body: uniqueBody(eachBytes) }, { on }),
+      );
+      for (const path of paths) await target.must({ method: 'DELETE', path });
       return values;
     },
     async limit(folder) {
-      return { 'large-put': largeBytes / MiB / ((await writeLargeTwice(folder, largeBytes)) / 1000) };
+      return { [id]: largeBytes / MiB / ((await writeLargeTwice(folder, largeBytes)) / 1000) };
     },
   };
 }
 
-export function largeGet({ largeBytes }: Scale): Workload {
+function largeGet({ largeBytes }: Scale, streams: number): Workload {
+  const id = streams === 1 ? 'large-get' : `large-get-${streams}`;
+  const eachBytes = largeBytes / streams;
   return {
-    name: 'large-get',
-    figures: transferFigures('large-get', `GET of ${largeBytes / MiB} MiB`),
+    name: id,
+    figures: transferFigures(id, `GET of ${amount(eachBytes, streams)}`),
     prepare: (target) => prepareLarge(target, largeBytes),
     measure: (target) =>
-      measureTransfer(target, 'large-get', largeBytes, async () => {
-        const answer = await target.must({ method: 'GET', path: target.path(largeName) });
-        if (answer.bodyBytes !== largeBytes) throw new Error(`${target.name}: ${answer.bodyBytes} bytes came`);
-        return answer.totalMs;
+      measureTransfer(target, id, largeBytes, streams, async (on, index) => {
+        const start = index * eachBytes;
+        const part = streams === 1 ? {} : { Range: `bytes=${start}-${start + eachBytes - 1}` };
+        const { bodyBytes } = await target.must({ method: 'GET', path: target.path(largeName), headers: part }, { on });
+        if (bodyBytes !== eachBytes) throw new Error(`${target.name}: ${bodyBytes} bytes came`);
       }),
   };
+}
+
+function amount(eachBytes: number, streams: number): string {
+  return streams === 1 ? `${eachBytes / MiB} MiB` : `${streams} x ${eachBytes / MiB} MiB, ${streams} streams`;
 }
 
 export function ranges({ largeBytes, durationMs }: Scale): Workload {
   return {
     name: 'ranges',
-    figures: [
-      { id: 'ranges', title: `random 64 KiB ranges, ${rangeClients} clients`, unit: 'per s' },
-      { id: 'ranges-p99', title: 'p99', unit: 'ms', isDetail: true },
-    ],
+    figures: paceFigures('ranges', 'random 64 KiB ranges', rangeClients),
     prepare: (target) => prepareLarge(target, largeBytes),
     async measure(target) {
       const path = target.path(largeName);
-      const pace = await runClients(target.connections(rangeClients), durationMs, async (on) => {
+      return measurePace('ranges', target, { clients: rangeClients, durationMs }, async (on) => {
         const start = Math.floor(Math.random() * (largeBytes - rangeBytes));
         const headers = { Range: `bytes=${start}-${start + rangeBytes - 1}` };
         const answer = await target.must({ method: 'GET', path, headers }, { on, status: 206 });
         if (answer.bodyBytes !== rangeBytes) throw new Error(`${target.name}: a range of ${answer.bodyBytes} bytes`);
       });
-      return { ranges: pace.perSecond, 'ranges-p99': pace.p99Ms };
     },
   };
 }
@@ -86,10 +98,13 @@ async function measureTransfer(
   target: Target,
   id: string,
   sizeBytes: number,
-  transfer: () => Promise<number>,
+  streams: number,
+  transfer: (on: Connection, index: number) => Promise<unknown>,
 ): Promise<Values> {
   using meter = new UsageMeter(target.processId, { isMemoryWatched: true });
-  const tookMs = await transfer();
+  const startedAt = performance.now();
+  await Promise.all(target.connections(streams).map(transfer));
+  const tookMs = performance.now() - startedAt;
   const { cpuSeconds, peakBytes } = meter.read();
   return {
     [id]: sizeBytes / MiB / (tookMs / 1000),

@@ -1,8 +1,8 @@
 /** Files of 4 KiB: new ones, overwritten ones, read ones, by one client and by sixteen. */
-import { runClients, shareOut } from '../client/clients.js';
+import { shareOut } from '../client/clients.js';
 import type { Target } from '../client/target.js';
 import { uniqueBuffer } from '../client/unique-bytes.js';
-import type { Figure } from '../figures.js';
+import { measurePace, paceFigures } from './paced.js';
 import { appendSmall } from './plain-writer.js';
 import type { Scale, Workload } from './workload.js';
 
@@ -12,7 +12,12 @@ const manyClients = 16;
 const folder = 'small/';
 
 export function smallFiles(scale: Scale): Workload[] {
-  return [1, manyClients].flatMap((clients) => [put(scale, clients), overwrite(scale, clients), get(scale, clients)]);
+  const each = [1, manyClients].flatMap((clients) => [
+    put(scale, clients),
+    overwrite(scale, clients),
+    get(scale, clients),
+  ]);
+  return [...each, makeFolders(scale, 1), makeFolders(scale, manyClients)];
 }
 
 function put({ durationMs }: Scale, clients: number): Workload {
@@ -25,12 +30,12 @@ function put({ durationMs }: Scale, clients: number): Workload {
       const into = target.path(`${target.freshName('puts')}/`);
       await target.must({ method: 'MKCOL', path: into });
       let count = 0;
-      const pace = await runClients(target.connections(clients), durationMs, (on) => {
+      const values = await measurePace(id, target, { clients, durationMs }, (on) => {
         count += 1;
         return target.must({ method: 'PUT', path: `${into}${count}`, body: smallBody() }, { on, status: 201 });
       });
       await target.must({ method: 'DELETE', path: into });
-      return { [id]: pace.perSecond, [`${id}-p99`]: pace.p99Ms };
+      return values;
     },
     async limit(limitFolder) {
       return { [id]: await appendSmall(limitFolder, { clients, durationMs, makeBody: smallBody }) };
@@ -46,12 +51,11 @@ function overwrite({ durationMs, smallFiles }: Scale, clients: number): Workload
     prepare: (target) => prepareSmall(target, smallFiles),
     async measure(target) {
       let count = 0;
-      const pace = await runClients(target.connections(clients), durationMs, (on) => {
+      return measurePace(id, target, { clients, durationMs }, (on) => {
         count += 1;
         const path = target.path(`${folder}${count % smallFiles}`);
-        return target.must({ method: 'PUT', path, body: smallBody() }, { on, status: 204 });
+        return target.must({ method: 'PUT', path, body: smallBody() }, { on, status: [200, 201, 204] });
       });
-      return { [id]: pace.perSecond, [`${id}-p99`]: pace.p99Ms };
     },
     async limit(limitFolder) {
       return { [id]: await appendSmall(limitFolder, { clients, durationMs, makeBody: smallBody }) };
@@ -66,22 +70,32 @@ function get({ durationMs, smallFiles }: Scale, clients: number): Workload {
     figures: paceFigures(id, 'GET of 4 KiB', clients),
     prepare: (target) => prepareSmall(target, smallFiles),
     async measure(target) {
-      const pace = await runClients(target.connections(clients), durationMs, async (on) => {
+      return measurePace(id, target, { clients, durationMs }, async (on) => {
         const path = target.path(`${folder}${Math.floor(Math.random() * smallFiles)}`);
         const { bodyBytes } = await target.must({ method: 'GET', path }, { on, status: 200 });
         if (bodyBytes !== smallBytes) throw new Error(`${target.name}: ${bodyBytes} bytes came`);
       });
-      return { [id]: pace.perSecond, [`${id}-p99`]: pace.p99Ms };
     },
   };
 }
 
-export function paceFigures(id: string, what: string, clients: number): readonly Figure[] {
-  const title = `${what}, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
-  return [
-    { id, title, unit: 'per s' },
-    { id: `${id}-p99`, title: `${title}, p99`, unit: 'ms', isDetail: true },
-  ];
+function makeFolders({ durationMs }: Scale, clients: number): Workload {
+  const id = `mkcol-${clients}`;
+  return {
+    name: id,
+    figures: paceFigures(id, 'MKCOL', clients),
+    async measure(target) {
+      const into = target.path(`${target.freshName('folders')}/`);
+      await target.must({ method: 'MKCOL', path: into });
+      let count = 0;
+      const values = await measurePace(id, target, { clients, durationMs }, (on) => {
+        count += 1;
+        return target.must({ method: 'MKCOL', path: `${into}${count}/` }, { on, status: 201 });
+      });
+      await target.must({ method: 'DELETE', path: into });
+      return values;
+    },
+  };
 }
 
 /** Names are numbers below `count`. */

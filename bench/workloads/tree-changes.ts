@@ -1,12 +1,37 @@
-/** COPY, MOVE and DELETE of a large file and of a large folder. */
+/** COPY, MOVE and DELETE of a small file, a large file and a large folder. */
 import type { Target } from '../client/target.js';
 import { median } from '../figures.js';
 import { largeName, prepareLarge } from './large-file.js';
 import { folderOf, prepareFolder } from './properties.js';
+import { prepareSmall } from './small-files.js';
 import type { Scale, Workload } from './workload.js';
 
 export function treeChanges(scale: Scale): Workload[] {
-  return [largeFile(scale), largeFolder(scale)];
+  return [smallFile(scale), largeFile(scale), largeFolder(scale)];
+}
+
+/** COPY, MOVE and DELETE of one small file after the other by one client: each is durable when it is answered. */
+function smallFile({ durationMs, smallFiles }: Scale): Workload {
+  const changes = ['copy', 'move', 'delete'] as const;
+  return {
+    name: 'copy-move-delete-small',
+    figures: changes.map((what) => ({
+      id: `small-${what}`,
+      title: `${what.toUpperCase()} of a file of 4 KiB`,
+      unit: 'ms',
+    })),
+    prepare: (target) => prepareSmall(target, smallFiles),
+    async measure(target) {
+      const tookMs: Record<(typeof changes)[number], number[]> = { copy: [], move: [], delete: [] };
+      for (const until = performance.now() + durationMs; performance.now() < until; ) {
+        const name = target.freshName('small-copied');
+        tookMs.copy.push(await change(target, 'COPY', 'small/0', name));
+        tookMs.move.push(await change(target, 'MOVE', name, `${name}-moved`));
+        tookMs.delete.push((await target.must({ method: 'DELETE', path: target.path(`${name}-moved`) })).totalMs);
+      }
+      return Object.fromEntries(changes.map((what) => [`small-${what}`, median(tookMs[what])]));
+    },
+  };
 }
 
 function largeFile({ largeBytes, repeats }: Scale): Workload {
