@@ -23,6 +23,7 @@ export class IdleSweeper {
   readonly #clock: Clock;
   readonly #running = new Set<Watched>();
   #cancel: (() => void) | undefined;
+  #stopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -37,10 +38,12 @@ export class IdleSweeper {
     const watched = { request, response, movedBytes: movedBytes(request), since: this.#clock.monotonic() };
     this.#running.add(watched);
     response.once('close', () => this.#running.delete(watched));
-    if (!this.#cancel) this.#schedule();
+    if (!this.#cancel && !this.#stopped) this.#schedule();
   }
 
+  /** For good: what is watched from now on gets no timer. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel?.();
     this.#cancel = undefined;
   }

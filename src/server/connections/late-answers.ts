@@ -22,6 +22,7 @@ export class LateAnswers {
   readonly #clock: Clock;
   readonly #waiting = new Set<Waiting>();
   #cancel: (() => void) | undefined;
+  #stopped = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -34,10 +35,12 @@ export class LateAnswers {
     const waiting = { request, response, since: this.#clock.monotonic(), readBytes };
     this.#waiting.add(waiting);
     response.once('close', () => this.#waiting.delete(waiting));
-    if (!this.#cancel) this.#schedule();
+    if (!this.#cancel && !this.#stopped) this.#schedule();
   }
 
+  /** For good: what is watched from now on gets no timer. */
   stop(): void {
+    this.#stopped = true;
     this.#cancel?.();
     this.#cancel = undefined;
   }
