@@ -1,8 +1,10 @@
 /**
  * `operator.json` in the volume's directory: what its operator wants on this machine, and what is no part of the volume.
  * Where notices go, and which nodes may be unplugged until when. Lost, it costs nothing but these. A webhook's address may
- * hold a secret, so it is never logged.
+ * hold a secret, so it is never logged and the file is its owner's alone (0600). Whoever can write it could have a command
+ * run as this account: a target in a file that others may write does not count.
  */
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasCode } from '../core/errors.js';
 import type { FileIo } from '../core/file-io.js';
@@ -35,7 +37,13 @@ export async function readOperatorFile(
   try {
     const value: unknown = JSON.parse((await io.readWhole(path, limitBytes)).toString('utf8'));
     if (isRecord(value) && value.format === format) {
-      return { notices: noticesIn(value.notices), windows: windowsIn(value.windows) };
+      const notices = noticesIn(value.notices);
+      const stranger = notices && (await othersWho(path));
+      if (!stranger) return { notices, windows: windowsIn(value.windows) };
+      onTrouble(
+        `${path} ${stranger}: notices are not set; look at it, "chmod 600" it, and set them with "holdfast notify"`,
+      );
+      return { notices: null, windows: windowsIn(value.windows) };
     }
     onTrouble(`${path} is not of this version: notices and maintenance windows are not set`);
   } catch (error) {
@@ -48,6 +56,15 @@ export async function readOperatorFile(
 /** Atomic and durable. */
 export function writeOperatorFile(io: FileIo, directory: string, file: OperatorFile): Promise<void> {
   return replaceJson(io, { directory, fileName, value: { format, ...file } });
+}
+
+/** Why the file is not this account's (or root's) alone to write, in words; undefined when it is. */
+async function othersWho(path: string): Promise<string | undefined> {
+  const account = process.getuid?.();
+  if (account === undefined) return undefined;
+  const { uid, mode } = await stat(path);
+  if (uid !== account && uid !== 0) return 'belongs to another account';
+  return (mode & 0o022) === 0 ? undefined : 'can be written by other accounts';
 }
 
 function noticesIn(value: unknown): NoticeTarget | null {
