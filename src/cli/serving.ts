@@ -8,12 +8,8 @@ import { DriveError } from '../core/errors.js';
 import type { Drive, DriveEvent } from '../drive-contract.js';
 import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
-import {
-  type CertificateSource,
-  findCertificate,
-  keepCertificate,
-  machineNames,
-} from './certificates/served-certificate.js';
+import { machineNames } from '../server/host-rules.js';
+import { type CertificateSource, findCertificate, keepCertificate } from './certificates/served-certificate.js';
 import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';
 import { placeControlSocket } from './control-socket.js';
 import { formatTime, printable } from './output/format.js';

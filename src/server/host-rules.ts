@@ -3,6 +3,7 @@
  * foreign name in `Host` is therefore refused, or every page could use the drive of whoever looks at it.
  */
 import { isIP, isIPv4 } from 'node:net';
+import { hostname } from 'node:os';
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]|\[::ffff:127(?:\.\d{1,3}){3}\]|::1)$/;
 
@@ -33,4 +34,17 @@ export function ownHosts(allowed: readonly string[]): OwnHost {
 function plainAddress(address: string): string {
   const mapped = address.replace(/^::ffff:/i, '');
   return isIPv4(mapped) ? mapped : address.replace(/%.*$/, '').toLowerCase();
+}
+
+/** Names that this machine is known by in its own network. */
+export function machineNames(): string[] {
+  const name = hostname().toLowerCase();
+  const label = machineLabel();
+  return label === 'localhost' ? [] : [...new Set([name, `${label}.local`])];
+}
+
+/** The first part of this machine's name; multicast DNS finds it with `.local` behind. */
+export function machineLabel(): string {
+  const [label = ''] = hostname().toLowerCase().split('.', 1);
+  return label === '' ? 'localhost' : label;
 }

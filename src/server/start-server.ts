@@ -4,7 +4,7 @@ import { DriveError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import type { AdaptationSwitches } from '../webdav/client-profiles.js';
 import type { Volume } from '../webdav/dav-server.js';
-import { announce } from './announcement.js';
+import { type AnnouncementOptions, announce } from './announcement.js';
 import type { UserSource } from './doorkeeper.js';
 import { isLoopbackHost } from './host-rules.js';
 import { Listener } from './listener.js';
@@ -34,8 +34,8 @@ export interface StartServerOptions {
   readonly tls?: TlsMaterial | undefined;
   /** Plain HTTP to other machines; they log in by Digest. */
   readonly isInsecureAllowed?: boolean | undefined;
-  /** Tells the local network by DNS-SD. */
-  readonly announces?: boolean | undefined;
+  /** Tells the local network by DNS-SD, or a single listener; never of what only this computer reaches. */
+  readonly announces?: boolean | AnnouncementOptions['hearer'];
   /** Switches answers off that certain clients need (webdav/client-profiles.ts). Default: all on. */
   readonly adaptations?: AdaptationSwitches | undefined;
   readonly onEvent?: ((event: ServerEvent) => void) | undefined;
@@ -59,7 +59,7 @@ const defaultPort = 4918;
 
 /** USAGE: other machines could reach the drive without a password, or in plain text; or the port cannot be had. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
-  const { host = '127.0.0.1', port = defaultPort, volumes } = options;
+  const { host = '127.0.0.1', port = defaultPort, volumes, clock = systemClock, onEvent } = options;
   if (!isLoopbackHost(host)) await requireProtection(host, options);
   const listener = new Listener(options);
   const address = await listener.listen(host, port).catch(async (error: unknown) => {
@@ -67,9 +67,12 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
     throw error;
   });
   const isSecure = options.tls !== undefined;
-  const silence = options.announces
-    ? await announce({ name: volumes[0]!.name, port: address.port, isSecure }, options.clock ?? systemClock)
-    : undefined;
+  const onTrouble = (message: string) => onEvent?.({ time: clock.now(), level: 'warning', message });
+  const hearer = typeof options.announces === 'object' ? options.announces : undefined;
+  const silence =
+    options.announces && !isLoopbackHost(host)
+      ? await announce({ name: volumes[0]!.name, port: address.port, isSecure }, { clock, onTrouble, hearer })
+      : undefined;
   let closing: Promise<void> | undefined;
   const shown = address.address.includes(':') ? `[${address.address}]` : address.address;
   return {

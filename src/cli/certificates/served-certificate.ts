@@ -1,8 +1,9 @@
 /** The certificate of a server that runs: looked at every day, exchanged while clients are connected. */
-import { hostname, networkInterfaces } from 'node:os';
+import { networkInterfaces } from 'node:os';
 import { type Certificate, ownCertificate, readCertificate, renewalDays } from '../../config/tls/certificates.js';
 import { asDriveError } from '../../core/errors.js';
 import type { DriveEvent } from '../../drive-contract.js';
+import { machineNames } from '../../server/host-rules.js';
 import type { CommandContext, RunningServer } from '../command-context.js';
 
 export interface CertificateSource {
@@ -15,12 +16,6 @@ export interface CertificateSource {
 }
 
 const dayMs = 24 * 3600 * 1000;
-
-/** Names that this machine is known by in its own network. */
-export function machineNames(): string[] {
-  const name = hostname().toLowerCase();
-  return name === '' || name === 'localhost' ? [] : [name, ...(name.includes('.') ? [] : [`${name}.local`])];
-}
 
 export function findCertificate({ clock }: CommandContext, source: CertificateSource): Promise<Certificate> {
   const now = clock.now();
