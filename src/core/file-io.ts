@@ -42,12 +42,16 @@ export interface SpaceInfo {
   readonly freeInodes: number;
 }
 
+/**
+ * 'read': existing file, reading. 'cold': the same past the system's memory of the file, where the system can (Linux), so
+ * that what is read is what lies on the disk. 'write': existing file, reading and writing. 'create': must not exist
+ * (O_CREAT|O_EXCL), reading and writing.
+ */
+export type OpenMode = 'read' | 'cold' | 'write' | 'create';
+
 export interface FileIo {
-  /**
-   * 'read': existing file, reading. 'write': existing file, reading and writing.
-   * 'create': must not exist (O_CREAT|O_EXCL), reading and writing. Symbolic links are never followed.
-   */
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile>;
+  /** Symbolic links are never followed. */
+  open(path: string, mode: OpenMode): Promise<OpenFile>;
   /** Whole file; FILE_MISSING when absent, CORRUPT when larger than `limitBytes`. */
   readWhole(path: string, limitBytes: number): Promise<Buffer>;
   /** undefined when nothing is there (ENOENT, ENOTDIR); any other failure throws. Follows symbolic links. */

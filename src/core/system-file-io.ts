@@ -4,18 +4,21 @@
  */
 import * as fs from 'node:fs';
 import { DriveError } from './errors.js';
-import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from './file-io.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, OpenMode, SpaceInfo } from './file-io.js';
+import { alignedRun, withAlignedMemory } from './memory/aligned-memory.js';
 import { type Platform, systemPlatform } from './platform.js';
 import { translateSystemError } from './system-errors.js';
 
 type Done<T> = (error: NodeJS.ErrnoException | null, value?: T) => void;
-type OpenMode = 'read' | 'write' | 'create';
 
 const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL } = fs.constants;
 /** Windows has none; `refuseLink` stands in for it there. */
 const noFollow = fs.constants.O_NOFOLLOW as number | undefined;
+/** Past the system's cache. macOS and Windows have none that Node knows. */
+const direct = fs.constants.O_DIRECT as number | undefined;
 const openFlags: Readonly<Record<OpenMode, number>> = {
   read: O_RDONLY | (noFollow ?? 0),
+  cold: O_RDONLY | (noFollow ?? 0) | (direct ?? 0),
   write: O_RDWR | (noFollow ?? 0),
   create: O_RDWR | O_CREAT | O_EXCL | (noFollow ?? 0),
 };
@@ -31,6 +34,23 @@ export class SystemFileIo implements FileIo {
   }
 
   async open(path: string, mode: OpenMode): Promise<OpenFile> {
+    if (mode === 'cold') return this.#openCold(path);
+    return this.#openWarm(path, mode);
+  }
+
+  async #openCold(path: string): Promise<OpenFile> {
+    const openWarm = () => this.#openWarm(path, 'read');
+    if (direct === undefined) return openWarm();
+    try {
+      const descriptor = await this.#call<number>(path, (done) => fs.open(path, openFlags.cold, done));
+      return new SystemColdFile(path, descriptor, this.#platform, openWarm);
+    } catch (error) {
+      if (isUnsuited(error)) return openWarm();
+      throw error;
+    }
+  }
+
+  async #openWarm(path: string, mode: Exclude<OpenMode, 'cold'>): Promise<SystemOpenFile> {
     if (noFollow === undefined && mode !== 'create') await this.#refuseLink(path);
     const descriptor = await this.#call<number>(path, (done) => fs.open(path, openFlags[mode], fileMode, done));
     return new SystemOpenFile(path, descriptor, this.#platform);
@@ -125,13 +145,15 @@ class SystemOpenFile implements OpenFile {
   async read(buffer: Buffer, position: number): Promise<number> {
     let total = 0;
     while (total < buffer.length) {
-      const count = await this.#call<number>((done) =>
-        fs.read(this.#descriptor, buffer, total, buffer.length - total, position + total, done),
-      );
+      const count = await this.readOnce(buffer.subarray(total), position + total);
       if (count === 0) break;
       total += count;
     }
     return total;
+  }
+
+  protected readOnce(buffer: Buffer, position: number): Promise<number> {
+    return this.#call<number>((done) => fs.read(this.#descriptor, buffer, 0, buffer.length, position, done));
   }
 
   async write(buffers: readonly Buffer[], position: number): Promise<void> {
@@ -186,6 +208,52 @@ class SystemOpenFile implements OpenFile {
       if (this.#inFlight === 0) this.#idle?.();
     }
   }
+}
+
+/** Reads through aligned memory; a file system that cannot do it after all is read as any other. */
+class SystemColdFile extends SystemOpenFile {
+  readonly #openWarm: () => Promise<SystemOpenFile>;
+  #warm: SystemOpenFile | undefined;
+
+  constructor(path: string, descriptor: number, platform: Platform, openWarm: () => Promise<SystemOpenFile>) {
+    super(path, descriptor, platform);
+    this.#openWarm = openWarm;
+  }
+
+  override async read(buffer: Buffer, position: number): Promise<number> {
+    if (this.#warm) return this.#warm.read(buffer, position);
+    try {
+      return await withAlignedMemory((memory) => {
+        if (memory === undefined) throw new DriveError('NODE_IO', { details: { errnoName: 'EINVAL' } });
+        return this.#readThrough(memory, buffer, position);
+      });
+    } catch (error) {
+      if (!isUnsuited(error)) throw error;
+    }
+    this.#warm = await this.#openWarm();
+    return this.#warm.read(buffer, position);
+  }
+
+  override async close(): Promise<void> {
+    await Promise.all([super.close(), this.#warm?.close()]);
+  }
+
+  async #readThrough(memory: Buffer, buffer: Buffer, position: number): Promise<number> {
+    let total = 0;
+    while (total < buffer.length) {
+      const { start, skip, length } = alignedRun(position + total, buffer.length - total);
+      const count = await this.readOnce(memory.subarray(0, length), start);
+      total += memory.copy(buffer, total, skip, Math.max(skip, count));
+      // The end of the file: from there on no position is a multiple of anything.
+      if (count < length) break;
+    }
+    return total;
+  }
+}
+
+/** The file system refuses such reads, or these positions. */
+function isUnsuited(error: unknown): boolean {
+  return error instanceof DriveError && ['EINVAL', 'EOPNOTSUPP', 'ENOTSUP'].includes(String(error.details.errnoName));
 }
 
 export const systemFileIo: FileIo = new SystemFileIo();

@@ -14,7 +14,7 @@ import { type Attachment, NodeAttachment, temporarySuffix } from './files/node-a
 import { OpenFiles } from './files/open-files.js';
 import { closedForWriting, WrittenFile } from './files/written-file.js';
 import { nodeFolders } from './node-directory.js';
-import type { NodeFolder, NodeStore, StoredFile } from './node-store.js';
+import type { NodeFolder, NodeStore, ReadOptions, StoredFile } from './node-store.js';
 
 export interface DirectoryNodeStoreOptions {
   /** The directory that holds the passport. */
@@ -98,13 +98,20 @@ export class DirectoryNodeStore implements NodeStore {
     await file?.close();
   }
 
-  async read(folder: NodeFolder, name: string, position: number, lengthBytes: number): Promise<Buffer> {
+  async read(
+    folder: NodeFolder,
+    name: string,
+    position: number,
+    lengthBytes: number,
+    { cold = false }: ReadOptions = {},
+  ): Promise<Buffer> {
     this.#requireOpen();
     const path = this.#node.filePath(folder, name);
     const buffer = Buffer.allocUnsafe(lengthBytes);
     const written = this.#written.get(path);
     const lengthRead =
-      (await this.#readWritten(written, buffer, position)) ?? (await this.#readStored(folder, path, buffer, position));
+      (await this.#readWritten(written, buffer, position)) ??
+      (await (cold ? this.#readCold : this.#readStored).call(this, folder, path, buffer, position));
     return buffer.subarray(0, lengthRead);
   }
 
@@ -260,6 +267,16 @@ export class DirectoryNodeStore implements NodeStore {
   #readStored(folder: NodeFolder, path: string, buffer: Buffer, position: number): Promise<number> {
     const open = () => this.#openToRead(folder, path);
     return this.#readFiles.use(path, open, (file) => file.read(buffer, position));
+  }
+
+  /** Such reads are large and seldom: their file is not kept open. */
+  async #readCold(folder: NodeFolder, path: string, buffer: Buffer, position: number): Promise<number> {
+    const file = await this.#node.openFile(folder, path, 'cold', await this.#attach());
+    try {
+      return await file.read(buffer, position);
+    } finally {
+      await file.close();
+    }
   }
 
   #syncFolder(folder: NodeFolder): Promise<void> {

@@ -5,7 +5,7 @@
 import { type DriveError, hasCode } from '../core/errors.js';
 import type { SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
-import type { NodeFolder, NodeStore, StoredFile } from './node-store.js';
+import type { NodeFolder, NodeStore, ReadOptions, StoredFile } from './node-store.js';
 
 export interface NodeObserver {
   /** Milliseconds, monotonic. */
@@ -67,8 +67,14 @@ export class GuardedNodeStore implements NodeStore {
     return this.#guard('write', () => this.#inner.finish(folder, name));
   }
 
-  read(folder: NodeFolder, name: string, position: number, lengthBytes: number): Promise<Buffer> {
-    return this.#guard('read', () => this.#inner.read(folder, name, position, lengthBytes));
+  read(
+    folder: NodeFolder,
+    name: string,
+    position: number,
+    lengthBytes: number,
+    options?: ReadOptions,
+  ): Promise<Buffer> {
+    return this.#guard('read', () => this.#inner.read(folder, name, position, lengthBytes, options));
   }
 
   list(folder: NodeFolder): Promise<StoredFile[]> {

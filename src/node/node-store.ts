@@ -21,6 +21,11 @@ export interface StoredFile {
   readonly sizeBytes: number;
 }
 
+export interface ReadOptions {
+  /** What lies on the disk, not what the system remembers of it, where that can be had; slower. */
+  readonly cold?: boolean | undefined;
+}
+
 export interface NodeStore {
   readonly id: NodeId;
   readonly canAppend: boolean;
@@ -38,7 +43,7 @@ export interface NodeStore {
   /** Ends writing: the file is closed, later writes are refused. Idempotent. */
   finish(folder: NodeFolder, name: string): Promise<void>;
   /** Up to `lengthBytes` from `position`; shorter only at the end of the file. Works for files being written too. */
-  read(folder: NodeFolder, name: string, position: number, lengthBytes: number): Promise<Buffer>;
+  read(folder: NodeFolder, name: string, position: number, lengthBytes: number, options?: ReadOptions): Promise<Buffer>;
   /** Complete listing or a failure; never a part. Temporary files are not listed. */
   list(folder: NodeFolder): Promise<StoredFile[]>;
   /** Cuts a finished file to `lengthBytes` and syncs it. EXISTS never; CORRUPT when it is shorter. */

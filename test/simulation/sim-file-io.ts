@@ -4,7 +4,7 @@
  * when its completion is chosen, so calls in flight at the same time take effect in any order.
  */
 import { DriveError } from '../../src/core/errors.js';
-import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../../src/core/file-io.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, OpenMode, SpaceInfo } from '../../src/core/file-io.js';
 import { systemPlatform } from '../../src/core/platform.js';
 import { translateSystemError } from '../../src/core/system-errors.js';
 import { type FaultedOperation, isProbe, type SimDisk, SimFolder, type SimItem } from './sim-disk.js';
@@ -101,7 +101,7 @@ export class SimFileIo implements FileIo {
     this.#scheduler = scheduler;
   }
 
-  open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile> {
+  open(path: string, mode: OpenMode): Promise<OpenFile> {
     return this.call(path, 'open', 'open', () => {
       const { disk, folder, name } = this.#parent(path, 'open');
       const existing = folder.names.get(name);

@@ -28,7 +28,8 @@ const mostPlaceless = 1_000_000;
 export function atticSource(store: NodeStore, atticName: string): PieceSource {
   return {
     id: store.id,
-    read: (_folder, _name, position, lengthBytes) => store.read('attic', atticName, position, lengthBytes),
+    read: (_folder, _name, position, lengthBytes, options) =>
+      store.read('attic', atticName, position, lengthBytes, options),
   };
 }
 

@@ -7,7 +7,7 @@
 import type { Clock } from '../../core/clock.js';
 import { type LateOutcome, withDeadline } from '../../core/deadline.js';
 import { DriveError } from '../../core/errors.js';
-import type { FileIo, FileStat, FolderItem, OpenFile, SpaceInfo } from '../../core/file-io.js';
+import type { FileIo, FileStat, FolderItem, OpenFile, OpenMode, SpaceInfo } from '../../core/file-io.js';
 
 export interface LateCall {
   readonly operation: string;
@@ -52,7 +52,7 @@ export class BoundedFileIo implements FileIo {
     this.#limit = options.inFlightLimit ?? 8;
   }
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<OpenFile> {
+  async open(path: string, mode: OpenMode): Promise<OpenFile> {
     const start = () => this.#inner.open(path, mode);
     // A file opened too late is nobody's: without this it would stay open for ever and keep the disk busy.
     const file = await this.#run('open', path, this.#options.writeDeadlineMs, start, (late) => void late.close());

@@ -7,7 +7,7 @@
 import { join } from 'node:path';
 import { assert } from '../../core/assert.js';
 import { DriveError, hasCode } from '../../core/errors.js';
-import type { FileIo, OpenFile } from '../../core/file-io.js';
+import type { FileIo, OpenFile, OpenMode } from '../../core/file-io.js';
 import type { NodeId } from '../../core/ids.js';
 import { nodeFolderName } from '../node-directory.js';
 import type { NodeFolder } from '../node-store.js';
@@ -74,12 +74,7 @@ export class NodeAttachment {
   }
 
   /** Opens a file below a folder that is seen to be there, on the node's device. NODE_GONE, FILE_MISSING, EXISTS. */
-  async openFile(
-    folder: NodeFolder,
-    path: string,
-    mode: 'read' | 'write' | 'create',
-    attachment: Attachment,
-  ): Promise<OpenFile> {
+  async openFile(folder: NodeFolder, path: string, mode: OpenMode, attachment: Attachment): Promise<OpenFile> {
     // Before a file is made, not only after: one made on the wrong disk could not be taken back safely.
     if (mode === 'create') await this.#requireFolder(folder, attachment);
     const file = await this.inFolder(folder, () => this.#io.open(path, mode));

@@ -45,7 +45,7 @@ export async function copySegment(options: SegmentCopyOptions): Promise<number> 
 }
 
 /**
- * Reads all of one replica. Throws when nothing can be said about it: UNAVAILABLE when its node cannot be read,
+ * Reads all of one replica, from its disk where the system allows. Throws when nothing can be said about it: UNAVAILABLE when its node cannot be read,
  * ABORTED. A file longer than the segment is good: what lies behind its length does not count.
  */
 export async function verifyReplica(
@@ -54,7 +54,7 @@ export async function verifyReplica(
   const { segment, lengthBytes, hash, node, signal, pace } = options;
   const problems: BadCopy['problem'][] = [];
   const onBadCopy = ({ problem }: BadCopy) => problems.push(problem);
-  const pieces = verifiedPieces({ segment, lengthBytes, sources: [node.store], onBadCopy, signal });
+  const pieces = verifiedPieces({ segment, lengthBytes, sources: [cold(node.store)], onBadCopy, signal });
   try {
     for await (const _ of checked(oneAhead(pieces, pace), { segment, hash }));
     return 'good';
@@ -65,6 +65,12 @@ export async function verifyReplica(
     return problem === 'io' ? 'damaged' : problem;
   }
 }
+
+/** A copy that rotted on its disk reads well as long as the system remembers it. */
+const cold = (store: PieceSource): PieceSource => ({
+  id: store.id,
+  read: (folder, name, position, lengthBytes) => store.read(folder, name, position, lengthBytes, { cold: true }),
+});
 
 /**
  * The same pieces, each read and verified while the one before is still being used; `pace` may hold up the reading, so

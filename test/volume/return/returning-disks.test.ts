@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { copyFile, cp, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import type { OpenMode } from '../../../src/core/file-io.js';
 import { productionSafety, type SafetyParameters, testSafety } from '../../../src/core/safety-parameters.js';
 import { systemContext } from '../../../src/drive/drive-context.js';
 import { createVolume, rebuildVolume } from '../../../src/drive.js';
@@ -247,7 +248,7 @@ function countingWrites(written: Map<string, number>): typeof systemContext.file
       const value: unknown = Reflect.get(target, name);
       if (typeof value !== 'function') return value;
       if (name !== 'open') return value.bind(target);
-      return async (path: string, mode: 'read' | 'write' | 'create') => {
+      return async (path: string, mode: OpenMode) => {
         const file = await target.open(path, mode);
         const count = (buffers: readonly Buffer[]) => {
           const bytes = buffers.reduce((sum, { length }) => sum + length, 0);
