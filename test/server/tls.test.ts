@@ -42,6 +42,15 @@ test('serves who trusts the certificate, from TLS 1.2 on', async (t) => {
   await assert.rejects(ask(port, (await pair(t)).certificate), 'another certificate');
 });
 
+test('the first page names the address to mount with its scheme', async (t) => {
+  const tls = await pair(t);
+  const { port } = await serve(t, { tls });
+  const { text } = await ask(port, tls.certificate, { path: '/' });
+  assert.ok(text.includes(`<code>https://localhost:${port}/home/</code>`));
+  assert.ok(text.includes(`<code>davs://localhost:${port}/home/</code>`));
+  assert.ok((await (await fetch(`http://127.0.0.1:${(await serve(t)).port}/`)).text()).includes('<code>http://127'));
+});
+
 test('a large body goes through in both directions', async (t) => {
   const tls = await pair(t);
   const { port, volume } = await serve(t, { tls });

@@ -1,5 +1,6 @@
 /** Users at the listener: who gets in, what those may do who only read, and whose locks are whose. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, type TestContext, test } from 'node:test';
@@ -98,6 +99,27 @@ test('who may only read can read, and change nothing in any way', async (t) => {
   assert.equal((await server.send('GET', '/home/a', { headers: as('ana') })).text, 'x');
   assert.equal(await server.volume.stat(['b']), undefined);
   assert.equal(server.volume.openUploads, 0);
+});
+
+test('a page offers its visitor what he may do, and no more', async (t) => {
+  const server = await guarded(t);
+  await server.send('PUT', '/home/a', { body: 'x', headers: as('ana') });
+  await server.send('MKCOL', '/home/empty', { headers: as('ana') });
+  const page = async (name: string, path: string) => {
+    const { text, headers } = await server.send('GET', path, { headers: as(name) });
+    const script = /<script>([\s\S]*)<\/script>/.exec(text)?.[1] ?? '';
+    const hash = createHash('sha256').update(script).digest('base64');
+    assert.ok(String(headers['content-security-policy']).includes(`'sha256-${hash}'`), 'its script may run');
+    return text;
+  };
+  const changes = /upload|rename|delete|new.folder|MKCOL|<dialog/i;
+  for (const path of ['/home/', '/home/empty/']) {
+    assert.match(await page('ana', path), changes);
+    const shown = await page('ben', path);
+    assert.doesNotMatch(shown.replace(/<style>[\s\S]*?<\/style>|<svg class="sprites"[\s\S]*?<\/svg>/g, ''), changes);
+    assert.match(shown, /read only/);
+  }
+  assert.match(await page('ben', '/home/'), /Actions for a"[\s\S]*Download/);
 });
 
 test('a lock is its owner’s: others neither use nor end it, nor learn its token', async (t) => {

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { OutgoingHttpHeaders } from 'node:http';
 import { icon, sprites } from './icons.js';
+import { changeScript } from './scripts/change-script.js';
 import { folderScript } from './scripts/folder-script.js';
 import { uploadScript } from './scripts/upload-script.js';
 import { style } from './style.js';
 
-export const script = `${folderScript}${uploadScript}`;
+/** For whoever may only read, and for everybody else. */
+export const scripts = { reading: folderScript, writing: `${folderScript}${changeScript}${uploadScript}` } as const;
 
 const hashed = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
@@ -14,7 +16,7 @@ const hashed = (text: string): string => `'sha256-${createHash('sha256').update(
 export const pageHeaders: OutgoingHttpHeaders = {
   'Content-Type': 'text/html; charset=utf-8',
   'Content-Security-Policy':
-    `default-src 'none'; style-src ${hashed(style)}; script-src ${hashed(script)}; connect-src 'self'; ` +
+    `default-src 'none'; style-src ${hashed(style)}; script-src ${hashed(scripts.reading)} ${hashed(scripts.writing)}; connect-src 'self'; ` +
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
   'X-Content-Type-Options': 'nosniff',
   'Referrer-Policy': 'no-referrer',

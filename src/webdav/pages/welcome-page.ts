@@ -11,7 +11,7 @@ export async function welcomePage(context: DavContext, volumes: readonly Volume[
   const host = headers.host ?? 'localhost';
   const first = volumes[0];
   const path = first ? `/${encodeName(first.name)}/` : '/';
-  const url = `http://${host}${path}`;
+  const url = `${isSecure(context) ? 'https' : 'http'}://${host}${path}`;
   const own = visitorSystem(headers['user-agent']);
   const sections = (['mac', 'windows', 'linux'] as const).map((system) => section(system, url, own === system));
   const cards = await Promise.all(volumes.map(volumeCard));
@@ -22,6 +22,11 @@ export async function welcomePage(context: DavContext, volumes: readonly Volume[
     `<h2>Use it like a folder of this computer</h2>${sections.join('')}` +
     `<p class="soft">Any other WebDAV client works too: give it the address <code>${escapeHtml(url)}</code>.</p>${pageEnd}`
   );
+}
+
+/** A proxy that ends TLS is not seen from here. */
+function isSecure({ request }: DavContext): boolean {
+  return 'encrypted' in request.socket;
 }
 
 async function volumeCard(volume: Volume): Promise<string> {
@@ -42,7 +47,7 @@ const guides: Readonly<Record<VisitorSystem, (url: string) => { readonly title: 
     title: 'macOS',
     body:
       '<ol><li>In Finder choose <strong>Go</strong>, then <strong>Connect to Server</strong> (or press <code>⌘K</code>).</li>' +
-      `<li>Enter <code>${url}</code> and press <strong>Connect</strong>.</li><li>Choose <strong>Guest</strong> if you are asked.</li></ol>`,
+      `<li>Enter <code>${url}</code> and press <strong>Connect</strong>.</li><li>Give your name and password, or choose <strong>Guest</strong> where there are no users.</li></ol>`,
   }),
   windows: (url) => ({
     title: 'Windows',

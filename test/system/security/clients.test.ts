@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { chmod, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { type Browser, chromium } from 'playwright-core';
 import { DesktopSession } from '../clients/tools/desktop-session.js';
 import { mustRun, runCommand } from '../tools/commands.js';
 import { missing } from '../tools/requirements.js';
-import { GuardedDrive, withInput, writer } from './tools/guarded-drive.js';
+import { GuardedDrive, reader, withInput, writer } from './tools/guarded-drive.js';
 
 const timeout = 600_000;
 
@@ -122,8 +122,37 @@ test('Chromium', { skip: missing({ tools: ['curl'], files: ['/usr/bin/chromium']
   assert.equal(stored, 201);
   await page.goto(`${drive.url}evil.html`);
   assert.doesNotMatch(await page.title(), /ran|reached/, 'what users store does not run');
+  await looksOnly(browser, drive.url);
   const stranger = await browser.newContext({ ignoreHTTPSErrors: true });
   assert.equal((await stranger.request.get(drive.url)).status(), 401);
   await browser.close();
   await drive.end();
 });
+
+/** The page of a user who may only read: it works, and offers nothing that would be refused. */
+async function looksOnly(browser: Browser, url: string): Promise<void> {
+  const { name: username, password } = reader;
+  const visitor = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: { username, password } });
+  visitor.setDefaultTimeout(60_000);
+  const page = await visitor.newPage();
+  const complaints: string[] = [];
+  const changes: string[] = [];
+  page.on('pageerror', (error) => complaints.push(String(error)));
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  page.on('request', (request) => request.method() !== 'GET' && changes.push(request.method()));
+  await page.goto(url);
+  assert.equal(await page.getByRole('searchbox').isVisible(), true, 'the script ran');
+  for (const name of ['Upload', 'Upload folder', 'New folder']) {
+    assert.equal(await page.getByRole('button', { name }).count(), 0, name);
+  }
+  for (const key of ['ArrowDown', 'F2', 'Delete', 'n', 'u']) await page.keyboard.press(key);
+  assert.equal(await page.getByRole('dialog').count(), 0);
+  await page.getByRole('button', { name: 'Actions for evil.html' }).click();
+  assert.deepEqual(await page.getByRole('menuitem').allTextContents(), ['Download']);
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('menuitem', { name: 'Download' }).click(),
+  ]);
+  assert.equal(download.suggestedFilename(), 'evil.html');
+  assert.deepEqual([complaints, changes], [[], []]);
+}

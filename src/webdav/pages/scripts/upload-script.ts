@@ -1,6 +1,6 @@
 /**
  * Uploading by button and by dropping, files and whole folders: two at a time, each an ordinary PUT that refuses to
- * replace anything unless the visitor says so. Comes after folder-script.ts and uses what that defines.
+ * replace anything unless the visitor says so. Comes after change-script.ts and uses what that defines.
  */
 export const uploadScript = `
 const waiting = [];
