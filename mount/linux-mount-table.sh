@@ -36,10 +36,3 @@ require_free() {
   [ -z "$(ls -A "$1" 2>/dev/null)" ] || fail "$1 is not empty, and a mount would hide what it holds" \
     'name an empty or a new folder'
 }
-
-# Only if curl is there: the mount itself says less, or waits, when no server answers.
-require_server() {
-  command -v curl >/dev/null || return 0
-  curl --silent --max-time 10 --output /dev/null --request OPTIONS "$1" ||
-    fail "no server answers at $1" 'start it ("holdfast serve DIR"), then try again'
-}

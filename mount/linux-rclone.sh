@@ -2,20 +2,24 @@
 # Mounts a holdfast drive by rclone and FUSE, without root.
 #
 #   linux-rclone.sh mount URL WHERE     URL such as http://127.0.0.1:4918/home/
+#     --user NAME             where the drive asks who you are; the password is asked for (login.sh)
+#     --fingerprint SHA256    of the drive's certificate, where the system does not know it
 #   linux-rclone.sh unmount WHERE       waits until everything saved has arrived
 #
 # rclone sends a file some time after it was closed, and an unmount does not wait for that: what is still to be sent
 # stays in its cache. So unmounting here waits for the last file first. Files are sent after 1 s, not at once: with
 # --vfs-write-back 0, rclone 1.60 loses a rename that comes right after a save (the server keeps the old name).
+# The password is in rclone's environment, which no other account can read, and in no file.
 set -eu
 
 state_root=${XDG_CACHE_HOME:-$HOME/.cache}/holdfast
 
 . "$(dirname -- "$0")/linux-mount-table.sh"
 . "$(dirname -- "$0")/linux-state.sh"
+. "$(dirname -- "$0")/login.sh"
 
 usage() {
-  printf 'Usage: %s mount URL WHERE | unmount WHERE\n' "$0" >&2
+  printf 'Usage: %s mount URL WHERE [--user NAME] [--fingerprint SHA256] | unmount WHERE\n' "$0" >&2
   exit 2
 }
 
@@ -41,24 +45,46 @@ wait_until_sent() {
   done
 }
 
+# `$1 ...`: a command of rclone on the drive. vendor owncloud: times of files are kept (X-OC-Mtime).
+drive_rclone() {
+  rclone --config "$state/rclone.conf" ${certificate:+--ca-cert "$state/server.pem"} \
+    --webdav-url "$url" --webdav-vendor owncloud --timeout 60s "$@"
+}
+
+# rclone would mount with a wrong password, too, and then refuse every program with an I/O error.
+require_login() {
+  [ -n "$user" ] || [ -n "$certificate" ] || return 0
+  ! drive_rclone about :webdav: --retries 1 --low-level-retries 1 </dev/null >"$state/mount.log" 2>&1 || return 0
+  cat "$state/mount.log" >&2
+  unsent || rm -rf "$state"
+  fail "the drive does not let you in at $url" 'see that name and password are right, then try again'
+}
+
 do_mount() {
   url=$1
   find_state "$2"
   require_free "$where"
   require_server "$url"
+  find_certificate "$url"
+  find_login
   receive_unsent "$url"
   printf 'Mounting %s at %s by rclone; cache and log in %s\n' "$url" "$where" "$state"
   mkdir -p "$state"
   printf '%s\n' "$url" >"$state/url"
   chmod 0700 "$state"
   : >"$state/rclone.conf"
+  printf '%s\n' "$certificate" >"$state/server.pem"
+  if [ -n "$user" ]; then
+    obscured=$(printf '%s\n' "$password" | rclone obscure -)
+    export RCLONE_WEBDAV_USER="$user" RCLONE_WEBDAV_PASS="$obscured"
+  fi
+  require_login
   make_folder
   # The daemon keeps what it inherits: with this shell's own output, a pipe behind it would never end.
-  # vendor owncloud: times of files are kept (X-OC-Mtime). The device name lets "holdfast unmount" find the mount.
-  if ! rclone --config "$state/rclone.conf" mount :webdav: "$where" \
-    --webdav-url "$url" --webdav-vendor owncloud --devname "$url" \
+  # The device name lets "holdfast unmount" find the mount.
+  if ! drive_rclone mount :webdav: "$where" --devname "$url" \
     --vfs-cache-mode full --vfs-write-back 1s --cache-dir "$state/cache" \
-    --dir-cache-time 5s --attr-timeout 1s --timeout 60s \
+    --dir-cache-time 5s --attr-timeout 1s \
     --log-file "$state/rclone.log" --daemon --daemon-wait 30s \
     </dev/null >"$state/mount.log" 2>&1; then
     cat "$state/mount.log" >&2
@@ -80,9 +106,12 @@ do_unmount() {
 [ $# -ge 2 ] || usage
 case $1 in
   mount)
-    [ $# -eq 3 ] || usage
+    [ $# -ge 3 ] || usage
+    url=$2 place=$3
+    shift 3
+    read_options "$@"
     check_tools
-    do_mount "$2" "$(absolute "$3")"
+    do_mount "$url" "$(absolute "$place")"
     ;;
   unmount)
     [ $# -eq 2 ] || usage

@@ -1,6 +1,8 @@
 # Mounts a holdfast drive on Windows as a drive letter, with the system's own WebDAV client.
 #
 #   windows.ps1 mount URL [X:]           URL such as http://127.0.0.1:4918/home/; default: a free letter
+#     -User NAME                         who logs in; the password comes from HOLDFAST_PASSWORD, from standard input, or is asked for
+#     -Fingerprint SHA256                of the drive's certificate, where Windows does not know it
 #   windows.ps1 unmount X:-or-URL
 #   windows.ps1 allow-large-files        once, as administrator: files up to 4 GiB instead of 50 MB, larger folders
 #   windows.ps1 allow-basic              as administrator: names and passwords over http, where anybody may read them
@@ -12,10 +14,14 @@
 param(
   [Parameter(Position = 0)][string]$Verb,
   [Parameter(Position = 1)][string]$Target,
-  [Parameter(Position = 2)][string]$Letter = '*'
+  [Parameter(Position = 2)][string]$Letter = '*',
+  [string]$User = '',
+  [string]$Fingerprint = ''
 )
 $ErrorActionPreference = 'Stop'
 $parameters = 'HKLM:\SYSTEM\CurrentControlSet\Services\WebClient\Parameters'
+# Certificates that are trusted for a mounted drive, by its letter, until it is unmounted.
+$trusted = 'HKCU:\SOFTWARE\HoldfastTrustedCertificates'
 # What the settings were before; -1: not there, and Windows uses its default.
 $remembered = 'HKLM:\SOFTWARE\HoldfastWebClientBefore'
 
@@ -26,7 +32,7 @@ function Stop-With([string]$What, [string]$Next) {
 }
 
 function Show-Usage {
-  $verbs = 'mount URL [X:] | unmount X:-or-URL | allow-large-files | allow-basic | undo-settings'
+  $verbs = 'mount URL [X:] [-User NAME] [-Fingerprint SHA256] | unmount X:-or-URL | allow-large-files | allow-basic | undo-settings'
   [Console]::Error.WriteLine("Usage: windows.ps1 $verbs")
   exit 2
 }
@@ -65,6 +71,89 @@ function Find-Letters([string]$Url) {
     ForEach-Object { $_.LocalName }
 }
 
+# The server's certificate, and whether Windows would refuse it.
+function Read-Certificate([Uri]$Uri) {
+  $script:isKnown = $true
+  $judge = [Net.Security.RemoteCertificateValidationCallback] {
+    param($from, $certificate, $chain, $errors)
+    $script:isKnown = $errors -eq [Net.Security.SslPolicyErrors]::None
+    $true
+  }
+  $client = New-Object Net.Sockets.TcpClient($Uri.Host, $Uri.Port)
+  try {
+    $tls = New-Object Net.Security.SslStream($client.GetStream(), $false, $judge)
+    $tls.AuthenticateAsClient($Uri.Host)
+    New-Object Security.Cryptography.X509Certificates.X509Certificate2($tls.RemoteCertificate)
+  }
+  finally { $client.Close() }
+}
+
+# Trusts the drive's certificate for this account if its fingerprint is the right one. Gives its thumbprint, or '' when
+# Windows knew it already.
+function Add-Trust([string]$Url, [string]$Expected) {
+  if (-not $Url.StartsWith('https:')) { return '' }
+  try { $certificate = Read-Certificate $Url }
+  catch { Stop-With "no server answers at $Url" 'start it ("holdfast serve DIR"), then try again' }
+  if ($script:isKnown) { return '' }
+  $hash = [Security.Cryptography.SHA256]::Create().ComputeHash($certificate.RawData)
+  $shown = [BitConverter]::ToString($hash).Replace('-', ':')
+  if ($Expected -eq '') {
+    Stop-With "Windows does not know the certificate of $Url" `
+      "if the server itself (`"holdfast serve`") prints this fingerprint, say -Fingerprint $shown"
+  }
+  if (($Expected -replace '[^0-9A-Fa-f]', '') -ne ($shown -replace ':', '')) {
+    Stop-With "this is another certificate: its SHA-256 fingerprint is $shown" `
+      'somebody may stand between; mount only if the server itself ("holdfast serve") prints this fingerprint'
+  }
+  Write-Host 'Trusting the certificate for your account, until the drive is unmounted; Windows asks whether it may'
+  $store = New-Object Security.Cryptography.X509Certificates.X509Store('Root', 'CurrentUser')
+  $store.Open('ReadWrite')
+  try { $store.Add($certificate) }
+  finally { $store.Close() }
+  $certificate.Thumbprint
+}
+
+# When no other mounted drive needs it.
+function Remove-Trust([string]$Thumbprint) {
+  if ($Thumbprint -eq '') { return }
+  if (Test-Path $trusted) {
+    $key = Get-Item -Path $trusted
+    foreach ($name in $key.Property) { if ($key.GetValue($name) -eq $Thumbprint) { return } }
+  }
+  $store = New-Object Security.Cryptography.X509Certificates.X509Store('Root', 'CurrentUser')
+  $store.Open('ReadWrite')
+  try { foreach ($found in $store.Certificates.Find('FindByThumbprint', $Thumbprint, $false)) { $store.Remove($found) } }
+  finally { $store.Close() }
+}
+
+function Read-Password([string]$Name) {
+  if ($env:HOLDFAST_PASSWORD) { return $env:HOLDFAST_PASSWORD }
+  if ([Console]::IsInputRedirected) { return [Console]::In.ReadLine() }
+  $typed = Read-Host "Password for $Name" -AsSecureString
+  (New-Object Net.NetworkCredential('', $typed)).Password
+}
+
+function Find-FreeLetter {
+  $taken = @(Get-PSDrive -PSProvider FileSystem | ForEach-Object { $_.Name })
+  foreach ($letter in [char[]](90..68)) { if ($taken -notcontains "$letter") { return "${letter}:" } }
+  Stop-With 'no drive letter is free' 'unmount another drive first'
+}
+
+# "net use" takes a password only from the command line, which every account can read, or by asking itself.
+function Connect-Drive([string]$Place, [string]$Url) {
+  if ($User -eq '') {
+    & net.exe use $Place $Url /persistent:no | Out-Host
+    return $LASTEXITCODE -eq 0
+  }
+  try { (New-Object -ComObject WScript.Network).MapNetworkDrive($Place, $Url, $false, $User, (Read-Password $User)) }
+  catch {
+    [Console]::Error.WriteLine($_.Exception.Message)
+    return $false
+  }
+  Write-Host "Mounted as $Place"
+  $true
+}
+
 function Mount-Drive([string]$Url, [string]$Place) {
   Assert-WebClient
   $letters = @(Find-Letters $Url)
@@ -72,8 +161,17 @@ function Mount-Drive([string]$Url, [string]$Place) {
   if ($Place -ne '*' -and $Place -notmatch '^[A-Za-z]:$') { Show-Usage }
   if ($Place -ne '*' -and (Test-Path "$Place\")) { Stop-With "$Place is taken" 'name another letter, or none' }
   Write-Output "Mounting $Url"
-  & net.exe use $Place $Url.TrimEnd('/') /persistent:no
-  if ($LASTEXITCODE -ne 0) { Stop-With "$Url could not be mounted" 'see that the server runs ("holdfast status DIR")' }
+  if ($Place -eq '*') { $Place = Find-FreeLetter }
+  $thumbprint = Add-Trust $Url $Fingerprint
+  $isMounted = Connect-Drive $Place $Url.TrimEnd('/')
+  if (-not $isMounted) {
+    Remove-Trust $thumbprint
+    Stop-With "$Url could not be mounted" 'see that name and password are right and the server runs ("holdfast status DIR")'
+  }
+  if ($thumbprint -ne '') {
+    if (-not (Test-Path $trusted)) { New-Item -Path $trusted -Force | Out-Null }
+    New-ItemProperty -Path $trusted -Name $Place -PropertyType String -Value $thumbprint -Force | Out-Null
+  }
   $limit = Read-Setting $parameters 'FileSizeLimitInBytes'
   if ($limit -le 50000000) {
     Write-Output 'Files of more than 50 MB will be refused by Windows. Once, as administrator: windows.ps1 allow-large-files'
@@ -88,6 +186,11 @@ function Dismount-Drive([string]$Place) {
     # Without /yes: open files make it ask instead of losing them.
     & net.exe use $letter /delete
     if ($LASTEXITCODE -ne 0) { Stop-With "$letter is in use" 'close the programs that work in it, then try again' }
+    $kept = if (Test-Path $trusted) { (Get-Item -Path $trusted).GetValue($letter, '') } else { '' }
+    if ($kept -ne '') {
+      Remove-ItemProperty -Path $trusted -Name $letter
+      Remove-Trust $kept
+    }
   }
 }
 

@@ -17,6 +17,22 @@ export interface Recipe {
   readonly parameters: readonly string[];
 }
 
+/** Nothing secret: command lines can be read by everybody. Recipes ask for the password themselves. */
+export interface MountLogin {
+  readonly user?: string | undefined;
+  /** Of the drive's certificate, where the system does not know it. */
+  readonly fingerprint?: string | undefined;
+}
+
+/** What comes behind the operands of a recipe. */
+export function loginParameters(recipeName: RecipeName, login: MountLogin): string[] {
+  const dash = recipeName === 'windows' ? '-' : '--';
+  return (['user', 'fingerprint'] as const).flatMap((option) => {
+    const value = login[option];
+    return value === undefined ? [] : [`${dash}${option}`, value];
+  });
+}
+
 /** The recipe that fits best; `wanted` overrules. TOOL_MISSING lists what could be installed. */
 export async function chooseRecipe(
   platform: Platform,

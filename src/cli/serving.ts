@@ -3,13 +3,18 @@
  * The control socket is placed while the volume lock is held, so two servers never fight for it.
  */
 import { isIPv4 } from 'node:net';
-import type { Certificate } from '../config/tls/certificates.js';
+import { type Certificate, nameFor } from '../config/tls/certificates.js';
 import { DriveError } from '../core/errors.js';
 import type { Drive, DriveEvent } from '../drive-contract.js';
 import type { ServerFacts } from '../server/control-protocol.js';
 import { ControlServer } from '../server/control-server.js';
 import { machineNames } from '../server/host-rules.js';
-import { type CertificateSource, findCertificate, keepCertificate } from './certificates/served-certificate.js';
+import {
+  type CertificateSource,
+  findCertificate,
+  type KeptCertificate,
+  keepCertificate,
+} from './certificates/served-certificate.js';
 import type { CommandContext, RunningServer, ServerOptions } from './command-context.js';
 import { placeControlSocket } from './control-socket.js';
 import { formatTime, printable } from './output/format.js';
@@ -49,11 +54,11 @@ export async function serveVolume(context: CommandContext, options: ServeOptions
     const allowedHosts = [...(isLoopback(host) ? [] : machineNames()), ...(options.allowedHosts ?? [])];
     const protection = { tls, isInsecureAllowed, allowedHosts, announces };
     const server = await startOnFreePort(context, { drive, onEvent, host, ports, ...protection });
-    const letGo = source && tls && keepCertificate(context, { source, first: tls, server, onEvent });
+    const kept = source && tls && keepCertificate(context, { source, first: tls, server, onEvent });
     try {
-      await serveUntilStopped(context, { drive, server, address, tls, onReady: options.onReady });
+      await serveUntilStopped(context, { drive, server, address, kept, onReady: options.onReady });
     } finally {
-      letGo?.();
+      kept?.stop();
       await server.close();
     }
   } finally {
@@ -72,17 +77,16 @@ async function serveUntilStopped(
     readonly drive: Drive;
     readonly server: RunningServer;
     readonly address: string;
-    readonly tls: Certificate | undefined;
+    readonly kept: KeptCertificate | undefined;
     readonly onReady: ServeOptions['onReady'];
   },
 ): Promise<void> {
-  const { drive, server, address, tls } = options;
-  const { name } = drive.volume;
-  const facts = { volumeName: name, url: driveUrl(server.address, name, tls !== undefined), processId: process.pid };
+  const { drive, server, address, kept } = options;
+  const facts = factsOf(server.address, drive.volume.name, kept);
   const control = new ControlServer({ drive, facts, clock: context.clock });
   const removeSocket = await placeControlSocket(control.listener, { address, platform: context.platform });
   try {
-    options.onReady(facts, tls);
+    options.onReady(facts, kept?.current);
     await fired(context.stop);
   } finally {
     await removeSocket();
@@ -117,10 +121,27 @@ function isPortTaken(error: unknown): boolean {
   return false;
 }
 
-function driveUrl({ host, port }: RunningServer['address'], name: string, isSecure: boolean): string {
-  const reached = host === '0.0.0.0' || host === '::' ? (machineNames().at(-1) ?? 'localhost') : host;
-  const authority = reached.includes(':') ? `[${reached}]` : reached;
-  return `${isSecure ? 'https' : 'http'}://${authority}:${port}/${encodeURIComponent(name)}/`;
+function factsOf(
+  { host, port }: RunningServer['address'],
+  volumeName: string,
+  kept: KeptCertificate | undefined,
+): ServerFacts {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const urlAt = (name: string): string => {
+    const authority = name.includes(':') ? `[${name}]` : name;
+    return `${kept ? 'https' : 'http'}://${authority}:${port}/${encodeURIComponent(volumeName)}/`;
+  };
+  const nearby = isEverywhere ? defaultHost : host;
+  return {
+    volumeName,
+    url: urlAt(isEverywhere ? (machineNames().at(-1) ?? 'localhost') : host),
+    localUrl: urlAt(kept ? nameFor(kept.current, nearby) : nearby),
+    // A certificate may be exchanged while it is served.
+    get fingerprint() {
+      return kept?.current.fingerprint ?? null;
+    },
+    processId: process.pid,
+  };
 }
 
 const levelTones = { info: 'faint', warning: 'warning', error: 'bad' } as const;

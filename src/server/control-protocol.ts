@@ -26,6 +26,10 @@ export interface ServerFacts {
   readonly volumeName: string;
   /** What clients mount, `http://127.0.0.1:4918/home/`. */
   readonly url: string;
+  /** The same for programs of this machine, whatever names its network knows. */
+  readonly localUrl: string;
+  /** SHA-256 of the certificate in use, in pairs of hex digits with colons; null: plain HTTP. */
+  readonly fingerprint: string | null;
   readonly processId: number;
 }
 

@@ -15,7 +15,8 @@ import { ManualClock } from '../support/manual-clock.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { driveStatus, FakeDrive, soundReport } from './fake-context.js';
 
-const facts = { volumeName: 'home', url: 'http://127.0.0.1:4918/home/', processId: 42 };
+const url = 'http://127.0.0.1:4918/home/';
+const facts = { volumeName: 'home', url, localUrl: url, fingerprint: null, processId: 42 };
 
 interface Running {
   readonly drive: FakeDrive;

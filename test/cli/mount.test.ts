@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
-import { mkdir } from 'node:fs/promises';
+import { X509Certificate } from 'node:crypto';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { chooseRecipe, describeMounting, isSameUrl, parseMounts } from '../../src/cli/mount-recipes.js';
+import {
+  chooseRecipe,
+  describeMounting,
+  isSameUrl,
+  loginParameters,
+  parseMounts,
+} from '../../src/cli/mount-recipes.js';
 import { linux, macos, type Platform, windows } from '../../src/core/platform.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 import { FakeShell } from './fake-context.js';
@@ -72,9 +79,9 @@ async function shellOnLinux(t: TestContext): Promise<FakeShell> {
   return shell;
 }
 
-async function whileServing(shell: FakeShell, use: () => Promise<void>): Promise<void> {
+async function whileServing(shell: FakeShell, use: () => Promise<void>, ...options: string[]): Promise<void> {
   const server = new FakeShell(shell.workingDirectory);
-  const ending = server.run('serve', 'volume');
+  const ending = server.run('serve', 'volume', ...options);
   await server.out.holds('Ctrl-C stops it.');
   try {
     await use();
@@ -95,6 +102,40 @@ test('mount runs the recipe with the address of the running server', onLinux, as
     ['sh', script, 'mount', url, '/home/ada/holdfast/home'],
     ['sh', script, 'mount', url, join(shell.workingDirectory, 'there')],
   ]);
+});
+
+test('mount names the user and the certificate to the recipe, and asks for no password itself', onLinux, async (t) => {
+  const shell = await shellOnLinux(t);
+  await whileServing(
+    shell,
+    async () => {
+      assert.equal(await shell.run('mount', 'volume', 'there', '--user', 'ana'), 0);
+      shell.host = {
+        ...shell.host,
+        isRoot: true,
+        readMountTable: async () => `${shell.programs[0]![3]} /mnt/a fuse rw`,
+      };
+      assert.equal(await shell.run('unmount', 'volume'), 0);
+    },
+    '--host',
+    '0.0.0.0',
+    '--no-announce',
+  );
+  const pem = await readFile(join(shell.workingDirectory, 'volume', 'tls-certificate.pem'));
+  const { fingerprint256 } = new X509Certificate(pem);
+  const [mounted, unmounted] = shell.programs;
+  const local = 'https://127.0.0.1:4918/home/';
+  const login = ['--user', 'ana', '--fingerprint', fingerprint256];
+  const there = join(shell.workingDirectory, 'there');
+  assert.deepEqual(mounted, ['sh', '/recipes/linux-rclone.sh', 'mount', local, there, ...login]);
+  assert.deepEqual(unmounted, ['sh', '/recipes/linux-davfs2.sh', 'unmount', '/mnt/a']);
+});
+
+test('the options of a login are spelled as each recipe reads them', () => {
+  const login = { user: 'ana', fingerprint: 'AB:CD' };
+  assert.deepEqual(loginParameters('rclone', login), ['--user', 'ana', '--fingerprint', 'AB:CD']);
+  assert.deepEqual(loginParameters('windows', login), ['-user', 'ana', '-fingerprint', 'AB:CD']);
+  assert.deepEqual(loginParameters('macos', {}), []);
 });
 
 test('mount without a server says to start one', onLinux, async (t) => {

@@ -67,6 +67,8 @@ test('serve --json prints one JSON line when ready, and --grace reaches the driv
     ready: true,
     volumeName: 'home',
     url: 'http://[::1]:5000/home/',
+    localUrl: 'http://[::1]:5000/home/',
+    fingerprint: null,
     processId: process.pid,
     directory: join(shell.workingDirectory, 'volume'),
   });

@@ -3,7 +3,7 @@ import { X509Certificate } from 'node:crypto';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ownCertificate, readCertificate } from '../../src/config/tls/certificates.js';
+import { nameFor, ownCertificate, readCertificate } from '../../src/config/tls/certificates.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const now = Date.UTC(2026, 10, 22);
@@ -25,6 +25,15 @@ test('a certificate is made once, kept for its owner only, and made anew before 
   const renewed = await ownCertificate(directory, { names, now: first.endsAt - 29 * day });
   assert.notEqual(renewed.certificate, first.certificate);
   assert.ok(renewed.endsAt > first.endsAt);
+});
+
+test('a program of this machine asks by a name that the certificate bears', async (t) => {
+  const own = await ownCertificate(await temporaryFolder(t), { names, now });
+  for (const host of ['127.0.0.1', '::1', 'localhost', 'drive.local']) assert.equal(nameFor(own, host), host);
+  const bought = await ownCertificate(await temporaryFolder(t), { names: ['drive.example', 'www.drive.example'], now });
+  assert.equal(nameFor(bought, '127.0.0.1'), 'drive.example');
+  const wild = await ownCertificate(await temporaryFolder(t), { names: ['*.drive.example'], now });
+  assert.equal(nameFor(wild, '127.0.0.1'), '127.0.0.1', 'no name to ask for');
 });
 
 test('a pair that does not fit together or is damaged is made anew', async (t) => {

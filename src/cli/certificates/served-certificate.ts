@@ -26,7 +26,12 @@ export function findCertificate({ clock }: CommandContext, source: CertificateSo
   return ownCertificate(source.directory, { names, now });
 }
 
-/** Until the function returned is called. */
+export interface KeptCertificate {
+  /** The one in use. */
+  readonly current: Certificate;
+  stop(): void;
+}
+
 export function keepCertificate(
   context: CommandContext,
   options: {
@@ -35,7 +40,7 @@ export function keepCertificate(
     readonly server: RunningServer;
     readonly onEvent: (event: DriveEvent) => void;
   },
-): () => void {
+): KeptCertificate {
   const { clock } = context;
   const { source, server, onEvent } = options;
   const report = (level: DriveEvent['level'], message: string) => onEvent({ time: clock.now(), level, message });
@@ -62,8 +67,13 @@ export function keepCertificate(
   };
   if (source.given) warnOfEnd(current);
   cancel = clock.schedule(dayMs, () => void look());
-  return () => {
-    stopped = true;
-    cancel();
+  return {
+    get current() {
+      return current;
+    },
+    stop: () => {
+      stopped = true;
+      cancel();
+    },
   };
 }

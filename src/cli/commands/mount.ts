@@ -5,9 +5,14 @@ import { DriveError } from '../../core/errors.js';
 import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { chooseRecipe, describeMounting, type RecipeName, recipeNames } from '../mount-recipes.js';
+import { chooseRecipe, describeMounting, loginParameters, type RecipeName, recipeNames } from '../mount-recipes.js';
 import { shellWord } from '../output/format.js';
 import { findServer, requireFolder } from '../with-drive.js';
+
+interface MountCommandOptions {
+  readonly with?: RecipeName;
+  readonly user?: string;
+}
 
 export const mountCommand: CommandMaker = (context, act) =>
   new Command('mount')
@@ -15,14 +20,16 @@ export const mountCommand: CommandMaker = (context, act) =>
     .argument(...directoryArgument)
     .argument('[WHERE]', 'an empty folder (default: holdfast/NAME in your home; on Windows a free drive letter)')
     .addOption(new Option('--with <TOOL>', 'use this tool (default: the best one here)').choices(recipeNames))
+    .option('--user <NAME>', 'who logs in; the password is asked for, or read from standard input or HOLDFAST_PASSWORD')
     .addHelpText(
       'after',
       examples(
         ['holdfast mount ~/drive', 'in your home folder'],
+        ['holdfast mount ~/drive --user ana < password.txt', 'for scripts'],
         ['holdfast mount ~/drive /mnt/drive --with rclone', 'by rclone, there'],
       ),
     )
-    .action((operand: string, where: string | undefined, options: { readonly with?: RecipeName }) =>
+    .action((operand: string, where: string | undefined, options: MountCommandOptions) =>
       act(`mount the volume at ${operand}`, {}, async () => {
         const { platform, host, terminal } = context;
         const directory = absolute(context, operand);
@@ -34,15 +41,18 @@ export const mountCommand: CommandMaker = (context, act) =>
             hint: `run "holdfast serve ${shellWord(operand)}" in another window, then this command again`,
           });
         }
-        const { url, volumeName } = running.facts;
-        const { command, parameters } = await chooseRecipe(platform, host, options.with).catch((error: unknown) => {
-          terminal.print('By hand:');
-          const lines = describeMounting({ platform, url, mountCommand: `holdfast mount ${shellWord(operand)}` });
-          for (const line of lines) terminal.print(line);
-          throw error;
-        });
+        const { localUrl: url, fingerprint, volumeName } = running.facts;
+        const { name, command, parameters } = await chooseRecipe(platform, host, options.with).catch(
+          (error: unknown) => {
+            terminal.print('By hand:');
+            const lines = describeMounting({ platform, url, mountCommand: `holdfast mount ${shellWord(operand)}` });
+            for (const line of lines) terminal.print(line);
+            throw error;
+          },
+        );
         const place = mountPlace(context, where, volumeName);
-        const code = await host.run(command, [...parameters, 'mount', url, ...place]);
+        const login = loginParameters(name, { user: options.user, fingerprint: fingerprint ?? undefined });
+        const code = await host.run(command, [...parameters, 'mount', url, ...place, ...login]);
         return code === 0 ? exitCodes.good : exitCodes.failed;
       }),
     );

@@ -65,7 +65,7 @@ export const serveCommand: CommandMaker = (context, act) =>
           ...protection,
           onReady: (facts, certificate) => {
             const fingerprint = certificate?.fingerprint;
-            if (options.json) context.terminal.printJson({ ready: true, ...facts, directory, fingerprint });
+            if (options.json) context.terminal.printJson({ ready: true, ...facts, directory });
             else announce(context, { url: facts.url, operand, fingerprint });
           },
         });

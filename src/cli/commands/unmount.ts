@@ -43,7 +43,7 @@ async function findSteps(context: CommandContext, operand: string): Promise<Unmo
   const path = isDriveLetter ? operand : absolute(context, operand);
   if (platform.name === 'linux') return findLinuxSteps(context, path);
   const running = isDriveLetter ? undefined : await findServer(context, path);
-  return [{ recipe: recipe(platform.name, host), target: running?.facts.url ?? path }];
+  return [{ recipe: recipe(platform.name, host), target: running?.facts.localUrl ?? path }];
 }
 
 async function findLinuxSteps(context: CommandContext, path: string): Promise<UnmountStep[]> {
@@ -53,7 +53,7 @@ async function findLinuxSteps(context: CommandContext, path: string): Promise<Un
   // Looked for in the table before anything below the path is touched: a mount whose server is gone may hang.
   const here = mounts.filter((mount) => mount.where === place);
   const running = here.length > 0 ? undefined : await findServer(context, path);
-  const url = running?.facts.url;
+  const url = running?.facts.localUrl;
   const found = url === undefined ? here : mounts.filter((mount) => isSameUrl(mount.source, url));
   if (found.length > 0) return found.map((mount) => ({ recipe: recipe(mount.recipe, host), target: mount.where }));
   if (url !== undefined && (await host.hasProgram('gio'))) return [{ recipe: recipe('gio', host), target: url }];

@@ -68,6 +68,14 @@ export async function ownCertificate(
   return found;
 }
 
+/** `host` if the certificate is good for it, else the first name that it bears: many are made for one name alone. */
+export function nameFor({ certificate }: Certificate, host: string): string {
+  const parsed = new X509Certificate(certificate);
+  const isCovered = isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host);
+  if (isCovered !== undefined) return host;
+  return /(?:^|, )DNS:([^,*"]+)(?:,|$)/.exec(parsed.subjectAltName ?? '')?.[1] ?? host;
+}
+
 async function readOwn(files: {
   readonly key: string;
   readonly certificate: string;
