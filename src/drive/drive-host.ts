@@ -1,6 +1,7 @@
 /** What background work gets of an engine. */
 import type { SegmentId } from '../core/ids.js';
 import type { MaintenanceHost } from '../maintenance/maintenance-host.js';
+import { filesHolding } from '../meta/files-holding.js';
 import type { VolumeEngine } from '../volume/engine.js';
 import type { DriveContext } from './drive-context.js';
 import type { DriveEvents } from './drive-events.js';
@@ -43,6 +44,7 @@ export function hostFor(
     readChunk: (target, signal) => engine.segmentReader.read(target, 0, target.place.plainBytes, { signal }),
     addsUp: async () => (await engine.meta.check({ only: 'sums' })).length === 0,
     segmentNeeds: (signal) => engine.meta.segmentNeeds({ signal }),
+    filesHolding: (chunks, limit) => filesHolding(engine.meta, chunks, limit),
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),
     withWriter: (work) => engine.committer.withWriter(work),

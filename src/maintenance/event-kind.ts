@@ -13,6 +13,8 @@ export type EventKind =
   | 'degraded'
   | 'read-only'
   | 'damaged'
+  /** A copy was found to have rotted at rest; the message names its node and the files. */
+  | 'copy-bad'
   /** A file cannot be read whole; the message names it. */
   | 'file-lost'
   /** The copy of a node that is away on purpose holds everything: it may be unplugged. */

@@ -1,6 +1,6 @@
 /** What background work needs of the engine; drive-host.ts gives it. Workers never hold on to more than this. */
 import type { Clock } from '../core/clock.js';
-import type { NodeId, SegmentId } from '../core/ids.js';
+import type { ChunkId, NodeId, SegmentId } from '../core/ids.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { MetaReader, MetaWriter } from '../meta/meta-store.js';
 import type { ContentId } from '../meta/operations.js';
@@ -39,6 +39,11 @@ export interface MaintenanceHost {
   addsUp(): Promise<boolean>;
   /** Segments that are to have another number of copies than their files need; seconds of work in another thread. ABORTED. */
   segmentNeeds(signal?: AbortSignal): Promise<SegmentNeeds>;
+  /** Paths of living files that hold any of the chunks, at most `limit`, and how many there are; seconds of work in another thread. */
+  filesHolding(
+    chunks: ReadonlySet<ChunkId>,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly paths: string[] }>;
   /** Contents that a reader has open. */
   pinnedContents(): ContentId[];
   /** Journaled and durable when it resolves. */

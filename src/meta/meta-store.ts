@@ -21,12 +21,14 @@ import type {
   NodeRow,
   OldProof,
   PropertyRow,
+  ReplicaRow,
   ReplicaState,
   SegmentRow,
   Tip,
   UserRow,
   VolumeRow,
 } from './rows.js';
+import type { FoundFiles, PartsQuery } from './sqlite/damage-search.js';
 
 export interface Prepared {
   /** Encoded operations (format.md, "Operations"), empty when the batch changes nothing that is journaled. */
@@ -223,8 +225,8 @@ export interface MetaReader {
   }): OldProof[];
   /** Of each node that holds any. */
   proofs(): NodeProofs[];
-  /** Paths of files that refer to a chunk of the segment without a good replica (for damage reports), at most `limit`. */
-  filesInSegment(id: SegmentId, limit: number): string[][];
+  /** Of each copy of the segment, by node. */
+  segmentProofs(id: SegmentId): (OldProof & ReplicaRow)[];
   /** Paths of living files that hold any of the chunks (for damage reports: it reads every chunk list), at most `limit`. */
   filesHolding(chunks: ReadonlySet<ChunkId>, limit: number): string[][];
   /** Kept up with each change. What lies below a deleted folder counts until prune steps have walked it. */
@@ -262,6 +264,8 @@ export interface MetaStore {
   check(options?: CheckOptions): Promise<string[]>;
   /** Segments that are to have another number of copies than their files need. In a thread: readers and the writer go on. ABORTED. */
   segmentNeeds(options?: { readonly signal?: AbortSignal | undefined }): Promise<SegmentNeeds>;
+  /** Living files that hold what is looked for, and where. In a thread: readers and the writer go on. ABORTED. */
+  findParts(query: PartsQuery, options?: { readonly signal?: AbortSignal | undefined }): Promise<FoundFiles>;
   /**
    * Told once, when a row turns out not to be as it was written: no answer of this index counts from then on. At once when
    * that has happened already.

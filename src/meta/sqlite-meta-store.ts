@@ -15,6 +15,7 @@ import type { SegmentNeeds } from './protection/segment-needs.js';
 import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
 import { openConnection } from './sqlite/connection.js';
+import type { FoundFiles, PartsQuery } from './sqlite/damage-search.js';
 import { type IndexJob, type JobOptions, runIndexJob } from './sqlite/index-jobs.js';
 import { translated } from './sqlite/sqlite-errors.js';
 import { SqliteReader } from './sqlite/sqlite-reader.js';
@@ -129,6 +130,14 @@ class SqliteMetaStore implements MetaStore {
   async segmentNeeds({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<SegmentNeeds> {
     if (this.#closing !== undefined) throw new DriveError('CLOSED');
     return (await this.#run({ kind: 'needs', file: this.#file }, { signal })).needs!;
+  }
+
+  async findParts(
+    query: PartsQuery,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<FoundFiles> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED');
+    return (await this.#run({ kind: 'parts', file: this.#file, query }, { signal })).found!;
   }
 
   close(): Promise<void> {

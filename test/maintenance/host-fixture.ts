@@ -4,6 +4,7 @@ import { DriveError } from '../../src/core/errors.js';
 import { type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
 import type { MaintenanceHost, MaintenanceNode } from '../../src/maintenance/maintenance-host.js';
 import { contentChecksum } from '../../src/meta/content-checksum.js';
+import { filesHolding } from '../../src/meta/files-holding.js';
 import type { MetaStore } from '../../src/meta/meta-store.js';
 import type { Operation } from '../../src/meta/operations.js';
 import type { ChangeRequest, ChangeResult } from '../../src/meta/requests.js';
@@ -109,6 +110,7 @@ export async function openHost(
     readChunk: (target, signal) => reads.read(target, 0, target.place.plainBytes, { signal }),
     addsUp: async () => (await meta.check({ only: 'sums' })).length === 0,
     segmentNeeds: () => meta.segmentNeeds(),
+    filesHolding: (chunks, limit) => filesHolding(meta, chunks, limit),
     pinnedContents: () => [...host.readers],
     submit,
     withWriter: (work) => work(writer),

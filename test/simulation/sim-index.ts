@@ -127,7 +127,14 @@ export class SimIndex {
       isClosed = true;
     };
     const { reader } = store;
-    return { writer, reader, check: () => store.check(), segmentNeeds: () => store.segmentNeeds(), close };
+    return {
+      writer,
+      reader,
+      check: () => store.check(),
+      segmentNeeds: () => store.segmentNeeds(),
+      findParts: (query) => store.findParts(query),
+      close,
+    };
   }
 }
 

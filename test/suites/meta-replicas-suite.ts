@@ -116,23 +116,25 @@ export function replicasSuite(begin: Begin): void {
 
   it('names the files that a lost segment takes with it', async (context) => {
     const driver = await begin(context);
-    const { reader, writer } = driver.store;
+    const { reader } = driver.store;
     await driver.makeFolder('d');
     await driver.put('d/lost', 'lost');
     await driver.submit({ kind: 'copy', path: path('d/lost'), target: ['too'], overwrite: false, depth: 0 });
     const segment = await driver.seal();
     await driver.put('fine', 'fine');
-    assert.deepEqual(reader.filesInSegment(segment, 10), []);
-    await writer.setReplicaStates(
-      [firstNode, secondNode].map((node) => ({ segment, node, state: 'damaged' as const })),
-    );
+    const sources = [firstNode];
+    const query = { segments: [{ id: segment, sources }], except: [], chunks: [], withoutPlace: false, limit: 10 };
+    const found = await driver.store.findParts(query);
     assert.deepEqual(
-      reader
-        .filesInSegment(segment, 10)
-        .map((names) => names.join('/'))
-        .sort(),
-      ['d/lost', 'too'],
+      found.files.map((file) => [file.path.join('/'), file.sizeBytes, file.parts]),
+      ['d/lost', 'too'].map((name) => [name, 4, [{ start: 0, end: 4, segment }]]),
     );
-    assert.equal(reader.filesInSegment(segment, 1).length, 1);
+    assert.deepEqual([found.count, found.bytes, found.groups], [2, 8, [{ sources: [sources], count: 2 }]]);
+    const one = await driver.store.findParts({ ...query, limit: 1 });
+    assert.deepEqual([one.files.length, one.count], [1, 2]);
+    const [place] = reader.segmentChunks(segment, -1, 1);
+    assert.equal((await driver.store.findParts({ ...query, except: [place!.chunk] })).count, 0);
+    const named = await driver.store.findParts({ ...query, segments: [], chunks: [place!.chunk] });
+    assert.deepEqual([named.count, named.files[0]?.parts[0]?.segment], [2, segment]);
   });
 }

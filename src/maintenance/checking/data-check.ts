@@ -7,12 +7,12 @@ import { DriveError, hasCode } from '../../core/errors.js';
 import type { ChunkId, NodeId, SegmentId } from '../../core/ids.js';
 import type { Progress } from '../../core/progress.js';
 import type { SegmentRow } from '../../meta/rows.js';
-import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { DataCheckReport } from './check-report.js';
+import { examineChunks } from './examined-chunks.js';
 
 /** Part `part` of `parts`, from 1; all parts together are everything. */
 export interface DataPart {
@@ -21,12 +21,13 @@ export interface DataPart {
 }
 
 export interface DataCheckOptions extends DataPart {
+  /** Only copies that were not proven since then, milliseconds since 1970. Default: all. */
+  readonly provenBefore?: number | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 const pageSegments = 500;
-const pageChunks = 1_000;
 const namedFiles = 100;
 
 /** By the id alone, so that runs of different days cover all, whatever came in between. */
@@ -54,20 +55,22 @@ export class DataCheck {
 
   /** ABORTED. */
   async run(): Promise<DataCheckReport> {
-    for (const row of this.rows()) this.totalBytes += row.lengthBytes * row.replicas.length;
+    for (const row of this.rows()) this.totalBytes += row.lengthBytes * this.dueCopies(row).length;
     for (const row of this.rows()) {
       if (this.options.signal?.aborted) throw new DriveError('ABORTED');
       await this.checkSegment(row);
     }
-    const { reader } = this.host;
     for (const chunk of this.lost) this.concerned.delete(chunk);
-    const named = (chunks: ReadonlySet<ChunkId>) =>
-      chunks.size === 0 ? [] : reader.filesHolding(chunks, namedFiles).map((path) => `/${path.join('/')}`);
+    const lost = await this.host.filesHolding(this.lost, namedFiles);
+    const concerned = await this.host.filesHolding(this.concerned, namedFiles);
+    const isLost = new Set(lost.paths);
     return {
-      findings: named(this.lost).map((path) => `${path} cannot be read whole: no copy of a part of it verifies`),
+      findings: lost.paths.map((path) => `${path} cannot be read whole: no copy of a part of it verifies`),
       degraded: [
         ...this.degraded,
-        ...named(this.concerned).map((path) => `${path} is whole, and one of its copies is not`),
+        ...concerned.paths
+          .filter((path) => !isLost.has(path))
+          .map((path) => `${path} is whole, and one of its copies is not`),
       ],
       notes: this.unsealed === 0 ? [] : [`${this.unsealed} segment(s) are still being written and were not read`],
       readBytes: this.readBytes,
@@ -91,8 +94,10 @@ export class DataCheck {
 
   private async checkSegment(row: SegmentRow): Promise<void> {
     const bad: MaintenanceNode[] = [];
-    let good = 0;
-    for (const { node: id } of row.replicas) {
+    const due = this.dueCopies(row);
+    let good = row.replicas.length - due.length;
+    for (const id of due) {
+      const time = this.host.clock.now();
       const node = this.host.nodes().find((candidate) => candidate.id === id);
       const state = node && isReadable(node.state) ? await this.stateOn(node, row) : 'unknown';
       if (!node || state === 'unknown') {
@@ -101,13 +106,22 @@ export class DataCheck {
       }
       this.readCopies += 1;
       if (state === 'good') good += 1;
-      else if (await this.isStillWanted(row, node.id)) {
-        bad.push(node);
-        this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
-        await this.host.withWriter((writer) => writer.setReplicaStates([{ segment: row.id, node: id, state }]));
-      }
+      if (!(await this.isStillWanted(row, node.id))) continue;
+      const proof = state === 'good' ? { proven: time } : {};
+      await this.host.withWriter((writer) => writer.setReplicaStates([{ segment: row.id, node: id, state, ...proof }]));
+      if (state === 'good') continue;
+      bad.push(node);
+      this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
     }
     if (bad.length > 0) await this.findChunks(row, bad, good);
+  }
+
+  /** The nodes whose copies are to be read. */
+  private dueCopies(row: SegmentRow): readonly NodeId[] {
+    const { provenBefore } = this.options;
+    if (provenBefore === undefined) return row.replicas.map(({ node }) => node);
+    const proofs = this.host.reader.segmentProofs(row.id);
+    return proofs.filter(({ state, proven }) => state !== 'good' || proven < provenBefore).map(({ node }) => node);
   }
 
   /** It may have been cleaned, or moved, while it was read. */
@@ -139,30 +153,14 @@ export class DataCheck {
 
   /** With a good copy the living chunks that the bad ones lack; without, those that verify nowhere. */
   private async findChunks(row: SegmentRow, bad: readonly MaintenanceNode[], good: number): Promise<void> {
-    const nodes = good > 0 ? bad.map(({ id }) => id) : row.replicas.map(({ node }) => node);
-    for (let after = -1; ; ) {
-      const places = this.host.reader.segmentChunks(row.id, after, pageChunks);
-      for (const place of places) {
-        if (good > 0) {
-          for (const node of nodes) if (!(await this.isReadable(place, [node]))) this.concerned.add(place.chunk);
-        } else if (!(await this.isReadable(place, nodes))) this.lost.add(place.chunk);
-        else this.concerned.add(place.chunk);
-      }
-      if (places.length < pageChunks) return;
-      after = places.at(-1)!.offset;
-    }
-  }
-
-  private async isReadable(place: ChunkPlace, nodes: readonly NodeId[]): Promise<boolean> {
-    const signal = this.options.signal ?? new AbortController().signal;
-    try {
-      await this.host.readChunk({ place, nodes }, signal);
-      return true;
-    } catch (error) {
+    const holders = this.host.nodes().filter(({ id }) => row.replicas.some(({ node }) => node === id));
+    const nodes = good > 0 ? bad : holders;
+    const { signal } = this.options;
+    const examined = examineChunks(this.host, { segment: row.id, nodes, signal, pace: this.pacer.pace });
+    for await (const chunk of examined) {
       // Out of reach is not lost: the copy that is away may be good.
-      if (hasCode(error, 'UNAVAILABLE')) return true;
-      if (hasCode(error, 'DAMAGED', 'CORRUPT')) return false;
-      throw error;
+      if (good === 0 && chunk.good + chunk.unknown === 0) this.lost.add(chunk.chunk);
+      else if (good === 0 || chunk.bad > 0) this.concerned.add(chunk.chunk);
     }
   }
 }

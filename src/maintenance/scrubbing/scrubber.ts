@@ -1,12 +1,14 @@
 /**
  * Reads every copy of every sealed segment again and again, the one whose last proof is oldest first, so that rot is
- * found while another copy is still good. A bad copy is noted and healed from a verified one. What was proven when stands
- * in the index, so a restart goes on where it was.
+ * found while another copy is still good. A bad copy is named with its files, noted, and healed from a verified one. What
+ * was proven when stands in the index, so a restart goes on where it was.
  */
 import { hasCode } from '../../core/errors.js';
-import type { SegmentRow } from '../../meta/rows.js';
+import type { ChunkId } from '../../core/ids.js';
+import type { ReplicaState, SegmentRow } from '../../meta/rows.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
+import { examineChunks } from '../checking/examined-chunks.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { StepResult, Worker } from '../worker.js';
@@ -18,12 +20,16 @@ export interface ScrubStatus {
   readonly badCopies: number;
   /** Each byte is proven again within this time, if the machine runs. */
   readonly periodMs: number;
+  /** Not faster than this; while clients are served, a quarter of a disk's time at most. */
+  readonly bytesPerSecond: number;
 }
 
 /** Not slower than this even on a small volume: a new one is proven soon. */
 const leastBytesPerSecond = 4 * 1024 * 1024;
 /** What could not be read now is asked for again after this. */
 const postponedMs = 600_000;
+/** In one message; `check --read-data` names more. */
+const namedFiles = 10;
 
 export class Scrubber implements Worker {
   readonly name = 'scrub';
@@ -44,7 +50,8 @@ export class Scrubber implements Worker {
 
   status(): ScrubStatus {
     const { readCopies, readBytes, badCopies } = this;
-    return { readCopies, readBytes, badCopies, periodMs: this.host.safety.scrubPeriodMs };
+    const { bytesPerSecond } = this;
+    return { readCopies, readBytes, badCopies, periodMs: this.host.safety.scrubPeriodMs, bytesPerSecond };
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
@@ -89,12 +96,9 @@ export class Scrubber implements Worker {
         return;
       }
       this.badCopies += 1;
-      this.host.report(
-        'warning',
-        `scrub: segment ${segment} on ${node.label} is ${state}; it is made again from a good copy`,
-      );
       await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state }]));
       this.onBadCopy();
+      await this.tell(row, { node, state, signal });
     } catch (error) {
       // Its node leaves, or stutters: others are read meanwhile.
       if (!hasCode(error, 'UNAVAILABLE')) throw error;
@@ -102,13 +106,41 @@ export class Scrubber implements Worker {
     }
   }
 
+  private async tell(
+    { id: segment }: SegmentRow,
+    {
+      node,
+      state,
+      signal,
+    }: { readonly node: MaintenanceNode; readonly state: ReplicaState; readonly signal: AbortSignal },
+  ): Promise<void> {
+    const bad = new Set<ChunkId>();
+    const { pace } = this.pacer;
+    for await (const chunk of examineChunks(this.host, { segment, nodes: [node], signal, pace })) {
+      if (chunk.bad > 0) bad.add(chunk.chunk);
+    }
+    const { count, paths } = await this.host.filesHolding(bad, namedFiles);
+    const more = count > paths.length ? ` and ${count - paths.length} more` : '';
+    const files = count === 0 ? 'no file lies in the damage' : `it concerns ${paths.join(', ')}${more}`;
+    const others = this.host.reader.segment(segment)?.replicas.filter((replica) => replica.state === 'good') ?? [];
+    const next = others.length > 0 ? 'it is made again from a good copy' : 'no other copy is known to be good';
+    this.host.report(
+      'warning',
+      `scrub: segment ${segment} on ${node.label} is ${state}: ${files}; ${next}`,
+      'copy-bad',
+    );
+  }
+
+  /** A quarter of the period is enough for everything. */
+  private get bytesPerSecond(): number {
+    const stored = this.host.reader.nodes().reduce((sum, node) => sum + node.usedBytes, 0);
+    return Math.max(leastBytesPerSecond, (4_000 * stored) / this.host.safety.scrubPeriodMs);
+  }
+
   /** As slow as the period allows, and slower while clients are served. */
   private async pace(bytes: number, signal: AbortSignal): Promise<void> {
     this.readBytes += bytes;
-    const { clock, reader, safety } = this.host;
-    const stored = reader.nodes().reduce((sum, node) => sum + node.usedBytes, 0);
-    const bytesPerSecond = Math.max(leastBytesPerSecond, (4_000 * stored) / safety.scrubPeriodMs);
     await this.pacer.pace();
-    await clock.sleep((bytes / bytesPerSecond) * 1_000, { signal });
+    await this.host.clock.sleep((bytes / this.bytesPerSecond) * 1_000, { signal });
   }
 }

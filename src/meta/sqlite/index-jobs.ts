@@ -1,5 +1,5 @@
 /**
- * Long work that only reads the index: copying it, checking it, finding what its segments need. Each job has a connection, and normally a
+ * Long work that only reads the index: copying it, checking it, finding what its segments need or which files are damaged. Each job has a connection, and normally a
  * thread, of its own, so a volume is served meanwhile; this file is both sides.
  */
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -7,6 +7,7 @@ import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { Progress } from '../../core/progress.js';
 import { findSegmentNeeds, type SegmentNeeds } from '../protection/segment-needs.js';
 import { openConnection } from './connection.js';
+import { type FoundFiles, findParts, type PartsQuery } from './damage-search.js';
 import { checkIndex, checkIndexFile, checkSums, verifyIndex } from './index-check.js';
 import { guardRows } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
@@ -17,6 +18,7 @@ export type IndexJob =
   /** Findings about the file as an SQLite database, about what stands in it, and about its sums only. */
   | { readonly kind: 'check-file' | 'check' | 'check-sums'; readonly file: string }
   | { readonly kind: 'needs'; readonly file: string }
+  | { readonly kind: 'parts'; readonly file: string; readonly query: PartsQuery }
   /** `to` must not exist. */
   | { readonly kind: 'copy'; readonly file: string; readonly to: string };
 
@@ -30,6 +32,7 @@ interface Answer {
   /** Of a check. */
   readonly findings?: string[];
   readonly needs?: SegmentNeeds;
+  readonly found?: FoundFiles;
   readonly error?: ErrorData;
 }
 
@@ -71,6 +74,7 @@ function answerTo(job: IndexJob, onProgress: (progress: Progress) => void): Answ
     try {
       if (job.kind === 'check-file') return { findings: checkIndexFile(connection) };
       if (job.kind === 'verify') verifyIndex(connection);
+      if (job.kind === 'parts') return { found: findParts(connection, job.query) };
       if (job.kind === 'needs') return { needs: findSegmentNeeds(connection) };
       // What is verified once ('check-file') need not be again with every question.
       if (job.kind === 'check' || job.kind === 'check-sums') guardRows(connection, 'trusting');

@@ -33,7 +33,7 @@ import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredContent } from '../tables/content-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
 import type { Connection } from './connection.js';
-import { filesHolding, filesReferringTo } from './damage-search.js';
+import { filesHolding } from './damage-search.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 type ContentChunk = ReturnType<MetaReader['contentChunks']>[number];
@@ -226,6 +226,10 @@ export class SqliteReader implements MetaReader {
     return this.#read(({ segments }) => segments.oldestProofs(input));
   }
 
+  segmentProofs(id: SegmentId): (OldProof & ReplicaRow)[] {
+    return this.#read(({ segments }) => segments.proofsOf(id));
+  }
+
   proofs(): NodeProofs[] {
     return this.#read(({ segments }) => segments.proofs());
   }
@@ -236,10 +240,6 @@ export class SqliteReader implements MetaReader {
     readonly limit: number;
   }): SegmentRow[] {
     return this.#read(({ segments }) => segments.degraded(input));
-  }
-
-  filesInSegment(id: SegmentId, limit: number): string[][] {
-    return this.#read((tables) => filesReferringTo(tables, id, limit));
   }
 
   filesHolding(chunks: ReadonlySet<ChunkId>, limit: number): string[][] {

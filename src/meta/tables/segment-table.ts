@@ -47,6 +47,7 @@ export class SegmentTable {
   readonly #setState;
   readonly #oldestProofs;
   readonly #proofs;
+  readonly #proofsOf;
   readonly #addUsed;
   readonly #countReplicas;
   readonly #setWanted;
@@ -87,6 +88,11 @@ export class SegmentTable {
       `SELECT replica.node AS node, count(*) AS copies, sum(proven > 0) AS proven, min(nullif(proven, 0)) AS oldest
        FROM replica JOIN segment ON number = replica.segment WHERE sealed = 1 GROUP BY replica.node`,
     );
+    this.#proofsOf = connection
+      .prepare<[string], [string, number, number]>(
+        `SELECT node, state, proven FROM replica JOIN segment ON number = replica.segment WHERE id = ? ORDER BY node`,
+      )
+      .raw();
     this.#addUsed = connection.prepare('UPDATE node_row SET used_bytes = used_bytes + ? WHERE id = ?');
     const away = `(SELECT id FROM node WHERE +role = 'away')`;
     this.#countReplicas = connection.prepare(
@@ -246,6 +252,11 @@ export class SegmentTable {
     readonly limit: number;
   }): OldProof[] {
     return this.#oldestProofs.all({ ...input, nodes: JSON.stringify(input.nodes) });
+  }
+
+  proofsOf(segment: SegmentId): (OldProof & ReplicaRow)[] {
+    const rows = this.#proofsOf.all(segment);
+    return rows.map(([node, state, proven]) => ({ segment, node, state: replicaStates[state]!, proven }));
   }
 
   proofs(): NodeProofs[] {

@@ -5,6 +5,8 @@
 import { createHash, type Hash } from 'node:crypto';
 import { DriveError } from '../../core/errors.js';
 import type { SegmentId } from '../../core/ids.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
+import { decodeHead, verifyBlocks } from '../../segment/record.js';
 import { segmentFileName } from '../../segment/segment-id.js';
 import type { StoreNode } from '../store-node.js';
 import type { BadCopy } from '../store-types.js';
@@ -63,6 +65,21 @@ export async function verifyReplica(
     if (problem === undefined) throw error;
     // A sector that cannot be read is as lost as one that reads wrong.
     return problem === 'io' ? 'damaged' : problem;
+  }
+}
+
+/** One record of one replica, read from its disk. 'unknown': its node cannot be read now. */
+export async function verifyRecord(store: PieceSource, place: ChunkPlace): Promise<'good' | 'bad' | 'unknown'> {
+  const { segment, offset, recordBytes, chunk, plainBytes } = place;
+  try {
+    const bytes = await cold(store).read('segments', segmentFileName(segment), offset, recordBytes);
+    if (bytes.length < recordBytes) return 'bad';
+    const head = decodeHead(bytes, { segment, offset, chunk, plainBytes });
+    const blocks = { firstBlock: 0, lastBlock: head.blocks.length - 1 };
+    verifyBlocks(head, blocks, bytes.subarray(head.headBytes, head.recordBytes));
+    return 'good';
+  } catch (error) {
+    return problemOf(error) === undefined ? 'unknown' : 'bad';
   }
 }
 

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { productionSafety } from '../../../src/core/safety-parameters.js';
+import { Healer } from '../../../src/maintenance/healing/healer.js';
 import { Scrubber } from '../../../src/maintenance/scrubbing/scrubber.js';
 import { segmentFileName } from '../../../src/segment/segment-id.js';
 import { settle } from '../../support/manual-clock.js';
@@ -64,7 +66,66 @@ test('rot is found, noted for the healer and named; the other copies keep their 
   assert.deepEqual(host.states(segment), ['a good', 'b damaged']);
   assert.deepEqual(host.states(other), ['a good', 'b good']);
   assert.deepEqual([bad, scrubber.status().badCopies], [1, 1]);
-  assert.match(host.reports.join('\n'), new RegExp(`scrub: segment ${segment} on node b is damaged`));
+  const report = host.reports.find((line) => line.includes(`scrub: segment ${segment} on node b is damaged`));
+  assert.match(report ?? '', /it concerns \/file-1; it is made again from a good copy/);
+});
+
+test('without another good copy it says so, and names every file in the damage', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const segment = await host.save(...files(0));
+  await host.meta.writer.setReplicaStates([{ segment, node: 'a'.repeat(16), state: 'missing' }]);
+  host.node('b'.repeat(16)).store.lose('segments', segmentFileName(segment));
+  await run(host, new Scrubber(host, () => undefined));
+  assert.match(
+    host.reports.join('\n'),
+    /is missing: it concerns \/file-0, \/file-1; no other copy is known to be good/,
+  );
+});
+
+test('rot in many copies is found within the period, named, healed, and nothing else is touched', async (t) => {
+  const host = await openHost(t, { letters: 'abc' });
+  const segments: string[] = [];
+  for (let first = 0; first < 16; first += 2) segments.push(await host.save(...files(first)));
+  const healer = new Healer(host);
+  const scrubber = new Scrubber(host, () => healer.lookAgain());
+  await run(host, scrubber);
+  await host.clock.advance(dayMs);
+  const whole = new Map(
+    host.all.map(({ id, store }) => [
+      id,
+      new Map(store.names('segments').map((name) => [name, Buffer.from(store.bytesOf('segments', name))])),
+    ]),
+  );
+  const rotten = segments
+    .filter((_, index) => index % 2 === 0)
+    .map((segment, index) => ({
+      segment,
+      node: host.holders(segment)[index % 2]!,
+      file: `/file-${4 * index + (index % 2)}`,
+    }));
+  for (const [index, { segment, node }] of rotten.entries()) {
+    node.store.damage('segments', segmentFileName(segment), index % 2 === 0 ? 100_000 : 400_000);
+  }
+  for (const { store } of host.all) store.log.length = 0;
+  const rotted = host.clock.now();
+  for (let found = 0; found < rotten.length; found = scrubber.status().badCopies) {
+    assert.ok(host.clock.now() - rotted <= productionSafety.scrubPeriodMs, `${found} found within the period`);
+    await host.clock.advance(dayMs);
+    await run(host, scrubber);
+  }
+  for (let steps = 0; (await healer.step(signal)) !== 'idle'; steps += 1) assert.ok(steps < 100);
+  for (const { segment, node, file } of rotten) {
+    const report = host.reports.find((line) => line.includes(segment));
+    assert.ok(report?.includes(`on ${node.label} is damaged: it concerns ${file}; it is made again`), report);
+  }
+  assert.equal(host.reports.filter((line) => line.includes('scrub:')).length, rotten.length);
+  for (const { id, store } of host.all) {
+    for (const [name, bytes] of whole.get(id)!) assert.ok(store.bytesOf('segments', name).equals(bytes), name);
+    assert.equal(store.names('segments').length, whole.get(id)!.size);
+    const written = store.log.filter(({ operation }) => operation !== 'read' && operation !== 'list');
+    const expected = rotten.filter(({ node }) => node.id === id).map(({ segment }) => segmentFileName(segment));
+    assert.deepEqual([...new Set(written.map(({ name }) => name))].sort(), expected.sort());
+  }
 });
 
 test('a node that is away is left alone, and read when it is back', async (t) => {
