@@ -5,6 +5,7 @@ import type { NoticeTarget } from './config/operator-file.js';
 import type { Progress } from './core/progress.js';
 import type { RehearsalReport } from './drive/rehearsal/rehearsal.js';
 import type { DiskCommands } from './drive-disks.js';
+import type { ProofCommands } from './drive-proof.js';
 import type { DriveStatus } from './drive-status.js';
 import type { DataCheckReport, VolumeCheckReport } from './maintenance/checking/check-report.js';
 import type { DataPart } from './maintenance/checking/data-check.js';
@@ -96,6 +97,7 @@ export interface Drive {
   readonly protection: ProtectionCommands;
   readonly disks: DiskCommands;
   readonly notices: NoticeCommands;
+  readonly proofs: ProofCommands;
   readonly users: DriveUsers;
   status(): Promise<DriveStatus>;
   check(options?: {

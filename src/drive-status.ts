@@ -1,4 +1,5 @@
 /** What `status` says, as data: the CLI prints it, the control socket and `--json` carry it. Types only. */
+import type { Proof, SalvageFigures, ScrubFigures } from './drive-proof.js';
 import type { NodeState } from './node/node-state.js';
 
 export type Health = 'good' | 'degraded' | 'damaged' | 'read-only';
@@ -23,6 +24,8 @@ export interface NodeStatus {
   readonly mayBeGoneUntil?: number;
   /** Of a node that is away on purpose. */
   readonly copy?: CopyAge;
+  /** When its copies were last read whole and verified. */
+  readonly proof: Proof;
   /** Batches its journal is behind. */
   readonly behind: number;
 }
@@ -67,6 +70,12 @@ export interface DriveStatus {
   readonly epoch: string;
   /** Files known to be damaged (no good copy reachable), at most 100. */
   readonly damagedFiles: readonly string[];
+  /**
+   * Files of which a part cannot be read now, those on disks that are away too, with at most 100 paths; null when there
+   * is none, or while that is being found out.
+   */
+  readonly salvage: (SalvageFigures & { readonly files: readonly string[] }) | null;
+  readonly scrub: ScrubFigures;
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
   /** When the rebuild from the nodes alone was last proven, or failed. */
   readonly rehearsal: {

@@ -14,6 +14,8 @@ import { VolumeDisks } from './drive/members/disk-commands.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { OperatorSettings } from './drive/members/operator-settings.js';
 import { Notifier } from './drive/notices/notifier.js';
+import { withDamage } from './drive/proof/damage-words.js';
+import { VolumeProofs } from './drive/proof/volume-proofs.js';
 import { FolderProtection } from './drive/protection/folder-protection.js';
 import { Rehearsals } from './drive/rehearsal/rehearsals.js';
 import { reportStatus, statusWhileReopening } from './drive/status/drive-report.js';
@@ -76,6 +78,7 @@ class HoldfastDrive implements Drive {
   readonly protection: ProtectionCommands;
   readonly disks: DiskCommands;
   readonly notices: NoticeCommands;
+  readonly proofs: VolumeProofs;
   private readonly watch: DriveWatch;
   private readonly parts: Parts;
   private readonly startedMs: number;
@@ -92,6 +95,7 @@ class HoldfastDrive implements Drive {
     this.protection = new FolderProtection(() => engine.engine(), clock);
     this.disks = new VolumeDisks(parts);
     this.notices = parts.notifier;
+    this.proofs = new VolumeProofs({ ...parts, status: () => this.status() });
     const { nodes, absences, events } = parts;
     this.watch = new DriveWatch({ clock, nodes, absences, events, status: () => this.status() });
     this.watch.start();
@@ -186,7 +190,7 @@ class HoldfastDrive implements Drive {
       const reason = engine.trouble?.message ?? 'its history is read';
       return statusWhileReopening(this.lastStatus, nodes.all, { reason, uptimeMs });
     }
-    this.lastStatus = reportStatus({
+    const status = reportStatus({
       directory: this.parts.directory,
       reader: engine.index.reader,
       nodes: nodes.all,
@@ -197,12 +201,15 @@ class HoldfastDrive implements Drive {
       reads: serving.segmentReader.counters,
       damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
+      scrub: maintenance.scrubber.status(),
       rehearsal: this.parts.rehearsals.last ?? null,
       readOnlyReason: engine.trouble?.message ?? null,
       windowOf: (node) => this.parts.absences.windowOf(node),
       catchUp: maintenance.catchUp.status(),
       uptimeMs,
     });
+    const isLost = status.segments.lost > 0;
+    this.lastStatus = isLost ? withDamage(status, await this.proofs.figures()) : status;
     return this.lastStatus;
   }
 
@@ -266,6 +273,7 @@ class HoldfastDrive implements Drive {
   private async closeAll(): Promise<void> {
     const { engine, nodes, lock, rehearsals, notifier, release } = this.parts;
     this.watch.close();
+    await this.proofs.close();
     try {
       await rehearsals.close();
       await engine.close();

@@ -12,6 +12,8 @@ import { mountCommand } from './commands/mount.js';
 import { protectCommand } from './commands/protect.js';
 import { rebuildCommand } from './commands/rebuild.js';
 import { rehearseCommand } from './commands/rehearse.js';
+import { salvageCommand } from './commands/salvage.js';
+import { scrubCommand } from './commands/scrub.js';
 import { serveCommand } from './commands/serve.js';
 import { startCommand } from './commands/start.js';
 import { statusCommand } from './commands/status.js';
@@ -32,6 +34,8 @@ const makers: readonly CommandMaker[] = [
   unmountCommand,
   statusCommand,
   checkCommand,
+  scrubCommand,
+  salvageCommand,
   rehearseCommand,
   rebuildCommand,
   protectCommand,

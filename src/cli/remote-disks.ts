@@ -1,6 +1,7 @@
-/** A running server's nodes and notices, as the drive itself offers them. */
+/** A running server's nodes, notices and proofs, as the drive itself offers them. */
 import type { NoticeCommands } from '../drive-contract.js';
 import type { DiskCommands } from '../drive-disks.js';
+import type { ProofCommands } from '../drive-proof.js';
 import type { ControlClient } from './control-client.js';
 
 export function remoteDisks(client: ControlClient): DiskCommands {
@@ -20,6 +21,14 @@ export function remoteDisks(client: ControlClient): DiskCommands {
     heal: ({ signal, onProgress, ...rest }) => client.call('heal', rest, { signal, onProgress }),
     rebalance: ({ signal, onProgress, ...rest }) => client.call('rebalance', rest, { signal, onProgress }),
     examine: () => client.call('examine', {}),
+  };
+}
+
+export function remoteProofs(client: ControlClient): ProofCommands {
+  return {
+    ofFile: (options) => client.call('proofOfFile', options),
+    scrub: ({ signal, onProgress, ...rest }) => client.call('scrub', rest, { signal, onProgress }),
+    salvage: ({ signal, onProgress, ...rest }) => client.call('salvage', rest, { signal, onProgress }),
   };
 }
 

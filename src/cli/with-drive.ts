@@ -6,7 +6,7 @@ import type { Drive, UserChange } from '../drive-contract.js';
 import type { UserFacts } from '../server/control-protocol.js';
 import type { CommandContext } from './command-context.js';
 import { ControlClient } from './control-client.js';
-import { remoteDisks, remoteNotices } from './remote-disks.js';
+import { remoteDisks, remoteNotices, remoteProofs } from './remote-disks.js';
 
 export interface DriveLike
   extends Pick<
@@ -20,6 +20,7 @@ export interface DriveLike
     | 'removeNode'
     | 'disks'
     | 'notices'
+    | 'proofs'
     | 'protection'
   > {
   readonly users: {
@@ -108,6 +109,7 @@ function remoteDrive(client: ControlClient): DriveLike {
     addNode: (options) => client.call('addNode', options),
     disks: remoteDisks(client),
     notices: remoteNotices(client),
+    proofs: remoteProofs(client),
     users: {
       list: () => client.call('listUsers', {}),
       change: async (change) => {

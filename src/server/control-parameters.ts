@@ -3,12 +3,14 @@ import { isAbsolute } from 'node:path';
 import { DriveError } from '../core/errors.js';
 import type { DataPart } from '../drive-contract.js';
 import { diskParsers } from './control-disks.js';
+import { proofParsers } from './control-proofs.js';
 import type { ControlMethod, ControlMethods } from './control-protocol.js';
 
 type Parsers = { readonly [M in ControlMethod]: (fields: Fields) => ControlMethods[M]['parameters'] };
 
 const parsers: Parsers = {
   ...diskParsers,
+  ...proofParsers,
   server: () => ({}),
   status: () => ({}),
   check: (fields) => ({ readData: fields.part('readData') }),

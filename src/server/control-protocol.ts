@@ -20,6 +20,7 @@ import type {
 } from '../drive-contract.js';
 import type { DriveStatus } from '../drive-status.js';
 import type { DiskMethods } from './control-disks.js';
+import type { ProofMethods } from './control-proofs.js';
 
 /** What a client needs to know to reach the drive that this server serves. */
 export interface ServerFacts {
@@ -34,7 +35,7 @@ export interface ServerFacts {
 }
 
 /** Every method with its parameters and its result; the server's table of handlers is total over it. */
-export interface ControlMethods extends DiskMethods {
+export interface ControlMethods extends DiskMethods, ProofMethods {
   server: { readonly parameters: NoParameters; readonly result: ServerFacts };
   status: { readonly parameters: NoParameters; readonly result: DriveStatus };
   check: { readonly parameters: CheckParameters; readonly result: CheckReport };

@@ -8,6 +8,7 @@ import { asDriveError, DriveError } from '../core/errors.js';
 import type { Drive, Progress } from '../drive-contract.js';
 import { diskHandlers } from './control-disks.js';
 import { parseParameters } from './control-parameters.js';
+import { proofHandlers } from './control-proofs.js';
 import {
   type ControlMessage,
   type ControlMethod,
@@ -22,6 +23,7 @@ export type ControlledDrive = Pick<
   | 'protection'
   | 'disks'
   | 'notices'
+  | 'proofs'
   | 'status'
   | 'check'
   | 'rehearse'
@@ -57,6 +59,7 @@ type Handlers = {
 
 const handlers: Handlers = {
   ...diskHandlers,
+  ...proofHandlers,
   server: async (_, { facts }) => facts,
   status: (_, { drive }) => drive.status(),
   check: ({ readData }, { drive, signal, onProgress }) => drive.check({ readData, signal, onProgress }),

@@ -30,7 +30,9 @@ import type {
   RebalanceReport,
   UnplugReport,
 } from '../../src/drive-disks.js';
+import type { FileProof, ProofCommands, SalvageReport } from '../../src/drive-proof.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
+import type { DataCheckReport } from '../../src/maintenance/checking/check-report.js';
 import type { Volume } from '../../src/volume/volume.js';
 
 export function nodeStatus(label: string, changes: Partial<NodeStatus> = {}): NodeStatus {
@@ -47,6 +49,7 @@ export function nodeStatus(label: string, changes: Partial<NodeStatus> = {}): No
     freeBytes: 5 * 1024 ** 3,
     totalBytes: 6 * 1024 ** 3,
     writeSet: true,
+    proof: { copies: 1, proven: 1, oldest: 0 },
     behind: 0,
     ...changes,
   };
@@ -70,6 +73,17 @@ export function driveStatus(changes: Partial<DriveStatus> = {}): DriveStatus {
     sequence: 7,
     epoch: '0000000000000001',
     damagedFiles: [],
+    salvage: null,
+    scrub: {
+      copies: 2,
+      proven: 2,
+      oldest: 0,
+      periodMs: 2_592_000_000,
+      bytesPerSecond: 4_194_304,
+      readCopies: 2,
+      readBytes: 2048,
+      badCopies: 0,
+    },
     checkpoint: null,
     rehearsal: null,
     uptimeMs: 1000,
@@ -146,6 +160,41 @@ export class FakeDrive implements Drive {
     examine: async () => {
       this.calls.push('examine');
       return this.adviceAnswer;
+    },
+  };
+  proofAnswer: FileProof = {
+    path: '/a',
+    sizeBytes: 10,
+    copies: 2,
+    proven: 1,
+    oldest: 0,
+    badCopies: 0,
+    unsealedSegments: 0,
+    nodes: [{ label: 'disk-1', copies: 1, proven: 1, oldest: 0 }],
+  };
+  scrubAnswer: DataCheckReport = { findings: [], degraded: [], notes: [], readCopies: 2, readBytes: 2048 };
+  salvageAnswer: SalvageReport = {
+    health: 'good',
+    damagedFiles: 0,
+    missingBytes: 0,
+    nodes: [],
+    together: 0,
+    unplaced: 0,
+    nowhere: 0,
+    files: [],
+  };
+  readonly proofs: ProofCommands = {
+    ofFile: async (options) => {
+      this.calls.push(['ofFile', options]);
+      return this.proofAnswer;
+    },
+    scrub: async ({ olderThanMs }) => {
+      this.calls.push(['scrub', { olderThanMs }]);
+      return this.scrubAnswer;
+    },
+    salvage: async ({ limit }) => {
+      this.calls.push(['salvage', { limit }]);
+      return this.salvageAnswer;
     },
   };
   readonly notices: NoticeCommands = {

@@ -27,6 +27,7 @@ function report(
     counts: () => ({ files: 0, folders: 0, logicalBytes: 0, storedBytes: 0, liveBytes: 0, segments: bad }),
     degraded: () => Array.from({ length: bad }, () => segment),
     nodes: () => [],
+    proofs: () => [],
     hasProtection: () => false,
     journaled: () => [],
   };
@@ -38,6 +39,7 @@ function report(
     positions: [],
     space: { availableBytes: 0, healsByItself },
     healing: { active: false, queuedSegments: 0, healedSegments: 0, startsInMs: null },
+    scrub: { readCopies: 0, readBytes: 0, badCopies: 0, periodMs: 1_000, bytesPerSecond: 1 },
     reads: { failovers: 0, checksumErrors: 0 },
     damagedFiles,
     checkpoint: null,

@@ -2,6 +2,7 @@
 import type { CopyAge, DriveStatus, Health, NodeStatus } from '../../drive-status.js';
 import { formatBytes, formatClock, formatCount, formatDuration, printable } from './format.js';
 import { pathList } from './path-list.js';
+import { describeScrub } from './scrub-view.js';
 import { renderTable } from './table.js';
 import type { Terminal, Tone } from './terminal.js';
 
@@ -130,6 +131,7 @@ function renderFacts(status: DriveStatus, now: number): string[] {
     `Copies   ${formatCount(status.segments.total, 'segment')} of ${formatBytes(status.storedBytes)} together, each wanted ${formatCount(status.volume.replicas, 'time')}; ${formatBytes(status.deadBytes)} to be given back`,
     `Healing  ${describeHealing(status)}`,
     `Reads    ${formatCount(status.reads.failovers, 'failover')}, ${formatCount(status.reads.checksumErrors, 'checksum error')} (all answered from a good copy or refused)`,
+    `Scrub    ${describeScrub(status, now)}`,
     `Rebuild  ${describeRehearsal(status, now)}`,
     ...renderDamage(status),
   ];
@@ -157,10 +159,21 @@ function describeRehearsal({ rehearsal, volume }: DriveStatus, now: number): str
 }
 
 function renderDamage(status: DriveStatus): string[] {
-  const { damagedFiles, segments } = status;
-  if (damagedFiles.length === 0 && segments.lost === 0) return ['Damage   none known'];
+  const { damagedFiles, segments, salvage } = status;
+  const names = [...new Set([...(salvage?.files ?? []), ...damagedFiles])];
+  if (names.length === 0 && segments.lost === 0) return ['Damage   none known'];
   const copies = segments.lost === 0 ? '' : `${formatCount(segments.lost, 'segment')} without a whole good copy here; `;
-  if (damagedFiles.length === 0) return [`Damage   ${copies}no file was found unreadable so far`];
-  const files = pathList(damagedFiles, { shown: shownDamagedFiles, indent: 9, more: ' ("--json" lists them)' });
-  return [`Damage   ${copies}files that cannot be read whole:`, ...files];
+  if (names.length === 0) return [`Damage   ${copies}no file was found unreadable so far`];
+  const count = Math.max(names.length, salvage?.damagedFiles ?? 0);
+  const more = ` ("holdfast salvage ${printable(status.volume.directory)}" lists them)`;
+  const files = pathList(names, { count, shown: shownDamagedFiles, indent: 9, more });
+  return [`Damage   ${copies}files that cannot be read whole:`, ...files, ...helpfulNodes(status)];
+}
+
+function helpfulNodes({ salvage }: DriveStatus): string[] {
+  const helpful = salvage?.nodes.filter(({ files }) => files > 0) ?? [];
+  return helpful.map(({ label, files }) => {
+    const whole = `${formatCount(files, 'file is', 'files are')} whole`;
+    return `         plug in ${printable(label)} and ${whole}`;
+  });
 }

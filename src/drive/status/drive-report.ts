@@ -1,8 +1,10 @@
 /** Makes the status of a drive from what the engine, the nodes and the background work say. Pure. */
 import type { NodeId } from '../../core/ids.js';
+import type { Proof } from '../../drive-proof.js';
 import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
 import type { CatchUpStatus } from '../../maintenance/healing/catch-up.js';
 import type { HealStatus } from '../../maintenance/healing/healer.js';
+import type { ScrubStatus } from '../../maintenance/scrubbing/scrubber.js';
 import type { MetaReader } from '../../meta/meta-store.js';
 import type { NodeRow, SegmentRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
@@ -23,6 +25,7 @@ export interface ReportInput {
   readonly reads: ReadCounters;
   readonly damagedFiles: readonly string[];
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
+  readonly scrub: ScrubStatus;
   readonly rehearsal: DriveStatus['rehearsal'];
   readonly readOnlyReason: string | null;
   /** Until when a node may be gone; absent: no window is open for any. */
@@ -99,6 +102,8 @@ export function reportStatus(input: ReportInput): DriveStatus {
     sequence: tip?.sequence ?? 0,
     epoch: tip?.epoch ?? '',
     damagedFiles: input.damagedFiles,
+    salvage: null,
+    scrub: { ...summedProofs(nodes), ...input.scrub },
     checkpoint: input.checkpoint,
     rehearsal: input.rehearsal && {
       time: input.rehearsal.time,
@@ -113,6 +118,7 @@ export function reportStatus(input: ReportInput): DriveStatus {
 function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
   const rows = new Map(input.reader.nodes().map((row) => [row.id, row]));
   const positions = new Map(input.positions.map((position) => [position.node, position.sequence]));
+  const proofs = new Map(input.reader.proofs().map(({ node, ...proof }) => [node, proof]));
   const kept = new Map(input.reader.journaled().map((position) => [position.node, position.sequence]));
   const statuses = input.nodes.map((node) => ({
     id: node.id,
@@ -123,6 +129,7 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
     since: node.since,
     role: rows.get(node.id)?.role ?? node.role,
     group: node.group,
+    proof: proofs.get(node.id) ?? { copies: 0, proven: 0, oldest: null },
     usedBytes: rows.get(node.id)?.usedBytes ?? 0,
     freeBytes: node.space?.freeBytes ?? null,
     totalBytes: node.space?.totalBytes ?? null,
@@ -145,6 +152,17 @@ function absenceOf(
   const due = current === null || row.every === undefined ? null : current + row.every;
   const mayLeave = catchUp.some((visit) => visit.node === node.id && visit.isCurrent);
   return { ...window, copy: { current, due, mayLeave } };
+}
+
+/** Of those that are here or shall be: a copy kept elsewhere is proven when it visits. */
+function summedProofs(nodes: readonly NodeStatus[]): Proof {
+  const proofs = nodes.filter(({ role }) => role !== 'away').map(({ proof }) => proof);
+  const times = proofs.map(({ oldest }) => oldest).filter((oldest) => oldest !== null);
+  return {
+    copies: proofs.reduce((sum, { copies }) => sum + copies, 0),
+    proven: proofs.reduce((sum, { proven }) => sum + proven, 0),
+    oldest: times.length === 0 ? null : Math.min(...times),
+  };
 }
 
 function healthOf(input: ReportInput, degraded: number, lost: number): Health {

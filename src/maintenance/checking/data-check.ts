@@ -13,6 +13,7 @@ import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { DataCheckReport } from './check-report.js';
 import { examineChunks } from './examined-chunks.js';
+import { noteProof, stateOf } from './note-proof.js';
 
 /** Part `part` of `parts`, from 1; all parts together are everything. */
 export interface DataPart {
@@ -98,6 +99,7 @@ export class DataCheck {
     let good = row.replicas.length - due.length;
     for (const id of due) {
       const time = this.host.clock.now();
+      const before = stateOf(this.host, row.id, id);
       const node = this.host.nodes().find((candidate) => candidate.id === id);
       const state = node && isReadable(node.state) ? await this.stateOn(node, row) : 'unknown';
       if (!node || state === 'unknown') {
@@ -106,10 +108,8 @@ export class DataCheck {
       }
       this.readCopies += 1;
       if (state === 'good') good += 1;
-      if (!(await this.isStillWanted(row, node.id))) continue;
-      const proof = state === 'good' ? { proven: time } : {};
-      await this.host.withWriter((writer) => writer.setReplicaStates([{ segment: row.id, node: id, state, ...proof }]));
-      if (state === 'good') continue;
+      const isNoted = await noteProof(this.host, { segment: row.id, node: id, before, time, state });
+      if (!isNoted || state === 'good') continue;
       bad.push(node);
       this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
     }
@@ -122,11 +122,6 @@ export class DataCheck {
     if (provenBefore === undefined) return row.replicas.map(({ node }) => node);
     const proofs = this.host.reader.segmentProofs(row.id);
     return proofs.filter(({ state, proven }) => state !== 'good' || proven < provenBefore).map(({ node }) => node);
-  }
-
-  /** It may have been cleaned, or moved, while it was read. */
-  private async isStillWanted({ id }: SegmentRow, node: NodeId): Promise<boolean> {
-    return this.host.reader.segment(id)?.replicas.some((replica) => replica.node === node) ?? false;
   }
 
   private async stateOn(

@@ -4,11 +4,12 @@
  * was proven when stands in the index, so a restart goes on where it was.
  */
 import { hasCode } from '../../core/errors.js';
-import type { ChunkId } from '../../core/ids.js';
+import type { ChunkId, SegmentId } from '../../core/ids.js';
 import type { ReplicaState, SegmentRow } from '../../meta/rows.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
 import { examineChunks } from '../checking/examined-chunks.js';
+import { noteProof } from '../checking/note-proof.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { StepResult, Worker } from '../worker.js';
@@ -37,6 +38,8 @@ export class Scrubber implements Worker {
   private readonly pacer: Pacer;
   private readonly onBadCopy: () => void;
   private readonly postponed = new Map<string, number>();
+  /** When each open segment was first seen. */
+  private readonly openSince = new Map<SegmentId, number>();
   private readCopies = 0;
   private readBytes = 0;
   private badCopies = 0;
@@ -55,10 +58,24 @@ export class Scrubber implements Worker {
   }
 
   async step(signal: AbortSignal): Promise<StepResult> {
+    this.sealOld();
     const next = this.next();
     if (!next) return 'idle';
     await this.prove(next.row, next.node, signal);
     return 'worked';
+  }
+
+  /** A segment that is hardly written to is never full, and only what is sealed is read. */
+  private sealOld(): void {
+    const { clock, safety, segments } = this.host;
+    const now = clock.monotonic();
+    const open = new Set(segments.openSegments().map(({ segment }) => segment));
+    for (const segment of this.openSince.keys()) if (!open.has(segment)) this.openSince.delete(segment);
+    for (const segment of open) {
+      const since = this.openSince.get(segment) ?? now;
+      this.openSince.set(segment, since);
+      if (now - since >= safety.scrubPeriodMs / 4) segments.seal(segment);
+    }
   }
 
   /** A proof is renewed after half of the period, so that the other half is there for whatever comes in between. */
@@ -86,17 +103,9 @@ export class Scrubber implements Worker {
       const pace = (bytes: number) => this.pace(bytes, signal);
       const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace });
       this.readCopies += 1;
-      // It may have been cleaned or moved while it was read.
-      const isWanted = this.host.reader.segment(segment)?.replicas.some((replica) => replica.node === node.id);
-      if (!isWanted) return;
-      if (state === 'good') {
-        await this.host.withWriter((writer) =>
-          writer.setReplicaStates([{ segment, node: node.id, state, proven: time }]),
-        );
-        return;
-      }
+      const isNoted = await noteProof(this.host, { segment, node: node.id, before: 'good', time, state });
+      if (!isNoted || state === 'good') return;
       this.badCopies += 1;
-      await this.host.withWriter((writer) => writer.setReplicaStates([{ segment, node: node.id, state }]));
       this.onBadCopy();
       await this.tell(row, { node, state, signal });
     } catch (error) {

@@ -4,6 +4,7 @@ import { productionSafety } from '../../../src/core/safety-parameters.js';
 import { Healer } from '../../../src/maintenance/healing/healer.js';
 import { Scrubber } from '../../../src/maintenance/scrubbing/scrubber.js';
 import { segmentFileName } from '../../../src/segment/segment-id.js';
+import { chunkOf } from '../../store/store-fixture.js';
 import { settle } from '../../support/manual-clock.js';
 import { type HostFixture, openHost } from '../host-fixture.js';
 
@@ -152,6 +153,40 @@ test('a copy that cannot be read now is postponed, and holds up no other', async
   await host.clock.advance(700_000);
   await run(host, scrubber);
   assert.equal(scrubber.status().readCopies, 2);
+});
+
+test('what a client found bad while a copy was read is not called good again', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const segment = await host.save(...files(0));
+  const scrubber = new Scrubber(host, () => undefined);
+  const step = scrubber.step(signal);
+  await settle();
+  for (const node of host.all) {
+    await host.meta.writer.setReplicaStates([{ segment, node: node.id, state: 'damaged' }]);
+  }
+  let isDone = false;
+  void step.then(() => {
+    isDone = true;
+  });
+  while (!isDone) {
+    await settle();
+    if (host.clock.pending > 0) await host.clock.advance(10);
+  }
+  assert.equal(scrubber.status().readCopies, 1);
+  assert.deepEqual(host.states(segment), ['a damaged', 'b damaged']);
+});
+
+test('what is written to for long is sealed after a quarter of the period, so that it is read too', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  await host.segments.append([chunkOf(1_000, 1)], { lane: 'small' });
+  const scrubber = new Scrubber(host, () => undefined);
+  await run(host, scrubber);
+  await host.clock.advance(productionSafety.scrubPeriodMs / 5);
+  await run(host, scrubber);
+  assert.equal(host.segments.openSegments().filter(({ sealing }) => !sealing).length, 1);
+  await host.clock.advance(productionSafety.scrubPeriodMs / 20);
+  await run(host, scrubber);
+  assert.equal(host.segments.openSegments().filter(({ sealing }) => !sealing).length, 0);
 });
 
 test('it reads no faster than the period asks for', async (t) => {
