@@ -70,7 +70,7 @@ export class Access {
   readonly #limiter: GuessLimiter;
   /** Stands in for users that do not exist. */
   readonly #nobody: Buffer;
-  /** By cache key: many connections of one client begin with the same password at once. */
+  /** By cache key and credentials: many connections of one client begin with the same password at once. */
   readonly #underWay = new Map<string, Promise<Proof>>();
 
   constructor(options: AccessOptions) {
@@ -88,11 +88,11 @@ export class Access {
     const digest = authorization === undefined || !allowsDigest(request) ? undefined : parseDigest(authorization);
     const basic = authorization === undefined || !allowsBasic(request) ? undefined : parseBasic(authorization);
     const name = digest?.name.normalize('NFC') ?? basic?.name;
-    const user = name !== undefined && isUserName(name) ? await this.#options.users.named(name) : undefined;
-    if (!user && (await this.#isOpen())) return everybody;
+    const user = await this.#find(name);
+    if (user === 'everybody') return everybody;
     if (name === undefined) return this.#challenge(request, false);
     const proof = digest
-      ? this.#judgeDigest(digest, user, request)
+      ? this.#judgeDigest({ ...digest, name }, user, request)
       : await this.#judgeBasic({ name, password: basic!.password }, user, request);
     if (typeof proof === 'object') return { kind: 'delayed', ...proof };
     if (proof !== 'right' || !user) return this.#challenge(request, proof === 'stale');
@@ -104,8 +104,12 @@ export class Access {
     return this.#hasher.close();
   }
 
-  async #isOpen(): Promise<boolean> {
-    return this.#options.isOpenWithoutUsers && (await this.#options.users.list()).length === 0;
+  /** Where it may be open to everybody, all users are read for each name: a second look would tell by its time who is none. */
+  async #find(name: string | undefined): Promise<User | 'everybody' | undefined> {
+    const { users, isOpenWithoutUsers } = this.#options;
+    if (!isOpenWithoutUsers) return name !== undefined && isUserName(name) ? users.named(name) : undefined;
+    const all = await users.list();
+    return all.length === 0 ? 'everybody' : all.find((user) => user.name === name);
   }
 
   async #judgeBasic(
@@ -115,16 +119,18 @@ export class Access {
   ): Promise<Proof> {
     const key = this.#cache.keyOf(name, password);
     if (user && this.#cache.has(key, user.credentials)) return 'right';
-    const known = this.#underWay.get(key);
+    // Not what was begun before the password was changed.
+    const task = `${key} ${user?.credentials ?? ''}`;
+    const known = this.#underWay.get(task);
     if (known) return known;
     const proof = this.#limited(name, request, () => this.#hashed(password, user));
-    this.#underWay.set(key, proof);
+    this.#underWay.set(task, proof);
     try {
       const verdict = await proof;
       if (verdict === 'right' && user) this.#cache.add(key, user.credentials);
       return verdict;
     } finally {
-      this.#underWay.delete(key);
+      this.#underWay.delete(task);
     }
   }
 

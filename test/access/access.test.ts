@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { User } from '../../src/access/access.js';
+import { settle } from '../support/manual-clock.js';
 import { basic, closeFixture, Door, digest, nonceOf, realm, user } from './access-fixture.js';
 
 after(closeFixture);
@@ -94,6 +95,17 @@ describe('access by Basic', () => {
     assert.equal(await door.kind(basic('ana', 'new')), 'challenged');
   });
 
+  it('takes no old password for what was asked after a change, whatever is still being checked', async (context) => {
+    const door = new Door(context, [ana]);
+    const changed = await user('ana', 'new');
+    const header = basic('ana', 'right p\u00e4ss:word');
+    const before = door.kind(header);
+    await settle();
+    door.users = [changed];
+    const after = door.kind(header);
+    assert.deepEqual(await Promise.all([before, after]), ['admitted', 'challenged']);
+  });
+
   it('asks for no second hash within minutes, nor for many connections at once', async (context) => {
     const door = new Door(context, [ana]);
     const header = basic('ana', 'right p\u00e4ss:word');
@@ -121,6 +133,35 @@ describe('a drive without users', () => {
     const closed = new Door(context, []);
     assert.equal(await closed.kind(undefined), 'challenged');
     assert.equal(await closed.kind(basic('ana', 'right p\u00e4ss:word')), 'challenged');
+  });
+});
+
+describe('the time of an answer', () => {
+  it('tells not who is a user: the index is asked the same for every name', async (context) => {
+    for (const isOpenWithoutUsers of [true, false]) {
+      const asked: string[] = [];
+      const users = {
+        list: async () => {
+          asked.push('all');
+          return [ana];
+        },
+        named: async (name: string) => {
+          asked.push('one');
+          return name === 'ana' ? ana : undefined;
+        },
+      };
+      const door = new Door(context, [], { isOpenWithoutUsers, users });
+      const nonce = nonceOf(await door.ask(undefined, local));
+      const questions = [];
+      for (const name of ['ana', 'eve']) {
+        for (const header of [basic(name, 'wrong'), digest({ name, password: 'wrong', nonce })]) {
+          asked.length = 0;
+          assert.equal(await door.kind(header, local), 'challenged');
+          questions.push(asked.join());
+        }
+      }
+      assert.deepEqual(questions, Array(4).fill(isOpenWithoutUsers ? 'all' : 'one'));
+    }
   });
 });
 
@@ -285,6 +326,19 @@ describe('guessing', () => {
       await door.kind(digest({ name: 'b\u00e9n', password: 'other', nonce, nc: '00000003' }), plain),
       'challenged',
     );
+  });
+});
+
+describe('guessing by Digest', () => {
+  it('counts all spellings of a name as one', async (context) => {
+    const door = new Door(context, [ben]);
+    const nonce = nonceOf(await door.ask(undefined, plain));
+    const kinds = [];
+    for (let number = 0; number < 6; number++) {
+      const name = number % 2 === 0 ? 'b\u00e9n' : 'be\u0301n';
+      kinds.push(await door.kind(digest({ name, password: `guess ${number}`, nonce }), plain));
+    }
+    assert.deepEqual(kinds.slice(4), ['challenged', 'delayed']);
   });
 });
 

@@ -3,7 +3,7 @@
  * everything else that wants a processor.
  */
 import { scryptSync } from 'node:crypto';
-import { setPriority } from 'node:os';
+import { constants, getPriority, setPriority } from 'node:os';
 import { parentPort } from 'node:worker_threads';
 import { systemPlatform } from '../../core/platform.js';
 
@@ -27,10 +27,13 @@ export interface ScryptCost {
 }
 
 const keyBytes = 32;
-const lowPriority = 10;
+/** Of Linux's 40 steps: some tenth of a processor is left to it beside each thread that wants one. */
+const stepsBehind = 10;
 
-// Linux takes 0 for the calling thread; elsewhere it is the whole process.
-if (parentPort && systemPlatform.name === 'linux') setPriority(0, lowPriority);
+// Linux takes 0 for the calling thread; elsewhere it is the whole process. The process itself may have been started low.
+if (parentPort && systemPlatform.name === 'linux') {
+  setPriority(0, Math.min(constants.priority.PRIORITY_LOW, getPriority(0) + stepsBehind));
+}
 
 parentPort?.on('message', ({ id, password, salt, cost }: HashTask) => {
   const { logN, blocks, parallel } = cost;
