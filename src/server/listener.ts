@@ -156,13 +156,13 @@ export class Listener {
 
   #hire(
     users: UserSource,
-    { host = '127.0.0.1', volumes, tls, onEvent, random = systemRandom }: StartServerOptions,
+    { host = '127.0.0.1', volumes, tls, onEvent, random = systemRandom, allowedHosts = [] }: StartServerOptions,
   ): Doorkeeper {
     const clock = this.#clock;
     return new Doorkeeper({
       users,
       volumeId: volumes[0]!.id,
-      isOpenWithoutUsers: isLoopbackHost(host),
+      isOpenWithoutUsers: isLoopbackHost(host) && allowedHosts.length === 0,
       isSecure: tls !== undefined,
       clock,
       random,

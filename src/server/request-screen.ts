@@ -19,7 +19,7 @@ const absoluteForm = /^https?:\/\/((?:\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::\d{0,5})?
 export function screenRequest(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {
   screenFraming(request);
   screenHost(request, isOwnHost);
-  screenOrigin(request);
+  screenOrigin(request, isOwnHost);
   return readTarget(request, isOwnHost);
 }
 
@@ -57,18 +57,28 @@ function foreignHost(): DriveError {
 }
 
 /** Following a link is harmless; everything else that another site's page starts is not. */
-function screenOrigin({ headers, method }: IncomingMessage): void {
-  const { origin } = headers;
+function screenOrigin(request: IncomingMessage, isOwnHost: OwnHost): void {
+  const { headers, method } = request;
   const site = headers['sec-fetch-site'];
-  const foreignOrigin = origin !== undefined && hostOfOrigin(origin) !== headers.host?.toLowerCase();
+  const foreignOrigin = headers.origin !== undefined && !isOwnOrigin(headers.origin, request, isOwnHost);
   const foreignSite = site === 'cross-site' || site === 'same-site';
   if (!foreignOrigin && !foreignSite) return;
   const navigates = (method === 'GET' || method === 'HEAD') && headers['sec-fetch-mode'] === 'navigate';
   if (foreignOrigin || !navigates) throw refusal(403, 'requests of other web sites are refused');
 }
 
-function hostOfOrigin(origin: string): string | undefined {
-  return /^https?:\/\/([^/]+)$/i.exec(origin)?.[1]?.toLowerCase();
+/**
+ * The host that the request names, or one of ours that a proxy in front says it named: no page can send that header
+ * to another origin without being allowed to. Where TLS ends here, a page of http://HOST may be anybody's on the way.
+ */
+function isOwnOrigin(origin: string, { headers, socket }: IncomingMessage, isOwnHost: OwnHost): boolean {
+  const [, scheme, host] = /^(https?):\/\/([^/]+)$/.exec(origin.toLowerCase()) ?? [];
+  if (host === undefined || ('encrypted' in socket && scheme === 'http')) return false;
+  if (host === headers.host?.toLowerCase()) return true;
+  const forwarded = String(headers['x-forwarded-host'] ?? '').split(',');
+  return (
+    forwarded.some((name) => name.trim().toLowerCase() === host) && isOwnHost(hostnameOf(host), socket.localAddress)
+  );
 }
 
 function readTarget(request: IncomingMessage, isOwnHost: OwnHost): TargetPath {

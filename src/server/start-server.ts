@@ -27,7 +27,7 @@ export interface StartServerOptions {
   readonly host?: string | undefined;
   /** 0: any free one. Default 4918. */
   readonly port?: number | undefined;
-  /** Host names beside the loopback ones that requests may carry (a proxy in front). */
+  /** Host names beside the loopback ones that requests may carry (a proxy in front): then nobody is let in without users. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Who may use the first volume. Without any, everybody on this computer may. Default: nobody is asked. */
   readonly users?: UserSource | undefined;
@@ -60,7 +60,8 @@ const defaultPort = 4918;
 /** USAGE: other machines could reach the drive without a password, or in plain text; or the port cannot be had. */
 export async function startServer(options: StartServerOptions): Promise<RunningServer> {
   const { host = '127.0.0.1', port = defaultPort, volumes, clock = systemClock, onEvent } = options;
-  if (!isLoopbackHost(host)) await requireProtection(host, options);
+  if (isLoopbackHost(host)) await requireUsersBehindProxy(options);
+  else await requireProtection(host, options);
   const listener = new Listener(options);
   const address = await listener.listen(host, port).catch(async (error: unknown) => {
     await listener.close();
@@ -84,6 +85,15 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
       return closing;
     },
   };
+}
+
+/** USAGE. Names of this machine for others mean that a proxy brings their requests here. */
+async function requireUsersBehindProxy({ users, allowedHosts = [] }: StartServerOptions): Promise<void> {
+  if (allowedHosts.length === 0 || !users || (await users.list()).length > 0) return;
+  throw new DriveError('USAGE', {
+    message: `${allowedHosts[0]} is a name for other machines, and the drive has no users yet`,
+    hint: 'add one first: holdfast user add DIR NAME',
+  });
 }
 
 /** USAGE. What other machines reach is guarded by passwords, and the passwords by TLS or by Digest. */

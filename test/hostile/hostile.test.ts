@@ -69,6 +69,11 @@ test('honest requests near the limits pass', async (t) => {
     ],
     ['our own origin', plain('DELETE /home/no', 'Origin: http://localhost\r\n'), 404],
     [
+      'our own origin, forwarded by a proxy that ends TLS',
+      plain('DELETE /home/no', 'Origin: https://drive.example\r\nX-Forwarded-Host: drive.example\r\n'),
+      404,
+    ],
+    [
       '90 header lines',
       plain('GET /home/canary', Array.from({ length: 90 }, (_, at) => `X-${at}: y\r\n`).join('')),
       200,

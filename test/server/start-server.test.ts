@@ -35,6 +35,23 @@ test('nothing but loopback is listened on without users, and without TLS unless 
   }
 });
 
+test('a name for other machines, whose requests a proxy brings here, needs users too, also when the last one goes', async (t) => {
+  const ana = { name: 'ana', rights: 'write', credentials: '' } as const;
+  let people: (typeof ana)[] = [];
+  const users = { list: async () => people, named: async () => people[0] };
+  const options = { users, allowedHosts: ['drive.example'] };
+  await assert.rejects(
+    startServer({ volumes: [new MemoryVolume()], port: 0, ...options }),
+    (error) => hasCode(error, 'USAGE') && /holdfast user add/.test(error.hint ?? ''),
+  );
+  people = [ana];
+  const { send } = await serve(t, options);
+  people = [];
+  for (const Host of ['localhost', 'drive.example']) {
+    assert.equal((await send('GET', '/home/', { headers: { Host } })).status, 401, Host);
+  }
+});
+
 test('a port that is taken is said so', async (t) => {
   const { port } = await serve(t);
   const second = startServer({ volumes: [new MemoryVolume()], port });

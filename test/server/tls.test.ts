@@ -51,6 +51,14 @@ test('the first page names the address to mount with its scheme', async (t) => {
   assert.ok((await (await fetch(`http://127.0.0.1:${(await serve(t)).port}/`)).text()).includes('<code>http://127'));
 });
 
+test('a page that came without TLS is another site, whatever its host', async (t) => {
+  const tls = await pair(t);
+  const { port } = await serve(t, { tls });
+  const from = (Origin: string) => ask(port, tls.certificate, { headers: { Origin } });
+  assert.equal((await from(`https://localhost:${port}`)).status, 200);
+  assert.equal((await from(`http://localhost:${port}`)).status, 403);
+});
+
 test('a large body goes through in both directions', async (t) => {
   const tls = await pair(t);
   const { port, volume } = await serve(t, { tls });

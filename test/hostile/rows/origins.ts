@@ -12,6 +12,15 @@ export const origins: Row[] = [
     plain('PUT /home/x', 'Origin: http://localhost:3000\r\nContent-Length: 1\r\n', 'x'),
     403,
   ],
+  [
+    'an Origin that the request says was forwarded',
+    plain(
+      'PUT /home/x',
+      'Origin: https://evil.example\r\nX-Forwarded-Host: evil.example\r\nContent-Length: 1\r\n',
+      'x',
+    ),
+    403,
+  ],
   ['Origin null', plain('DELETE /home/canary', 'Origin: null\r\n'), 403],
   [
     'a preflight',
