@@ -110,10 +110,15 @@ export class DriveEngine {
     return this.stoppedMs !== undefined && clock.monotonic() - this.stoppedMs < safety.retryMs;
   }
 
-  /** The engine that serves now; waits for one that is being opened, for a bounded time. UNAVAILABLE, CLOSED. */
-  async engine(): Promise<VolumeEngine> {
+  /** The engine that serves now; waits for one that is being opened, until none has served for a bounded time. UNAVAILABLE, CLOSED. */
+  engine(): Promise<VolumeEngine> {
+    return this.engineWithin(this.stoppedMs);
+  }
+
+  /** `sinceMs` (monotonic, default: now): where the bounded time begins. */
+  private async engineWithin(sinceMs?: number): Promise<VolumeEngine> {
     const { clock, safety } = this.options.context;
-    const deadline = clock.monotonic() + safety.retryMs;
+    const deadline = (sinceMs ?? clock.monotonic()) + safety.retryMs;
     for (;;) {
       const { serving } = this;
       if (serving) return serving;
@@ -188,7 +193,8 @@ export class DriveEngine {
   private hooks(): EngineHooks {
     const { nodes, events } = this.options;
     return {
-      current: () => this.engine(),
+      // Half a body is out already: worth the whole time, however long nothing served before.
+      current: () => this.engineWithin(),
       attic: {
         bytes: (node) => this.running?.maintenance.atticBytes(node) ?? 0,
         giveBack: () => this.giveBackAttics(),

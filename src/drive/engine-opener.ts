@@ -38,6 +38,8 @@ export class EngineOpener {
   private meta: MetaStore;
   /** How far the nodes' journals were durable when an engine of this process ended. */
   private durable: ReadonlyMap<NodeId, number> | undefined;
+  /** Number of the last batch that was durable on any of them. */
+  private newestKnown = 0;
   private readonly onDamage: (error: DriveError) => void;
   private damage: DriveError | undefined;
 
@@ -75,8 +77,12 @@ export class EngineOpener {
   }
 
   async end(engine: VolumeEngine): Promise<void> {
-    await engine.close();
-    this.durable = engine.history.writeSet.durablePositions();
+    try {
+      await engine.close();
+    } finally {
+      this.durable = engine.history.writeSet.durablePositions();
+      this.newestKnown = Math.max(this.newestKnown, ...this.durable.values());
+    }
   }
 
   /** Between two engines: the index is closed and opened again, or made anew when it is of no use. */
@@ -125,6 +131,7 @@ export class EngineOpener {
       random: context.random,
       contentPins: this.contentPins,
       durable: this.durable,
+      newestKnown: this.newestKnown,
       genesis: this.meta.reader.tip() ? undefined : genesis,
       refusal,
     });

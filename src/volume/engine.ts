@@ -43,6 +43,8 @@ export interface EngineOptions {
   readonly current?: (() => Promise<VolumeEngine>) | undefined;
   /** How far the journals were durable when the engine before this one ended. */
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
+  /** Number of the last batch that this process has seen durable on any node. */
+  readonly newestKnown?: number | undefined;
   /** First operations of a new volume. */
   readonly genesis?: readonly Operation[] | undefined;
   /** Open for reading only, and why: every change is refused with it, and nothing is written to any node. */
@@ -146,17 +148,21 @@ export class VolumeEngine {
   /** Leaves nothing open on failure. `meta` stays the caller's. */
   static async open(options: EngineOptions): Promise<VolumeEngine> {
     const present = options.nodes().filter((node) => isReadable(node.state));
+    const input = {
+      meta: options.meta,
+      nodes: present,
+      random: options.random,
+      durable: options.durable,
+      newestKnown: options.newestKnown,
+      onFollowerLost: (node: NodeId) => options.events.onFollowerLost(node),
+    };
     const history = options.refusal
-      ? closedHistory(options.meta.reader, options.random)
+      ? await closedHistory(input)
       : await openHistory({
-          meta: options.meta,
-          nodes: present,
+          ...input,
           replicas: options.volume.replicas,
           clock: options.clock,
-          random: options.random,
-          durable: options.durable,
           genesis: options.genesis,
-          onFollowerLost: (node) => options.events.onFollowerLost(node),
         });
     for (const node of present) {
       if (history.forked.includes(node.id)) node.refuse('it holds changes of another history of this volume');

@@ -1,6 +1,7 @@
 /** Opening a volume after crashes: what the nodes and the index hold decides, and nothing acknowledged is lost. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DriveError } from '../../src/core/errors.js';
 import { withCode } from '../suites/index-driver.js';
 import { hangs, TestVolume } from './volume-fixture.js';
 
@@ -18,6 +19,27 @@ test('an index that is behind is replayed, with places, properties and duplicate
   assert.deepEqual(volume.root(), ['first', 'folder', 'second']);
   assert.equal(await volume.get('second'), content);
   await volume.check();
+});
+
+test('an index that is behind is not opened for reading only: older contents are not served for the newest', async (t) => {
+  const volume = await TestVolume.create(t, { isChecked: false });
+  await volume.makeFolder('old');
+  await volume.keepStaleIndex();
+  await volume.makeFolder('new');
+  const { members } = volume;
+  await volume.crash();
+  volume.refusal = new DriveError('UNAVAILABLE', { message: 'the index cannot be written' });
+  await volume.reopen();
+  assert.deepEqual(volume.root(), ['new', 'old'], 'with all there is it is');
+  await volume.crash();
+  await volume.returnToStaleIndex();
+  await assert.rejects(volume.reopen(), withCode('UNAVAILABLE'), 'the nodes hold more');
+  const others = [...volume.stores.keys()].filter((letter) => !members.includes(letter)).join('');
+  await volume.reopen(others);
+  assert.deepEqual(volume.root(), ['old'], 'nothing that is there tells of more');
+  await volume.crash();
+  volume.newestKnown = 1_000;
+  await assert.rejects(volume.reopen(others), withCode('UNAVAILABLE'), 'the process knows of more');
 });
 
 test('a copy of an open segment that ends early does not hide what the other copies hold', async (t) => {

@@ -55,6 +55,10 @@ export class TestVolume {
   told = nothingTold();
   /** Replaces calls of the index's writer, to make them fail. */
   writerFaults: Partial<MetaWriter> = {};
+  /** Why the next openings are for reading only. */
+  refusal: DriveError | undefined;
+  /** What the process that opens is said to have seen durable. */
+  newestKnown = 0;
   #isOpen = false;
 
   private constructor(
@@ -125,6 +129,8 @@ export class TestVolume {
         clock: this.clock,
         random: this.random,
         genesis: isNew ? this.#genesis() : undefined,
+        refusal: this.refusal,
+        newestKnown: this.newestKnown,
         events: {
           onBroken: (error) => told.broken.push(error),
           onBadCopy: ({ node, problem }) => told.badCopies.push(`${node[0]} ${problem}`),

@@ -90,5 +90,9 @@ function withBuffer<T>(result: Result): T {
 }
 
 function threadGone(cause: unknown): DriveError {
-  return new DriveError('UNAVAILABLE', { message: 'the thread that writes the index has ended: reopen it', cause });
+  const why = cause instanceof Error ? ` (${cause.message})` : '';
+  return new DriveError('UNAVAILABLE', {
+    message: `the thread that writes the index has ended${why}: reopen it`,
+    cause,
+  });
 }

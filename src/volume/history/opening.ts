@@ -4,10 +4,10 @@
  * first write. architecture.md, "Opening", tells why each step stands where it does.
  */
 import type { Clock } from '../../core/clock.js';
-import { DriveError } from '../../core/errors.js';
+import { DriveError, hasCode } from '../../core/errors.js';
 import type { EpochId, NodeId, SegmentId } from '../../core/ids.js';
 import type { Random } from '../../core/random.js';
-import type { MetaReader, MetaStore } from '../../meta/meta-store.js';
+import type { MetaStore } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
 import type { Operation } from '../../meta/operations.js';
 import type { Tip } from '../../meta/rows.js';
@@ -30,6 +30,8 @@ export interface OpeningInput {
   readonly onFollowerLost: (node: NodeId, error: unknown) => void;
   /** How far the journals were known to be durable when this process last had the history open. */
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
+  /** Number of the last batch that this process has seen durable on any node. */
+  readonly newestKnown?: number | undefined;
   /** Operations of a new volume; without them an empty history is refused. */
   readonly genesis?: readonly Operation[] | undefined;
 }
@@ -77,12 +79,33 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed };
 }
 
-/** For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one. */
-export function closedHistory(reader: MetaReader, random: Random): OpenedHistory {
-  const tip = reader.tip();
+/**
+ * For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one;
+ * UNAVAILABLE when changes are known that the index lacks: older contents are never served for the newest.
+ */
+export async function closedHistory(input: Omit<OpeningInput, 'replicas' | 'clock'>): Promise<OpenedHistory> {
+  const tip = input.meta.reader.tip();
   if (!tip) throw new DriveError('CORRUPT', { message: 'the index is empty', hint: 'rebuild it from the nodes' });
-  const writeSet = new WriteSet({ random, onFollowerLost: () => undefined });
-  return { tip, writeSet, forked: [], behind: [], replayedBatches: 0 };
+  if (tip.sequence < (await newestBatch(input))) {
+    throw new DriveError('UNAVAILABLE', {
+      message: 'the index lacks changes that the disks hold, and cannot take them',
+      hint: "see that there is room in the volume's directory and that this program may write there",
+    });
+  }
+  return { tip, writeSet: new WriteSet(input), forked: [], behind: [], replayedBatches: 0 };
+}
+
+/** Number of the last batch that a present node holds, or that this process has seen durable. */
+async function newestBatch(input: Pick<OpeningInput, 'meta' | 'nodes' | 'newestKnown'>): Promise<number> {
+  const { newestKnown = 0 } = input;
+  try {
+    const { history } = await readHistory(input);
+    return Math.max(newestKnown, history?.tip.sequence ?? 0);
+  } catch (error) {
+    // The nodes that are here hold less than the index, or nothing that tells.
+    if (!hasCode(error, 'READ_ONLY', 'UNAVAILABLE')) throw error;
+    return newestKnown;
+  }
 }
 
 /** What the index and the present nodes know, and what it amounts to; undefined when there is no history at all. */
