@@ -204,6 +204,7 @@ test('cleaning moves chunks to segments with as many copies', async (t) => {
   await untilStatus(fixture, 'cleaned', ({ storedBytes }) => storedBytes < 2 * sizeBytes);
   await reopen(fixture);
   await untilStatus(fixture, 'settled', isSettled);
-  await untilCopies(fixture, [1]);
+  // How many files they lie in is the cleaner's business.
+  assert.deepEqual([...new Set(await copies(fixture))], [1]);
   assert.deepEqual(await read(fixture, ['scratch', 'kept']), kept);
 });
