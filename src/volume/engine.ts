@@ -149,21 +149,12 @@ export class VolumeEngine {
   static async open(options: EngineOptions): Promise<VolumeEngine> {
     const present = options.nodes().filter((node) => isReadable(node.state));
     const input = {
-      meta: options.meta,
+      ...options,
       nodes: present,
-      random: options.random,
-      durable: options.durable,
-      newestKnown: options.newestKnown,
-      onFollowerLost: (node: NodeId) => options.events.onFollowerLost(node),
+      replicas: options.volume.replicas,
+      onFollowerLost: options.events.onFollowerLost,
     };
-    const history = options.refusal
-      ? await closedHistory(input)
-      : await openHistory({
-          ...input,
-          replicas: options.volume.replicas,
-          clock: options.clock,
-          genesis: options.genesis,
-        });
+    const history = options.refusal ? await closedHistory(input) : await openHistory(input);
     for (const node of present) {
       if (history.forked.includes(node.id)) node.refuse('it holds changes of another history of this volume');
     }

@@ -83,7 +83,7 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
  * For a volume that can only be read: the history as the index has it, with no journal to go on with. CORRUPT without one;
  * UNAVAILABLE when changes are known that the index lacks: older contents are never served for the newest.
  */
-export async function closedHistory(input: Omit<OpeningInput, 'replicas' | 'clock'>): Promise<OpenedHistory> {
+export async function closedHistory(input: OpeningInput): Promise<OpenedHistory> {
   const tip = input.meta.reader.tip();
   if (!tip) throw new DriveError('CORRUPT', { message: 'the index is empty', hint: 'rebuild it from the nodes' });
   if (tip.sequence < (await newestBatch(input))) {
