@@ -58,7 +58,7 @@ export async function rebuildInto(input: {
   const newIndex = async () => {
     await removeIndex(fileIo, directory, rebuildingName);
     await makeIndexFile(fileIo, file);
-    return openMetaStore({ file });
+    return openMetaStore({ file, isBeingMade: true });
   };
   const calledLost = (known: readonly NodeRow[]) => without.map((wanted) => nodeCalled(wanted, known).id);
   const leaveOut = without.length > 0 ? calledLost : undefined;
@@ -68,8 +68,7 @@ export async function rebuildInto(input: {
     const { id, name } = meta.reader.volume()!;
     const report = { files, folders, id, name, sequence: meta.reader.tip()!.sequence, nodes: meta.reader.nodes() };
     await meta.close();
-    const handle = await fileIo.open(file, 'write');
-    await handle.sync().finally(() => handle.close());
+    await makeDurable(fileIo, file);
     const movedAside = await moveIndexAside(input.context, directory);
     await fileIo.rename(file, join(directory, indexName));
     await fileIo.syncFolder(directory);
@@ -78,6 +77,18 @@ export async function rebuildInto(input: {
     await removeIndex(fileIo, directory, rebuildingName);
     throw error;
   }
+}
+
+/** UNAVAILABLE when SQLite could not close it in order: the rest of it would be left under another name. */
+async function makeDurable(fileIo: FileIo, file: string): Promise<void> {
+  if (await fileIo.stat(`${file}-wal`)) {
+    throw new DriveError('UNAVAILABLE', {
+      message: 'the new index could not be closed',
+      hint: "see that there is room on the disk of the volume's directory",
+    });
+  }
+  const handle = await fileIo.open(file, 'write');
+  await handle.sync().finally(() => handle.close());
 }
 
 /** Empty, for its owner alone: SQLite itself would let everybody read the names of all files. */

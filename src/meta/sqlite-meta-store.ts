@@ -31,6 +31,8 @@ export interface MetaStoreOptions {
   readonly random?: Random | undefined;
   /** Every row is verified before it is used: for an index that was not closed in order. CORRUPT. */
   readonly isDoubtful?: boolean | undefined;
+  /** It is made anew and takes its name when it is whole: nothing is synced, whoever names it does that after `close`. */
+  readonly isBeingMade?: boolean | undefined;
   /** Bounds of single requests, for tests. */
   readonly limits?: Partial<Limits> | undefined;
 }
@@ -54,11 +56,16 @@ class SqliteMetaStore implements MetaStore {
     file,
     limits,
     isDoubtful = false,
+    isBeingMade = false,
     random = systemRandom,
   }: MetaStoreOptions): Promise<SqliteMetaStore> {
     const isTemporary = file === ':memory:';
     const path = isTemporary ? join(tmpdir(), `holdfast-index-${randomId(random)}.db`) : file;
-    const writerOptions: SqliteWriterOptions = { file: path, durability: isTemporary ? 'off' : 'normal', limits };
+    const writerOptions: SqliteWriterOptions = {
+      file: path,
+      durability: isTemporary || isBeingMade ? 'off' : 'normal',
+      limits,
+    };
     const backend = isTemporary
       ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
       : await ThreadWriter.open(writerOptions);

@@ -4,6 +4,7 @@ import { readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DriveError, hasCode } from '../../src/core/errors.js';
+import type { Progress } from '../../src/core/progress.js';
 import { rebuildVolume } from '../../src/drive.js';
 import { passportFileName } from '../../src/node/passport.js';
 import { withCode } from '../suites/index-driver.js';
@@ -19,6 +20,22 @@ test('a refused rebuild leaves the volume as it was', async (t) => {
   assert.deepEqual(await readdir(drive.directory), before);
   await drive.open();
   assert.equal((await drive.get('file')).toString(), 'content');
+});
+
+test('a rebuild tells how far it has come, and ends where it said that it would', async (t) => {
+  const drive = await (await TestDrive.create(t)).open();
+  for (const name of ['a', 'b', 'c']) await drive.put(name, name);
+  await drive.close();
+  const told: Progress[] = [];
+  await rebuildVolume({ directory: drive.directory, onProgress: (progress) => told.push(progress) });
+  const loaded = told.filter(({ phase }) => phase === 'loading a checkpoint');
+  assert.ok(loaded.length > 0 && loaded.every(({ done, total }) => total !== null && done < total), 'bytes');
+  const batches = told.filter(({ phase }) => phase === 'replaying the journal');
+  assert.deepEqual(
+    batches.map(({ done }) => done),
+    batches.map((_, at) => at),
+  );
+  assert.equal(batches.at(-1)?.total, batches.length);
 });
 
 test('a refused rebuild into a new folder leaves no folder behind', async (t) => {

@@ -56,7 +56,7 @@ async function rehearse(task: RehearsalTask, context: DriveContext): Promise<Reh
   const newIndex = async () => {
     await removeIndex(fileIo, directory, rehearsalIndexName);
     await makeIndexFile(fileIo, file);
-    return openMetaStore({ file });
+    return openMetaStore({ file, isBeingMade: true });
   };
   try {
     const meta = await rebuildIndex({ newIndex, nodes, upTo: sequence });

@@ -1,6 +1,7 @@
 /** Operations on entries, their times, properties and DAV locks. */
 import type { EntryId, Operation } from '../operations.js';
 import type { EntryRow } from '../rows.js';
+import type { StoredContent } from '../tables/content-table.js';
 import type { Tables } from '../tables/tables.js';
 import { type ApplyContext, livingEntry, mismatch } from './apply-context.js';
 
@@ -14,7 +15,7 @@ export function applyEntry(operation: Of<'entry'>, { tables, sequence }: ApplyCo
   const { totals } = tables.counters;
   totals.highestEntry = Math.max(totals.highestEntry, id);
   const held = heldContent(tables, operation);
-  if (held !== undefined) tables.contents.addRefs(held.id, 1);
+  if (held !== undefined) tables.contents.addRefs(held.id, 1, held);
   // A copy shares the content of a file that may lie under another setting.
   if (held !== undefined && held.refs > 0) tables.needs.roseAnywhere(sequence);
   const born = operation.born ?? sequence;
@@ -35,9 +36,10 @@ export function applyReplace(operation: Of<'replace'>, { tables, sequence }: App
   const { id, content, modified } = operation;
   const before = livingEntry(tables, id);
   if (before.kind === 'folder') throw mismatch(`entry ${id} is a folder and holds no content`);
-  const { sizeBytes, checksum } = finishedContent(tables, content);
+  const next = finishedContent(tables, content);
+  const { sizeBytes, checksum } = next;
   tables.past.insert({ ...before, died: sequence });
-  tables.contents.addRefs(content, 1);
+  tables.contents.addRefs(content, 1, next);
   const etag = checksum.slice(0, etagDigits);
   tables.entries.setContent(id, { content, sizeBytes, etag, modified, born: sequence });
   tables.counters.totals.logicalBytes += sizeBytes - before.sizeBytes;
@@ -103,13 +105,10 @@ function heldContent(
   return content === null ? undefined : finishedContent(tables, content);
 }
 
-function finishedContent(
-  tables: Tables,
-  id: number,
-): { id: number; sizeBytes: number; checksum: string; refs: number } {
+function finishedContent(tables: Tables, id: number): StoredContent & { readonly checksum: string } {
   const content = tables.contents.get(id);
   if (content === undefined || content.checksum === null) throw mismatch(`content ${id} is not finished`);
-  return { id, sizeBytes: content.sizeBytes, checksum: content.checksum, refs: content.refs };
+  return content as StoredContent & { readonly checksum: string };
 }
 
 function count(tables: Tables, row: EntryRow, change: 1 | -1): void {

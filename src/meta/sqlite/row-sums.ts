@@ -132,11 +132,14 @@ export function guardRows(connection: Connection, mode: 'reads' | 'writes' | 'tr
   if (isGuarded) return; // A connection that simulations keep open.
   const statements = guardedTables.flatMap((name, number) => {
     const table = `${name}_row`;
-    const columns = connection.pragma(`table_info(${table})`) as { name: string; pk: number }[];
-    const values = columns.map((column) => column.name).filter((column) => column !== 'row_sum');
-    const of = (row: string) => values.map((column) => `${row}.${column}`).join(', ');
+    const columns = connection.pragma(`table_info(${table})`) as { name: string; type: string; pk: number }[];
+    const summed = columns.filter((column) => column.name !== 'row_sum');
+    const values = summed.map((column) => column.name);
+    // Bytes go to the function as text, which costs less than a Buffer for each; quoted, so that their type shows.
+    const of = (row: string) =>
+      summed.map(({ name, type }) => (type === 'BLOB' ? `quote(${row}.${name})` : `${row}.${name}`)).join(', ');
     const key = columns.filter(({ pk }) => pk > 0).map((column) => `${column.name} = NEW.${column.name}`);
-    const only = mode === 'trusting' ? '' : `WHERE row_intact(${number}, row_sum, ${values.join(', ')})`;
+    const only = mode === 'trusting' ? '' : `WHERE row_intact(${number}, row_sum, ${of(table)})`;
     const view = `CREATE TEMP VIEW ${name} AS SELECT ${values.join(', ')} FROM main.${table} ${only};`;
     if (mode !== 'writes') return [view];
     const add = `UPDATE ${table} SET row_sum = row_added(${number}, ${of('NEW')}) WHERE ${key.join(' AND ')};`;

@@ -14,7 +14,7 @@ import { guardRows } from './row-sums.js';
 const applicationId = 0x48464958;
 
 /** Another one is made anew from the nodes, not changed. */
-const version = 3;
+const version = 4;
 
 /**
  * A collation means nothing to numbers, but SQLite copies no constant from `kind = 0` into the condition of a view when

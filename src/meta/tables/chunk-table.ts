@@ -22,9 +22,11 @@ export const chunkKey = (id: ChunkId): Buffer => Buffer.from(id, 'hex');
 
 export class ChunkTable {
   readonly #get;
+  readonly #insert;
   readonly #refer;
   readonly #release;
   readonly #setPlace;
+  readonly #setFirstPlace;
   readonly #living;
   readonly #anyLiving;
   readonly #withoutPlace;
@@ -34,16 +36,21 @@ export class ChunkTable {
 
   constructor(connection: Connection) {
     this.#get = connection.prepare<[Buffer], Raw>(`SELECT ${columns} FROM chunk WHERE id = ?`).raw();
+    this.#insert = connection.prepare(
+      'INSERT INTO chunk_row (id, plain_bytes, refs) VALUES (?, ?, 1) ON CONFLICT (id) DO NOTHING',
+    );
     this.#refer = connection
-      .prepare<[Buffer, number], Raw>(
-        `INSERT INTO chunk_row (id, plain_bytes, refs) VALUES (?, ?, 1)
-         ON CONFLICT (id) DO UPDATE SET refs = refs + 1 RETURNING ${columns}`,
-      )
+      .prepare<[Buffer], Raw>(`UPDATE chunk_row SET refs = refs + 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
     this.#release = connection
       .prepare<[Buffer], Raw>(`UPDATE chunk_row SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
     this.#setPlace = connection.prepare('UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ? WHERE id = ?');
+    this.#setFirstPlace = connection
+      .prepare<[number, number, number, Buffer], number>(
+        'UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ? WHERE id = ? AND segment IS NULL RETURNING refs',
+      )
+      .pluck();
     this.#living = connection
       .prepare<[number, number, number], [Buffer, number, number, number]>(
         `SELECT id, offset, record_bytes, plain_bytes FROM chunk
@@ -69,7 +76,9 @@ export class ChunkTable {
 
   /** One reference more; the row is made when there is none. Returns it as it is now. */
   refer([id, plainBytes]: ChunkReference): StoredChunk {
-    return toChunk(this.#refer.get(chunkKey(id), plainBytes))!;
+    const key = chunkKey(id);
+    if (this.#insert.run(key, plainBytes).changes === 0) return toChunk(this.#refer.get(key))!;
+    return { segment: null, offset: 0, recordBytes: 0, plainBytes, refs: 1 };
   }
 
   /** One reference less; undefined when the chunk is not known. */
@@ -83,6 +92,11 @@ export class ChunkTable {
 
   setPlace(segment: number, place: ChunkPlace): void {
     this.#setPlace.run(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
+  }
+
+  /** Only of a chunk without a place: how many references it has. undefined when it is not known, or has a place. */
+  setFirstPlace(segment: number, place: ChunkPlace): number | undefined {
+    return this.#setFirstPlace.get(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
   }
 
   /** Living chunks of a segment by offset. */

@@ -32,6 +32,8 @@ export class EntryTable {
   readonly #setTimes;
   readonly #touch;
   readonly #setHasProperties;
+  /** Times of folders that are not written yet: of many files saved in one of them, the last one's time counts. */
+  readonly #touched = new Map<EntryId, number>();
 
   constructor(connection: Connection) {
     this.#byId = connection.prepare<[number], Raw>(`SELECT ${columns} FROM entry WHERE id = ?`).raw();
@@ -78,11 +80,13 @@ export class EntryTable {
   }
 
   byId(id: EntryId): EntryRow | undefined {
+    this.settle();
     const raw = this.#byId.get(id);
     return raw && toRow(raw);
   }
 
   child(parent: EntryId, name: string): EntryRow | undefined {
+    this.settle();
     const key = nameKey(name);
     const raw = this.#child.get(parent, key);
     if (raw === undefined && this.#twin.get(parent, key) !== undefined) throw damagedIndex(`entry ${name} is lost`);
@@ -91,6 +95,7 @@ export class EntryTable {
 
   /** By name key, after `after` (exclusive; '' for the first). */
   children(parent: EntryId, after: string, limit: number): EntryRow[] {
+    this.settle();
     const rows = this.#children.all(parent, after, limit).map(toRow);
     const twins = this.#twins.all(parent, after, limit);
     const isWhole = twins.length === rows.length && rows.every(({ name }, at) => nameKey(name) === twins[at]);
@@ -124,6 +129,7 @@ export class EntryTable {
 
   /** In the order of (parent, key); the connection must not write meanwhile. */
   *all(): Generator<EntryRow> {
+    this.settle();
     for (const raw of this.#all.iterate()) yield toRow(raw);
   }
 
@@ -151,6 +157,7 @@ export class EntryTable {
   }
 
   insert(row: EntryRow): void {
+    if (this.#touched.has(row.id)) this.settle(); // What was touched before is not this one.
     const kind = row.kind === 'folder' ? 1 : 0;
     this.#insert.run(
       row.id,
@@ -169,10 +176,12 @@ export class EntryTable {
   }
 
   remove(id: EntryId): void {
+    this.settle();
     this.#remove.run(id);
   }
 
   move(id: EntryId, parent: EntryId, name: string): void {
+    this.settle();
     this.#move.run(parent, nameKey(name), name, id);
   }
 
@@ -186,17 +195,31 @@ export class EntryTable {
       readonly born: number;
     },
   ): void {
+    this.settle();
     this.#setContent.run(version.content, version.sizeBytes, version.etag, version.modified, version.born, id);
   }
 
   /** null leaves a time as it is. */
   setTimes(id: EntryId, times: { readonly created: number | null; readonly modified: number | null }): void {
+    this.settle();
     this.#setTimes.run(times.created, times.modified, id);
   }
 
   /** A folder's derived time; nothing happens when it has ended. */
   touch(id: EntryId, time: number): void {
-    this.#touch.run(time, id);
+    this.#touched.set(id, time);
+  }
+
+  /** Writes the times that are held back: before anything else reads the table. */
+  settle(): void {
+    if (this.#touched.size === 0) return;
+    for (const [id, time] of this.#touched) this.#touch.run(time, id);
+    this.#touched.clear();
+  }
+
+  /** After a rollback. */
+  forgetHeld(): void {
+    this.#touched.clear();
   }
 
   setHasProperties(id: EntryId, hasProperties: boolean): void {

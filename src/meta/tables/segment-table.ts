@@ -54,6 +54,8 @@ export class SegmentTable {
   readonly #anyWanted;
   readonly #segmentsOn;
   readonly #degraded;
+  /** Changes of living bytes that are not written yet: many chunks of a batch lie in one segment. */
+  readonly #lives = new Map<number, number>();
 
   constructor(connection: Connection, counters: CounterTable) {
     this.#counters = counters;
@@ -124,10 +126,12 @@ export class SegmentTable {
   }
 
   get(id: SegmentId): StoredSegment | undefined {
+    this.settle();
     return this.#byId.get(id);
   }
 
   byNumber(number: number): StoredSegment | undefined {
+    this.settle();
     return this.#byNumber.get(number);
   }
 
@@ -138,6 +142,7 @@ export class SegmentTable {
 
   /** By id, after `after`. */
   page(after: string, limit: number): SegmentRow[] {
+    this.settle();
     return this.#page.all(after, limit).map((segment) => this.toRow(segment));
   }
 
@@ -146,6 +151,7 @@ export class SegmentTable {
     readonly absent: readonly NodeId[];
     readonly limit: number;
   }): SegmentRow[] {
+    this.settle();
     const segments = this.#degraded.all({ ...input, absent: JSON.stringify(input.absent) });
     return segments.map((segment) => this.toRow(segment));
   }
@@ -192,8 +198,20 @@ export class SegmentTable {
   }
 
   addLive(number: number, bytes: number): void {
-    this.#addLive.run(bytes, number);
+    this.#lives.set(number, (this.#lives.get(number) ?? 0) + bytes);
     this.#counters.totals.liveBytes += bytes;
+  }
+
+  /** Writes the living bytes that are held back: before anything else reads the table. */
+  settle(): void {
+    if (this.#lives.size === 0) return;
+    for (const [number, bytes] of this.#lives) if (bytes !== 0) this.#addLive.run(bytes, number);
+    this.#lives.clear();
+  }
+
+  /** After a rollback. */
+  forgetHeld(): void {
+    this.#lives.clear();
   }
 
   /** Copies that it is to have; null: as many as the volume. */

@@ -32,6 +32,20 @@ export interface Tables {
   readonly needs: NeedWatch;
 }
 
+/** Writes what tables hold back: before a savepoint, and before a commit. They do it by themselves before they are read. */
+export function settle({ contents, entries, segments }: Tables): void {
+  contents.settle();
+  entries.settle();
+  segments.settle();
+}
+
+/** After a rollback: what was held back is not part of the state any more. */
+export function forgetHeld({ contents, entries, segments }: Tables): void {
+  contents.forgetHeld();
+  entries.forgetHeld();
+  segments.forgetHeld();
+}
+
 export function openTables(connection: Connection): Tables {
   guardRows(connection, 'reads');
   const counters = new CounterTable(connection);

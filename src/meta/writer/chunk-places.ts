@@ -8,34 +8,46 @@ import type { StoredSegment } from '../tables/segment-table.js';
 import type { Tables } from '../tables/tables.js';
 
 /**
- * `from` a batch: a segment that the index does not know is a bug (INTERNAL), and a chunk that was written again because
- * its segment did not do is read from the new one. From a scan: only chunks without a place are of interest.
+ * From a batch: a segment that the index does not know is a bug (INTERNAL), and a chunk that was written again because
+ * its segment did not do is read from the new one.
  */
-export function addPlaces(tables: Tables, places: readonly NewPlace[], from: 'batch' | 'scan'): void {
+export function addPlacesOfBatch(tables: Tables, places: readonly NewPlace[]): void {
+  const next = nextSequence(tables);
   for (const [id, inSegment] of bySegment(places)) {
     const segment = tables.segments.get(id);
-    if (segment === undefined) {
-      if (from === 'batch') throw unknownSegment(id);
-      continue;
-    }
-    const taken: NewPlace[] = [];
+    if (segment === undefined) throw unknownSegment(id);
     for (const place of inSegment) {
       const chunk = tables.chunks.get(place.chunk);
       if (chunk === undefined) continue;
-      const isWanted =
-        chunk.segment === null || (from === 'batch' && isBetter(tables, { place, segment, than: chunk.segment }));
-      if (!isWanted) continue;
-      setPlace(tables, chunk, segment, place);
-      taken.push(place);
+      if (chunk.segment !== null && !isBetter(tables, { place, segment, than: chunk.segment })) continue;
+      setPlace(tables, chunk, { segment, place, next });
     }
-    // A scan also finds records that no batch ever named. They may be torn: no good copy would reach to their end.
-    extend(tables, segment, from === 'batch' ? inSegment : taken);
+    extend(tables, segment, inSegment);
   }
 }
 
+/** From a scan: only chunks without a place are of interest, and segments that the index knows. */
+export function addFoundPlaces(tables: Tables, places: readonly ChunkPlace[]): void {
+  const next = nextSequence(tables);
+  for (const [id, inSegment] of bySegment(places)) {
+    const segment = tables.segments.get(id);
+    if (segment === undefined) continue;
+    const taken = inSegment.filter((place) => {
+      const refs = tables.chunks.setFirstPlace(segment.number, place);
+      if (refs !== undefined && refs > 0) tables.segments.addLive(segment.number, place.recordBytes);
+      return refs !== undefined;
+    });
+    if (taken.length > 0) tables.needs.rose(segment.number, next);
+    // A scan also finds records that no batch ever named. They may be torn: no good copy would reach to their end.
+    extend(tables, segment, taken);
+  }
+}
+
+const nextSequence = ({ journal }: Tables): number => (journal.tip()?.sequence ?? 0) + 1;
+
 /** Places of one segment together, so that its length changes once. */
-function bySegment(places: readonly NewPlace[]): Map<SegmentId, NewPlace[]> {
-  const groups = new Map<SegmentId, NewPlace[]>();
+function bySegment<P extends ChunkPlace>(places: readonly P[]): Map<SegmentId, P[]> {
+  const groups = new Map<SegmentId, P[]>();
   for (const place of places) {
     const group = groups.get(place.segment);
     if (group === undefined) groups.set(place.segment, [place]);
@@ -49,6 +61,7 @@ export function movePlaces(
   tables: Tables,
   moves: readonly { readonly from: ChunkPlace; readonly to: ChunkPlace }[],
 ): void {
+  const next = nextSequence(tables);
   for (const { from, to } of moves) {
     const target = tables.segments.get(to.segment);
     if (target === undefined) throw unknownSegment(to.segment);
@@ -56,7 +69,7 @@ export function movePlaces(
     const chunk = tables.chunks.get(to.chunk);
     const source = tables.segments.get(from.segment);
     const isThere = source !== undefined && chunk?.segment === source.number && chunk.offset === from.offset;
-    if (isThere) setPlace(tables, chunk, target, to);
+    if (isThere) setPlace(tables, chunk, { segment: target, place: to, next });
   }
 }
 
@@ -69,10 +82,13 @@ function isBetter(
   return segment.good > known.good && segment.copiesWanted >= known.copiesWanted;
 }
 
-function setPlace(tables: Tables, chunk: StoredChunk, segment: StoredSegment, place: ChunkPlace): void {
-  const { chunks, segments, journal, needs } = tables;
+function setPlace(
+  { chunks, segments, needs }: Tables,
+  chunk: StoredChunk,
+  { segment, place, next }: { readonly segment: StoredSegment; readonly place: ChunkPlace; readonly next: number },
+): void {
   chunks.setPlace(segment.number, place);
-  needs.rose(segment.number, (journal.tip()?.sequence ?? 0) + 1);
+  needs.rose(segment.number, next);
   if (chunk.refs === 0) return;
   if (chunk.segment !== null) segments.addLive(chunk.segment, -chunk.recordBytes);
   segments.addLive(segment.number, place.recordBytes);

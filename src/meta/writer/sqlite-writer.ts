@@ -23,8 +23,8 @@ import {
 } from '../sqlite/connection.js';
 import { migrate } from '../sqlite/schema.js';
 import { translateSqliteError } from '../sqlite/sqlite-errors.js';
-import { openTables, type Tables } from '../tables/tables.js';
-import { addPlaces, movePlaces } from './chunk-places.js';
+import { forgetHeld, openTables, settle, type Tables } from '../tables/tables.js';
+import { addFoundPlaces, addPlacesOfBatch, movePlaces } from './chunk-places.js';
 
 type Input<K extends keyof MetaWriter> = MetaWriter[K] extends (input: infer I) => unknown ? I : never;
 type DataSegments = Input<'prepare'>['data'];
@@ -83,6 +83,7 @@ export class SqliteWriter {
       const lines: string[] = [];
       this.#applyAll(this.#dataOperations(data), sequence, this.#newChunks, lines);
       const outcomes = requests.map((request) => this.#attempt(request, sequence, lines));
+      settle(this.#tables);
       this.#tables.counters.save();
       this.#isPrepared = true;
       return { operations: Buffer.from(lines.join(''), 'utf8'), outcomes, newChunks: [...this.#newChunks] };
@@ -98,7 +99,7 @@ export class SqliteWriter {
     this.#failed = true;
     this.#finish(() => {
       this.#addData(data);
-      addPlaces(this.#tables, places, 'batch');
+      addPlacesOfBatch(this.#tables, places);
       for (const { chunk } of places) this.#newChunks.delete(chunk);
       const placeless = [...this.#newChunks].find((id) => this.#tables.chunks.get(id)?.segment === null);
       assert(placeless === undefined, `no place for the new chunk ${placeless}`);
@@ -123,7 +124,7 @@ export class SqliteWriter {
         this.#applyAll(decodeOperations(operations), batch.sequence, new Set());
         this.#tables.journal.add(batch);
       }
-      addPlaces(this.#tables, places, 'scan');
+      addFoundPlaces(this.#tables, places);
     });
   }
 
@@ -150,7 +151,7 @@ export class SqliteWriter {
   }
 
   addPlaces(places: readonly ChunkPlace[]): void {
-    this.#transaction(() => addPlaces(this.#tables, places, 'scan'));
+    this.#transaction(() => addFoundPlaces(this.#tables, places));
   }
 
   movePlaces(moves: Input<'movePlaces'>): void {
@@ -192,6 +193,7 @@ export class SqliteWriter {
   }
 
   #attempt(request: ChangeRequest, sequence: number, lines: string[]): Outcome {
+    settle(this.#tables);
     const before = this.#tables.counters.snapshot();
     const ownLines: string[] = [];
     const newChunks = new Set<ChunkId>();
@@ -200,6 +202,7 @@ export class SqliteWriter {
       const { operations, result } = resolve(request, this.#resolveContext());
       this.#applyAll(operations, sequence, newChunks, ownLines);
       const outcome = { ok: true, result: result() } as const;
+      settle(this.#tables);
       this.#release.run();
       for (const line of ownLines) lines.push(line);
       for (const id of newChunks) this.#newChunks.add(id);
@@ -207,6 +210,7 @@ export class SqliteWriter {
     } catch (error) {
       // A full disk or a damaged page ended the transaction itself: that is no answer to one request.
       if (!this.#connection.inTransaction || isIndexDamage(error)) throw error;
+      forgetHeld(this.#tables);
       this.#rollbackTo.run();
       this.#release.run();
       this.#tables.counters.restore(before);
@@ -281,6 +285,7 @@ export class SqliteWriter {
   #finish(work: () => void): void {
     try {
       work();
+      settle(this.#tables);
       this.#tables.counters.save();
       this.#connection.exec('COMMIT');
       this.#isPrepared = false;
@@ -292,6 +297,7 @@ export class SqliteWriter {
 
   #rollback(): void {
     this.#isPrepared = false;
+    forgetHeld(this.#tables);
     if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
     this.#tables.counters.reload();
   }

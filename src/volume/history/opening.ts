@@ -53,7 +53,15 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   const { meta, nodes } = input;
   const { history, sources } = await readHistory(input);
   if (!history) return startGenesis(input);
-  const { replayed, named } = await catchUpIndex(meta, history, sources);
+  const named = new Set<SegmentId>();
+  const replayed = await catchUpIndex({
+    meta,
+    history,
+    sources,
+    onBatch: (batch) => {
+      for (const segment of segmentsNamed(batch)) named.add(segment);
+    },
+  });
   await findPlaces({ meta, nodes, segments: named });
   // The cleaner may have moved chunks since, which no journal tells.
   await findPlaces({ meta, nodes });
@@ -131,12 +139,19 @@ export async function readHistory({
   return { history, sources };
 }
 
-/** Replays what the index lacks. The new chunks have no place after that; most lie in the segments that are `named`. */
-export async function catchUpIndex(
-  meta: MetaStore,
-  history: History,
-  sources: JournalSources,
-): Promise<{ replayed: number; named: ReadonlySet<SegmentId> }> {
+/** Replays what the index lacks, and says how many batches. New chunks have no place after that; most lie in the segments that the batches name. */
+export async function catchUpIndex({
+  meta,
+  history,
+  sources,
+  onBatch,
+}: {
+  readonly meta: MetaStore;
+  readonly history: History;
+  readonly sources: JournalSources;
+  /** Told of each before it is applied. */
+  readonly onBatch: (batch: FullBatch) => void;
+}): Promise<number> {
   const tip = meta.reader.tip();
   if (tip && !history.indexOnChain) {
     throw new DriveError('CORRUPT', {
@@ -153,23 +168,30 @@ export async function catchUpIndex(
     });
   }
   const missing = history.chain.filter((link) => link.sequence > (tip?.sequence ?? 0));
-  const named = new Set<SegmentId>();
+  // The next batches are read while these are applied.
+  let applied: Promise<void> = Promise.resolve();
   let batches: FullBatch[] = [];
   let bytes = 0;
-  for (const link of missing) {
-    const batch = await sources.batch(link);
-    for (const segment of segmentsNamed(batch)) named.add(segment);
-    batches.push(batch);
-    bytes += batch.bytes.length;
-    if (bytes < replayBytes && link !== missing.at(-1)) continue;
-    await meta.writer.replay({ batches, places: [] });
-    batches = [];
-    bytes = 0;
+  try {
+    for (const link of missing) {
+      const batch = await sources.batch(link);
+      onBatch(batch);
+      batches.push(batch);
+      bytes += batch.bytes.length;
+      if (bytes < replayBytes && link !== missing.at(-1)) continue;
+      await applied;
+      applied = meta.writer.replay({ batches, places: [] });
+      applied.catch(() => undefined); // Told by whoever waits for it.
+      batches = [];
+      bytes = 0;
+    }
+  } finally {
+    await applied;
   }
-  return { replayed: missing.length, named };
+  return missing.length;
 }
 
-const replayBytes = 8 * 1024 * 1024;
+const replayBytes = 4 * 1024 * 1024;
 
 function segmentsNamed(batch: FullBatch): SegmentId[] {
   const operations = [...decodeOperations(batch.operations)];

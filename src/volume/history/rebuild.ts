@@ -10,7 +10,7 @@ import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { MetaStore } from '../../meta/meta-store.js';
 import type { EpochRow, NodeRow, Tip } from '../../meta/rows.js';
 import { parseCheckpointName } from '../../segment/checkpoint-name.js';
-import { checkpointNames, checkpointPieces } from '../../store/journal/node-checkpoints.js';
+import { checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import type { EngineNode } from '../engine-node.js';
 import { catchUpIndex, readHistory } from './opening.js';
 import { findPlaces } from './segment-places.js';
@@ -28,6 +28,12 @@ export interface RebuildInput {
   readonly signal?: AbortSignal | undefined;
 }
 
+interface Candidate {
+  readonly node: EngineNode;
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
 /** The index, replayed to the end of the history, with every place. The caller closes it. */
 export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
   const meta = await loadNewestCheckpoint(input);
@@ -40,10 +46,13 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
         hint: 'name the node directories with --node',
       });
     }
-    input.onProgress?.({ phase: 'replaying the journal', done: 0, total: history.chain.length, unit: 'batches' });
-    const { upTo = Number.POSITIVE_INFINITY } = input;
+    const { upTo = Number.POSITIVE_INFINITY, onProgress } = input;
     const chain = history.chain.filter(({ sequence }) => sequence <= upTo);
-    await catchUpIndex(meta, { ...history, chain }, sources);
+    const from = meta.reader.tip()?.sequence ?? 0;
+    const total = chain.filter(({ sequence }) => sequence > from).length;
+    let done = 0;
+    const onBatch = () => onProgress?.({ phase: 'replaying the journal', done: done++, total, unit: 'batches' });
+    await catchUpIndex({ meta, history: { ...history, chain }, sources, onBatch });
     demandMajority(meta, history.epoch, input);
     await findPlaces({ ...input, meta });
     return meta;
@@ -54,19 +63,20 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
 }
 
 async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
-  const candidates: { node: EngineNode; name: string; sequence: number }[] = [];
+  const candidates: (Candidate & { readonly sequence: number })[] = [];
   for (const node of input.nodes) {
-    for (const name of await checkpointNames(node.store)) {
-      const { sequence } = parseCheckpointName(name)!;
-      if (sequence <= (input.upTo ?? sequence)) candidates.push({ node, name, sequence });
+    for (const { name, sizeBytes } of await node.store.list('checkpoints')) {
+      const sequence = parseCheckpointName(name)?.sequence;
+      if (sequence !== undefined && sequence <= (input.upTo ?? sequence))
+        candidates.push({ node, name, sizeBytes, sequence });
     }
   }
   candidates.sort((a, b) => b.sequence - a.sequence);
-  for (const { node, name } of candidates) {
+  for (const candidate of candidates) {
+    const { node, name } = candidate;
     const meta = await input.newIndex();
     try {
-      input.onProgress?.({ phase: 'loading a checkpoint', done: 0, total: null, unit: 'bytes' });
-      await loadCheckpoint(meta, node, name);
+      await loadCheckpoint(meta, candidate, input);
       return meta;
     } catch (error) {
       await meta.close();
@@ -87,10 +97,17 @@ async function isWhole(node: EngineNode, name: string): Promise<boolean> {
   }
 }
 
-async function loadCheckpoint(meta: MetaStore, node: EngineNode, name: string): Promise<void> {
-  const header = await decodeCheckpoint(checkpointPieces(node.store, name), (operations) =>
-    meta.writer.loadCheckpoint({ operations }),
-  );
+async function loadCheckpoint(
+  meta: MetaStore,
+  { node, name, sizeBytes: total }: Candidate,
+  { onProgress }: RebuildInput,
+): Promise<void> {
+  let done = 0;
+  const header = await decodeCheckpoint(checkpointPieces(node.store, name), async (operations) => {
+    onProgress?.({ phase: 'loading a checkpoint', done, total, unit: 'bytes' });
+    await meta.writer.loadCheckpoint({ operations });
+    done += operations.length;
+  });
   const finish: Tip = { sequence: header.sequence, hash: header.hash, epoch: header.epoch };
   await meta.writer.loadCheckpoint({ finish });
 }
