@@ -1,6 +1,7 @@
 /**
  * Passwords that were right a moment ago: clients send theirs with every request. Kept is an HMAC under a key of this
- * process, never the password, and it counts only while the user's stored credentials are the same text as then.
+ * process, never the password, and it counts only while the user's stored credentials are the same text as then. Each use
+ * prolongs it: a client that is at work never waits behind others that log in.
  */
 import { createHmac } from 'node:crypto';
 import type { Clock } from '../core/clock.js';
@@ -17,7 +18,7 @@ interface Entry {
 export class CredentialCache {
   readonly #clock: Clock;
   readonly #key: Buffer;
-  /** Oldest first. */
+  /** Oldest use first. */
   readonly #entries = new Map<string, Entry>();
 
   constructor(clock: Clock, random: Random) {
@@ -32,7 +33,9 @@ export class CredentialCache {
 
   has(key: string, credentials: string): boolean {
     const entry = this.#entries.get(key);
-    return entry !== undefined && entry.credentials === credentials && entry.until > this.#clock.monotonic();
+    if (entry?.credentials !== credentials || entry.until <= this.#clock.monotonic()) return false;
+    this.add(key, credentials);
+    return true;
   }
 
   add(key: string, credentials: string): void {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import type { User } from '../../src/access/access.js';
-import { settle } from '../support/manual-clock.js';
+import { CredentialCache } from '../../src/access/credential-cache.js';
+import { systemRandom } from '../../src/core/random.js';
+import { ManualClock, settle } from '../support/manual-clock.js';
 import { basic, closeFixture, Door, digest, nonceOf, realm, user } from './access-fixture.js';
 
 after(closeFixture);
@@ -120,6 +122,34 @@ describe('access by Basic', () => {
     const atOnce = performance.now();
     await Promise.all(Array.from({ length: 50 }, () => door.kind(header)));
     assert.ok(performance.now() - atOnce < 25 * oneHash, 'fifty connections share one');
+  });
+});
+
+describe('the passwords kept', () => {
+  it('count while they are used, five minutes more, and for the same credentials only', async () => {
+    const clock = new ManualClock();
+    const cache = new CredentialCache(clock, systemRandom);
+    const key = cache.keyOf('ana', 'word');
+    cache.add(key, 'kept');
+    for (let minute = 0; minute < 60; minute += 4) {
+      await clock.advance(4 * 60_000);
+      assert.equal(cache.has(key, 'kept'), true);
+      assert.equal(cache.has(key, 'changed'), false);
+      assert.equal(cache.has(cache.keyOf('ana', 'other'), 'kept'), false);
+    }
+    await clock.advance(5 * 60_000);
+    assert.equal(cache.has(key, 'kept'), false);
+  });
+
+  it('are bounded, and those in use stay', () => {
+    const cache = new CredentialCache(new ManualClock(), systemRandom);
+    cache.add('used', 'kept');
+    cache.add('unused', 'kept');
+    for (let number = 0; number < 999; number++) {
+      cache.add(`other ${number}`, 'kept');
+      assert.equal(cache.has('used', 'kept'), true);
+    }
+    assert.equal(cache.has('unused', 'kept'), false);
   });
 });
 
