@@ -65,8 +65,9 @@ function printReport(report: CheckReport, terminal: Terminal): void {
 
 function concludeCheck({ findings, degraded }: CheckReport, terminal: Terminal): string {
   if (findings.length > 0)
-    return 'Next:  plug in every disk that is away and check again; "holdfast status DIR" names files found unreadable.';
-  if (degraded.length > 0) return 'Sound. Missing copies are made again while the drive is served.';
+    return 'Next:  plug in every disk that is away and check again; "holdfast salvage DIR" names the files and the disks.';
+  if (degraded.length > 0)
+    return 'Sound. Missing copies are made again while the drive is served; what cannot be read now: "holdfast salvage DIR".';
   return terminal.style('good', 'Sound: every file has its copies.');
 }
 

@@ -17,18 +17,19 @@ export function withDamage(status: DriveStatus, damage: Damage | undefined): Dri
 /** What the owner can do, before anything else. */
 export function damageSentence({ damagedFiles, nodes, together, unplaced, nowhere }: SalvageFigures): string {
   const [first] = nodes;
+  const whole = damagedFiles - nowhere - unplaced;
   const cannot = `${count(damagedFiles)} cannot be read whole now`;
   const others = 'everything else can be read, and nothing is deleted';
-  if (!first) {
+  if (!first || whole === 0) {
     if (unplaced > 0) return `${cannot}: plug in the disks that are away; ${others}.`;
     return `${cannot}: no copy of a part of ${damagedFiles === 1 ? 'it' : 'each'} is left on any known disk; ${others}.`;
   }
   const rest = damagedFiles - first.files;
   const names = nodes.map(({ label }) => `"${label}"`);
+  const enough = nodes.filter(({ files }) => files === damagedFiles).map(({ label }) => `"${label}"`);
   if (rest === 0)
-    return `${cannot}: plug in "${first.label}" and ${damagedFiles === 1 ? 'it is' : 'they are'} whole; ${others}.`;
+    return `${cannot}: plug in ${enough.join(' or ')} and ${damagedFiles === 1 ? 'it is' : 'they are'} whole; ${others}.`;
   const all = names.length === 1 ? names[0] : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
-  const whole = damagedFiles - nowhere - unplaced;
   const left = nowhere === 0 ? '' : `; of ${nowhere} no whole copy is known`;
   const which = whole === damagedFiles ? 'they are whole' : `${whole} of them are whole`;
   return `${cannot}: plug in ${all} and ${which}${together > 0 && names.length > 1 ? ' (some need all of these)' : ''}${left}; ${others}.`;

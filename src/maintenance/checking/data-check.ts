@@ -11,6 +11,7 @@ import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
+import { tellBadCopy } from './bad-copy-news.js';
 import type { DataCheckReport } from './check-report.js';
 import { examineChunks } from './examined-chunks.js';
 import { noteProof, stateOf } from './note-proof.js';
@@ -111,6 +112,8 @@ export class DataCheck {
       const isNoted = await noteProof(this.host, { segment: row.id, node: id, before, time, state });
       if (!isNoted || state === 'good') continue;
       bad.push(node);
+      const { signal } = this.options;
+      await tellBadCopy(this.host, { segment: row.id, node, state, signal, pace: this.pacer.pace });
       this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
     }
     if (bad.length > 0) await this.findChunks(row, bad, good);

@@ -4,11 +4,11 @@
  * was proven when stands in the index, so a restart goes on where it was.
  */
 import { hasCode } from '../../core/errors.js';
-import type { ChunkId, SegmentId } from '../../core/ids.js';
-import type { ReplicaState, SegmentRow } from '../../meta/rows.js';
+import type { SegmentId } from '../../core/ids.js';
+import type { SegmentRow } from '../../meta/rows.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
-import { examineChunks } from '../checking/examined-chunks.js';
+import { tellBadCopy } from '../checking/bad-copy-news.js';
 import { noteProof } from '../checking/note-proof.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
@@ -29,8 +29,6 @@ export interface ScrubStatus {
 const leastBytesPerSecond = 4 * 1024 * 1024;
 /** What could not be read now is asked for again after this. */
 const postponedMs = 600_000;
-/** In one message; `check --read-data` names more. */
-const namedFiles = 10;
 
 export class Scrubber implements Worker {
   readonly name = 'scrub';
@@ -107,37 +105,12 @@ export class Scrubber implements Worker {
       if (!isNoted || state === 'good') return;
       this.badCopies += 1;
       this.onBadCopy();
-      await this.tell(row, { node, state, signal });
+      await tellBadCopy(this.host, { segment, node, state, signal, pace: this.pacer.pace });
     } catch (error) {
       // Its node leaves, or stutters: others are read meanwhile.
       if (!hasCode(error, 'UNAVAILABLE')) throw error;
       this.postponed.set(`${segment} ${node.id}`, clock.monotonic() + postponedMs);
     }
-  }
-
-  private async tell(
-    { id: segment }: SegmentRow,
-    {
-      node,
-      state,
-      signal,
-    }: { readonly node: MaintenanceNode; readonly state: ReplicaState; readonly signal: AbortSignal },
-  ): Promise<void> {
-    const bad = new Set<ChunkId>();
-    const { pace } = this.pacer;
-    for await (const chunk of examineChunks(this.host, { segment, nodes: [node], signal, pace })) {
-      if (chunk.bad > 0) bad.add(chunk.chunk);
-    }
-    const { count, paths } = await this.host.filesHolding(bad, namedFiles);
-    const more = count > paths.length ? ` and ${count - paths.length} more` : '';
-    const files = count === 0 ? 'no file lies in the damage' : `it concerns ${paths.join(', ')}${more}`;
-    const others = this.host.reader.segment(segment)?.replicas.filter((replica) => replica.state === 'good') ?? [];
-    const next = others.length > 0 ? 'it is made again from a good copy' : 'no other copy is known to be good';
-    this.host.report(
-      'warning',
-      `scrub: segment ${segment} on ${node.label} is ${state}: ${files}; ${next}`,
-      'copy-bad',
-    );
   }
 
   /** A quarter of the period is enough for everything. */

@@ -67,7 +67,7 @@ test('rot is found, noted for the healer and named; the other copies keep their 
   assert.deepEqual(host.states(segment), ['a good', 'b damaged']);
   assert.deepEqual(host.states(other), ['a good', 'b good']);
   assert.deepEqual([bad, scrubber.status().badCopies], [1, 1]);
-  const report = host.reports.find((line) => line.includes(`scrub: segment ${segment} on node b is damaged`));
+  const report = host.reports.find((line) => line.includes(`bad copy: segment ${segment} on node b is damaged`));
   assert.match(report ?? '', /it concerns \/file-1; it is made again from a good copy/);
 });
 
@@ -119,7 +119,7 @@ test('rot in many copies is found within the period, named, healed, and nothing 
     const report = host.reports.find((line) => line.includes(segment));
     assert.ok(report?.includes(`on ${node.label} is damaged: it concerns ${file}; it is made again`), report);
   }
-  assert.equal(host.reports.filter((line) => line.includes('scrub:')).length, rotten.length);
+  assert.equal(host.reports.filter((line) => line.includes('bad copy:')).length, rotten.length);
   for (const { id, store } of host.all) {
     for (const [name, bytes] of whole.get(id)!) assert.ok(store.bytesOf('segments', name).equals(bytes), name);
     assert.equal(store.names('segments').length, whole.get(id)!.size);
