@@ -36,6 +36,20 @@ test('a program of this machine asks by a name that the certificate bears', asyn
   assert.equal(nameFor(wild, '127.0.0.1'), '127.0.0.1', 'no name to ask for');
 });
 
+test('a name that is needed and missing makes it anew, once; one that is only possible does not', async (t) => {
+  const directory = await temporaryFolder(t);
+  const first = await ownCertificate(directory, { names, now });
+  const moved = await ownCertificate(directory, { names: [...names, '192.0.2.9'], needed: ['drive.local'], now });
+  assert.equal(moved.certificate, first.certificate);
+  const options = { names: [...names, 'nas.example'], needed: ['nas.example', '127.0.0.1'], now };
+  const named = await ownCertificate(directory, options);
+  assert.equal(new X509Certificate(named.certificate).checkHost('nas.example'), 'nas.example');
+  assert.equal((await ownCertificate(directory, options)).certificate, named.certificate);
+  const odd = ['my_box', '[::1]', '*.example', 'a:1', '-', '..', ''];
+  const kept = await ownCertificate(directory, { names: [...names, ...odd], needed: odd, now });
+  assert.equal(kept.certificate, named.certificate, 'no name for a certificate');
+});
+
 test('a pair that does not fit together or is damaged is made anew', async (t) => {
   const directory = await temporaryFolder(t);
   const first = await ownCertificate(directory, { names, now });

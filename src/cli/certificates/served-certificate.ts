@@ -23,7 +23,7 @@ export function findCertificate({ clock }: CommandContext, source: CertificateSo
   const addresses = Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address));
   const plain = addresses.filter((address) => !address.includes('%') && !address.startsWith('fe80:'));
   const names = [...machineNames(), ...source.names, 'localhost', '127.0.0.1', '::1', ...plain];
-  return ownCertificate(source.directory, { names, now });
+  return ownCertificate(source.directory, { names, needed: source.names, now });
 }
 
 export interface KeptCertificate {

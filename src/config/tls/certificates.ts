@@ -50,14 +50,24 @@ export async function readCertificate(
   return found;
 }
 
-/** Made when absent, not usable, or about to end. `names`: host names and addresses that clients may use. */
+export interface OwnCertificateOptions {
+  /** Host names and addresses that clients may use. Addresses change; that alone makes no new certificate. */
+  readonly names: readonly string[];
+  /** Those that it must bear. */
+  readonly needed?: readonly string[];
+  readonly now: number;
+}
+
+/** Made when absent, not usable, about to end, or without a name that it needs. */
 export async function ownCertificate(
   directory: string,
-  { names, now }: { readonly names: readonly string[]; readonly now: number },
+  { names, needed = [], now }: OwnCertificateOptions,
 ): Promise<Certificate> {
   const files = { key: join(directory, ownKeyFile), certificate: join(directory, ownCertificateFile) };
   const kept = await readOwn(files);
-  if (kept && kept.endsAt - now > renewalDays * dayMs) return kept;
+  const isGood =
+    kept && kept.endsAt - now > renewalDays * dayMs && needed.every((name) => !canBeBorne(name) || bears(kept, name));
+  if (isGood) return kept;
   const made = await makeOwn(names, now);
   // The key first: a certificate without its key is made anew at the next start.
   await replace(files.key, made.key);
@@ -69,11 +79,19 @@ export async function ownCertificate(
 }
 
 /** `host` if the certificate is good for it, else the first name that it bears: many are made for one name alone. */
-export function nameFor({ certificate }: Certificate, host: string): string {
+export function nameFor(certificate: Certificate, host: string): string {
+  if (bears(certificate, host)) return host;
+  const { subjectAltName = '' } = new X509Certificate(certificate.certificate);
+  return /(?:^|, )DNS:([^,*"]+)(?:,|$)/.exec(subjectAltName)?.[1] ?? host;
+}
+
+/** What no check would ever find would make a certificate a day. */
+const canBeBorne = (host: string): boolean =>
+  isIP(host) !== 0 || /^[a-z0-9]+(?:-+[a-z0-9]+)*(?:\.[a-z0-9]+(?:-+[a-z0-9]+)*)*$/i.test(host);
+
+function bears({ certificate }: Certificate, host: string): boolean {
   const parsed = new X509Certificate(certificate);
-  const isCovered = isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host);
-  if (isCovered !== undefined) return host;
-  return /(?:^|, )DNS:([^,*"]+)(?:,|$)/.exec(parsed.subjectAltName ?? '')?.[1] ?? host;
+  return (isIP(host) === 0 ? parsed.checkHost(host) : parsed.checkIP(host)) !== undefined;
 }
 
 async function readOwn(files: {
