@@ -34,6 +34,7 @@ interface Running {
 
 /** Positions of the nodes' journals are written down this often. */
 const positionsMs = 5_000;
+/** Doubled at each failure, up to `retryWritingMs`. */
 const reopenMs = 1_000;
 /** Trouble that no disk's return ends (the index's own disk, say) is tried again this often. */
 const retryWritingMs = 30_000;
@@ -50,6 +51,8 @@ export class DriveEngine {
   private readonly admission: NodeAdmission;
   private stopPositions: () => void = () => undefined;
   private readonly stopListening: (() => void)[] = [];
+  private nextReopening: { readonly atMs: number; readonly cancel: () => void } | undefined;
+  private reopenDelayMs = reopenMs;
   private closed = false;
   private givingBack: Promise<boolean> | undefined;
 
@@ -133,6 +136,7 @@ export class DriveEngine {
     this.closed = true;
     for (const stop of this.stopListening) stop();
     this.stopPositions();
+    this.nextReopening?.cancel();
     await this.turns.run(async () => {
       try {
         await this.savePositions();
@@ -250,8 +254,18 @@ export class DriveEngine {
     this.onBroken(error);
   }
 
+  /** One is planned at a time: the earliest that was wished for. */
   private scheduleReopen(delayMs: number): void {
-    this.options.context.clock.schedule(delayMs, () => void this.reopen());
+    if (this.closed) return;
+    const { clock } = this.options.context;
+    const atMs = clock.monotonic() + delayMs;
+    if (this.nextReopening && this.nextReopening.atMs <= atMs) return;
+    this.nextReopening?.cancel();
+    const cancel = clock.schedule(delayMs, () => {
+      this.nextReopening = undefined;
+      void this.reopen();
+    });
+    this.nextReopening = { atMs, cancel };
   }
 
   private async reopen(): Promise<void> {
@@ -265,9 +279,11 @@ export class DriveEngine {
         await this.start();
       } catch (error) {
         this.fail(asDriveError(error));
-        this.scheduleReopen(reopenMs);
+        this.scheduleReopen(this.reopenDelayMs);
+        this.reopenDelayMs = Math.min(2 * this.reopenDelayMs, retryWritingMs);
         return;
       }
+      this.reopenDelayMs = reopenMs;
       if (!this.failure) this.options.events.report('info', 'the volume takes changes again');
     });
   }
