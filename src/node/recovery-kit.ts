@@ -32,7 +32,7 @@ export function loadRecoveryKit(fileIo: FileIo): Promise<KitFile[]> {
   );
 }
 
-/** Writes what is missing or of another version, once the node's passport was seen. I/O errors as they come. */
+/** Writes what is missing or of another version, but nothing over a kit for a newer format, once the node's passport was seen. I/O errors as they come. */
 export async function keepRecoveryKit(
   fileIo: FileIo,
   { path, id }: { readonly path: string; readonly id: NodeId },
@@ -45,7 +45,24 @@ export async function keepRecoveryKit(
     await fileIo.makeFolder(folder);
     await fileIo.syncFolder(join(path, nodeFolderName(id)));
   }
+  const script = kit.find(({ name }) => name === 'recover.py');
+  // What a newer program left must not lose the script that can read it.
+  if (script && (await formatThere(fileIo, folder, script.name)) > formatOf(script.content)) return;
   for (const file of kit) if (!(await isCurrent(fileIo, folder, file))) await replace(fileIo, folder, file);
+}
+
+/** The newest format that a script knows; 0 when it does not say. */
+function formatOf(script: Buffer): number {
+  return Number(/^KNOWN_FORMAT = (\d{1,9})$/m.exec(script.toString('utf8'))?.[1] ?? 0);
+}
+
+async function formatThere(fileIo: FileIo, folder: string, name: string): Promise<number> {
+  try {
+    return formatOf(await fileIo.readWhole(join(folder, name), kitLimitBytes));
+  } catch (error) {
+    if (hasCode(error, 'FILE_MISSING', 'CORRUPT')) return 0;
+    throw error;
+  }
 }
 
 async function isCurrent(fileIo: FileIo, folder: string, { name, content }: KitFile): Promise<boolean> {

@@ -14,7 +14,7 @@ import type { NodeFolder } from '../node-store.js';
 import { readPassport } from '../passport.js';
 
 /** Why a NODE_GONE: its `details.reason`. Of calls that got no answer in time it is 'deadline'. */
-export type GoneReason = 'absent' | 'foreign' | 'corrupt' | 'device' | 'folder' | 'released';
+export type GoneReason = 'absent' | 'foreign' | 'corrupt' | 'newer' | 'device' | 'folder' | 'released';
 
 export interface Attachment {
   readonly device: number;
@@ -151,7 +151,7 @@ export class NodeAttachment {
       if (hasCode(error, 'FILE_MISSING')) throw this.gone('absent', 'its passport is not there', error);
       if (hasCode(error, 'CORRUPT')) throw this.gone('corrupt', 'its passport is damaged', error);
       if (hasCode(error, 'NEWER_FORMAT'))
-        throw this.gone('corrupt', 'its passport was written by a newer version of holdfast', error);
+        throw this.gone('newer', 'its passport was written by a newer version of holdfast', error);
       // Nothing was to be written: not even reading is allowed here.
       if (hasCode(error, 'NODE_READ_ONLY')) throw this.gone('absent', 'its passport may not be read', error);
       throw error;
@@ -163,6 +163,7 @@ const goneHints: Readonly<Record<GoneReason, string>> = {
   absent: 'plug the disk in, or mount it at this path',
   foreign: "unmount what lies there and mount this node's disk at this path",
   corrupt: 'put the passport back from a copy, or remove the node as lost',
+  newer: 'use that version; nothing on this node is touched',
   device: "mount this node's disk at this path again",
   folder: 'the folders of the node were moved or deleted: put them back, or remove the node as lost',
   released: 'try again when the node is back',
