@@ -85,7 +85,8 @@ do_mount() {
   require_server "$url"
   asks=''
   if [ -n "$user" ] || [ "$status" = 401 ]; then
-    [ -t 0 ] || fail 'macOS asks for name and password in a terminal only' 'run this in Terminal, or mount with Finder (Cmd-K)'
+    [ -t 0 ] || fail 'macOS asks for name and password in a terminal only' \
+      'run this in Terminal, or mount with Finder (Cmd-K)'
     asks=-i
   fi
   find_certificate "$url"

@@ -1,7 +1,7 @@
 # Mounts a holdfast drive on Windows as a drive letter, with the system's own WebDAV client.
 #
 #   windows.ps1 mount URL [X:]           URL such as http://127.0.0.1:4918/home/; default: a free letter
-#     -User NAME                         who logs in; the password comes from HOLDFAST_PASSWORD, from standard input, or is asked for
+#     -User NAME                         who logs in; the password comes from HOLDFAST_PASSWORD or standard input, or is asked
 #     -Fingerprint SHA256                of the drive's certificate, where Windows does not know it
 #   windows.ps1 unmount X:-or-URL
 #   windows.ps1 allow-large-files        once, as administrator: files up to 4 GiB instead of 50 MB, larger folders
@@ -32,8 +32,9 @@ function Stop-With([string]$What, [string]$Next) {
 }
 
 function Show-Usage {
-  $verbs = 'mount URL [X:] [-User NAME] [-Fingerprint SHA256] | unmount X:-or-URL | allow-large-files | allow-basic | undo-settings'
-  [Console]::Error.WriteLine("Usage: windows.ps1 $verbs")
+  $mount = 'mount URL [X:] [-User NAME] [-Fingerprint SHA256]'
+  $verbs = 'unmount X:-or-URL | allow-large-files | allow-basic | undo-settings'
+  [Console]::Error.WriteLine("Usage: windows.ps1 $mount | $verbs")
   exit 2
 }
 

@@ -68,7 +68,7 @@ for (const { name, needs, state } of [
     needs: { tools: ['mount.davfs', 'curl', 'openssl'], root: true, fuse: true },
     state: '/var/cache/holdfast',
   },
-  { name: 'rclone', needs: { tools: ['rclone', 'fusermount3', 'curl', 'openssl'], fuse: true }, state: '' },
+  { name: 'rclone', needs: { tools: ['rclone', 'fusermount3', 'curl', 'openssl', 'script'], fuse: true }, state: '' },
 ] as const) {
   test(`holdfast mount by ${name}, over TLS as a user`, { skip: missing(needs), timeout }, async (context) => {
     const drive = await GuardedDrive.open(context, '--tls');
