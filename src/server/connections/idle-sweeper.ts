@@ -1,10 +1,11 @@
 /**
  * Cuts connections whose peer has stopped. Uploads may take hours, so there is no limit on a request's duration; but
- * while we wait for the peer, bytes must move. One sweep over the running requests instead of a timer for each.
+ * while we wait for the peer, bytes must move.
  * Between requests Node's own keep-alive and header timeouts apply.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../core/clock.js';
+import { RequestSweep } from './request-sweep.js';
 
 const sweepMs = 15_000;
 /** Longer than any pause of a healthy client: Finder may stop for 30 s, a phone changing networks for longer. */
@@ -21,53 +22,35 @@ interface Watched {
 
 export class IdleSweeper {
   readonly #clock: Clock;
-  readonly #running = new Set<Watched>();
-  #cancel: (() => void) | undefined;
-  #stopped = false;
+  readonly #sweep: RequestSweep<Watched>;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#sweep = new RequestSweep({ clock, periodMs: sweepMs, look: cutIfStalled });
   }
 
   get running(): Iterable<{ readonly response: ServerResponse }> {
-    return this.#running;
+    return this.#sweep.watched;
   }
 
-  /** Watches the request until its response is closed. */
   watch(request: IncomingMessage, response: ServerResponse): void {
-    const watched = { request, response, movedBytes: movedBytes(request), since: this.#clock.monotonic() };
-    this.#running.add(watched);
-    response.once('close', () => this.#running.delete(watched));
-    if (!this.#cancel && !this.#stopped) this.#schedule();
+    this.#sweep.watch({ request, response, movedBytes: movedBytes(request), since: this.#clock.monotonic() });
   }
 
-  /** For good: what is watched from now on gets no timer. */
   stop(): void {
-    this.#stopped = true;
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#sweep.stop();
   }
+}
 
-  #schedule(): void {
-    this.#cancel = this.#clock.schedule(sweepMs, () => {
-      this.#sweep();
-      this.#cancel = undefined;
-      if (this.#running.size > 0) this.#schedule();
-    });
+function cutIfStalled(watched: Watched, now: number): boolean {
+  const moved = movedBytes(watched.request);
+  if (moved - watched.movedBytes >= minimumBytes || !waitsForPeer(watched)) {
+    watched.movedBytes = moved;
+    watched.since = now;
+  } else if (now - watched.since >= stallMs) {
+    watched.request.socket.destroy();
   }
-
-  #sweep(): void {
-    const now = this.#clock.monotonic();
-    for (const watched of this.#running) {
-      const moved = movedBytes(watched.request);
-      if (moved - watched.movedBytes >= minimumBytes || !waitsForPeer(watched)) {
-        watched.movedBytes = moved;
-        watched.since = now;
-      } else if (now - watched.since >= stallMs) {
-        watched.request.socket.destroy();
-      }
-    }
-  }
+  return true;
 }
 
 function movedBytes({ socket }: IncomingMessage): number {

@@ -1,10 +1,11 @@
 /**
  * Tells clients that an answer is still coming. Trouble with disks is waited out for some 20 s; a client that hears
  * nothing for 30 s gives up. So a request that came in whole, or whose body is left unread, and has no answer yet gets an
- * interim one (102, RFC 2518 section 10.1) before 10 s of silence have passed. One sweep over the running requests instead of a timer for each.
+ * interim one (102, RFC 2518 section 10.1) before 10 s of silence have passed.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../core/clock.js';
+import { RequestSweep } from './request-sweep.js';
 
 const sweepMs = 2_000;
 /** With the sweep's own delay, less than 10 s. */
@@ -20,54 +21,36 @@ interface Waiting {
 
 export class LateAnswers {
   readonly #clock: Clock;
-  readonly #waiting = new Set<Waiting>();
-  #cancel: (() => void) | undefined;
-  #stopped = false;
+  readonly #sweep: RequestSweep<Waiting>;
 
   constructor(clock: Clock) {
     this.#clock = clock;
+    this.#sweep = new RequestSweep({ clock, periodMs: sweepMs, look: answerIfSilent });
   }
 
   /** For clients that read interim answers. */
   watch(request: IncomingMessage, response: ServerResponse): void {
     if (request.httpVersionMajor === 1 && request.httpVersionMinor === 0) return;
     const { bytesRead: readBytes } = request.socket;
-    const waiting = { request, response, since: this.#clock.monotonic(), readBytes };
-    this.#waiting.add(waiting);
-    response.once('close', () => this.#waiting.delete(waiting));
-    if (!this.#cancel && !this.#stopped) this.#schedule();
+    this.#sweep.watch({ request, response, since: this.#clock.monotonic(), readBytes });
   }
 
-  /** For good: what is watched from now on gets no timer. */
   stop(): void {
-    this.#stopped = true;
-    this.#cancel?.();
-    this.#cancel = undefined;
+    this.#sweep.stop();
   }
+}
 
-  #schedule(): void {
-    this.#cancel = this.#clock.schedule(sweepMs, () => {
-      this.#cancel = undefined;
-      this.#sweep();
-      if (this.#waiting.size > 0) this.#schedule();
-    });
+function answerIfSilent(waiting: Waiting, now: number): boolean {
+  const { request, response } = waiting;
+  if (response.headersSent) return false;
+  if (isSending(waiting)) {
+    waiting.since = now;
+    waiting.readBytes = request.socket.bytesRead;
+  } else if (now - waiting.since >= silenceMs) {
+    response.writeProcessing();
+    waiting.since = now;
   }
-
-  #sweep(): void {
-    const now = this.#clock.monotonic();
-    for (const waiting of this.#waiting) {
-      const { request, response } = waiting;
-      if (response.headersSent) {
-        this.#waiting.delete(waiting);
-      } else if (isSending(waiting)) {
-        waiting.since = now;
-        waiting.readBytes = request.socket.bytesRead;
-      } else if (now - waiting.since >= silenceMs) {
-        response.writeProcessing();
-        waiting.since = now;
-      }
-    }
-  }
+  return true;
 }
 
 /** It is the client that has the word: what it sent was read, or more of it has come in meanwhile. */
