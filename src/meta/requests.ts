@@ -151,8 +151,8 @@ export type ChangeRequest =
       readonly pinned: readonly ContentId[];
     })
   /**
-   * Retire segments: each only if it is sealed, has no living chunk and is not in `pinned`; checked here, inside the
-   * batch. Result: {retired}.
+   * Retire segments: each only if it is sealed, has no living chunk and is not in `pinned`, and none while the place of any
+   * living chunk is not known; checked here, inside the batch. Result: {retired}.
    */
   | (RequestBase & {
       readonly kind: 'retire';

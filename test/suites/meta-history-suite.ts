@@ -204,6 +204,21 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
     assert.deepEqual(store.reader.tip(), driver.tip);
   });
 
+  it('retires nothing while the place of a living chunk is not known: it may lie there', async (context) => {
+    const driver = await begin(context);
+    await driver.put('f', 'text');
+    const segment = await driver.seal();
+    const store = await open(context);
+    context.after(() => store.close());
+    await store.writer.replay({ batches: driver.journaled, places: [] });
+    const request = { kind: 'retire', principal: '', now: driver.now, segments: [segment], pinned: [] } as const;
+    const input = { sequence: driver.tip.sequence + 1, requests: [request], data: [] };
+    assert.equal(store.reader.segment(segment)?.liveBytes, 0);
+    const { operations } = await store.writer.prepare(input);
+    await store.writer.abort();
+    assert.equal(operations.length, 0);
+  });
+
   it('lists the chunks whose place is not known, until a scan finds them', async (context) => {
     const driver = await begin(context);
     await driver.put('f', 'text');

@@ -84,6 +84,8 @@ export class Cleaner implements Worker {
   }
 
   private async retire(segments: readonly SegmentId[]): Promise<void> {
+    // Refused anyway: any of them may hold what is sought.
+    if (this.host.reader.chunksWithoutPlace(1).length > 0) return;
     const pinned = segments.filter((segment) => this.host.isInUse(segment));
     const { retired = [] } = await this.host.submit({
       kind: 'retire',

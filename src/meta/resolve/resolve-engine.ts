@@ -17,9 +17,11 @@ export function resolveOperations(request: RequestOf<'operations'>): Resolution 
 
 export function resolveRetire(request: RequestOf<'retire'>, { tables }: ResolveContext): Resolution {
   const pinned = new Set(request.pinned);
+  // A chunk whose place is not known may lie in any of them: on a node that was away when the index was made, say.
+  const isCertain = tables.chunks.withoutPlace(1).length === 0;
   const retired = request.segments.filter((id) => {
     const segment = tables.segments.get(id);
-    return segment?.sealed === 1 && !pinned.has(id) && !tables.chunks.hasLiving(segment.number);
+    return isCertain && segment?.sealed === 1 && !pinned.has(id) && !tables.chunks.hasLiving(segment.number);
   });
   return {
     operations: retired.map((segment) => ({ o: 'retire', segment })),
