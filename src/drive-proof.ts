@@ -58,7 +58,7 @@ export interface HelpfulNode {
   readonly path: string;
   /** Since when it is not here, milliseconds since 1970. */
   readonly since: number;
-  /** Files that are whole again with it alone. */
+  /** Files that are known to be whole again with it alone. */
   readonly files: number;
 }
 

@@ -208,7 +208,7 @@ class HoldfastDrive implements Drive {
       catchUp: maintenance.catchUp.status(),
       uptimeMs,
     });
-    const isLost = status.segments.lost > 0;
+    const isLost = status.segments.lost > 0 || engine.index.reader.chunksWithoutPlace(1).length > 0;
     this.lastStatus = isLost ? withDamage(status, await this.proofs.figures()) : status;
     return this.lastStatus;
   }

@@ -58,7 +58,7 @@ function rest({ together, unplaced, nowhere }: SalvageReport): string[] {
   return [
     ...(together > 0 ? [`${formatCount(together, 'file needs', 'files need')} several of these disks at once.`] : []),
     ...(unplaced > 0
-      ? [`Of ${formatCount(unplaced, 'file')} it is not known where a part lies: a disk that is away may have it.`]
+      ? [`Of ${formatCount(unplaced, 'file')} it is not known where a part lies: one of the disks above may have it.`]
       : []),
     ...(nowhere > 0 ? [`Of ${formatCount(nowhere, 'file')} no known disk has a good copy of a part.`] : []),
   ];
@@ -71,11 +71,9 @@ function whereabouts({ missing }: DamagedFile): string {
   return [...places].map(printable).join(' and ');
 }
 
-function nextSteps({ nodes, nowhere, unplaced }: SalvageReport): string[] {
+function nextSteps({ nodes, nowhere }: SalvageReport): string[] {
   const plug =
-    nodes.length + unplaced === 0
-      ? []
-      : ['Next:  plug in the disks above and wait half a minute; then run this again.'];
+    nodes.length === 0 ? [] : ['Next:  plug in the disks above and wait half a minute; then run this again.'];
   const backup =
     nowhere === 0
       ? []

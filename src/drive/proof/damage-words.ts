@@ -9,6 +9,7 @@ export function withDamage(status: DriveStatus, damage: Damage | undefined): Dri
   const { files, ...figures } = damage;
   return {
     ...status,
+    health: 'damaged',
     protection: damageSentence(figures),
     salvage: { ...figures, files: files.map(({ path }) => path) },
   };
@@ -21,7 +22,8 @@ export function damageSentence({ damagedFiles, nodes, together, unplaced, nowher
   const cannot = `${count(damagedFiles)} cannot be read whole now`;
   const others = 'everything else can be read, and nothing is deleted';
   if (!first || whole === 0) {
-    if (unplaced > 0) return `${cannot}: plug in the disks that are away; ${others}.`;
+    const absent = nodes.map(({ label }) => `"${label}"`).join(' or ');
+    if (unplaced > 0) return `${cannot}: what is missing may lie on ${absent}: plug in each of them; ${others}.`;
     return `${cannot}: no copy of a part of ${damagedFiles === 1 ? 'it' : 'each'} is left on any known disk; ${others}.`;
   }
   const rest = damagedFiles - first.files;

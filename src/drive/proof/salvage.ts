@@ -71,13 +71,14 @@ export async function findDamage(
   if (segments.length === 0 && !hasUnplaced) return noDamage;
   const query = { segments, except: readable, chunks: [], withoutPlace: hasUnplaced, limit };
   const found = await meta.findParts(query, { signal });
+  const absent = nodes.filter(({ state, role }) => !isReadable(state) && role !== 'retired');
   const sources = new Map(segments.map((segment) => [segment.id, segment.sources]));
   const labels = new Map(nodes.map(({ id, label }) => [id, label]));
   const namesOf = (ids: readonly NodeId[] = []) => ids.map((id) => labels.get(id) ?? id);
   return {
     damagedFiles: found.count,
     missingBytes: found.bytes,
-    ...verdicts(found.groups, nodes),
+    ...verdicts(found.groups, absent),
     files: found.files.map(({ path, sizeBytes, parts }) => ({
       path: `/${path.join('/')}`,
       sizeBytes,
@@ -85,7 +86,8 @@ export async function findDamage(
       missing: parts.map(({ start, end, segment }) => ({
         start,
         end,
-        on: segment === null ? null : namesOf(sources.get(segment)),
+        // With every node here there is nowhere left to look.
+        on: segment === null && absent.length > 0 ? null : namesOf(sources.get(segment ?? '')),
       })),
     })),
   };
@@ -101,10 +103,10 @@ export const noDamage: Damage = {
   files: [],
 };
 
-/** Each file counts for one verdict, and for every node that makes it whole by itself. */
+/** Each file counts for one verdict, and for every absent node that makes it whole by itself. */
 function verdicts(
   groups: FoundFiles['groups'],
-  nodes: readonly EngineNode[],
+  absent: readonly EngineNode[],
 ): Pick<SalvageFigures, 'nodes' | 'together' | 'unplaced' | 'nowhere'> {
   const whole = new Map<NodeId, number>();
   const helpful = new Set<NodeId>();
@@ -114,12 +116,13 @@ function verdicts(
     for (const id of known.flat()) helpful.add(id);
     const alone = (known[0] ?? []).filter((id) => known.every((choice) => choice.includes(id)));
     if (known.some((choice) => choice.length === 0)) counts.nowhere += count;
-    else if (known.length < sources.length) counts.unplaced += count;
+    else if (known.length < sources.length) counts[absent.length > 0 ? 'unplaced' : 'nowhere'] += count;
     else if (alone.length === 0) counts.together += count;
     else for (const id of alone) whole.set(id, (whole.get(id) ?? 0) + count);
   }
-  const rows = nodes
-    .filter(({ id }) => helpful.has(id))
+  // What lies nobody knows where may lie on any of them.
+  const rows = absent
+    .filter(({ id }) => helpful.has(id) || counts.unplaced > 0)
     .map(({ id, label, path, since }): HelpfulNode => ({ id, label, path, since, files: whole.get(id) ?? 0 }));
   return { nodes: rows.sort((a, b) => b.files - a.files || (a.label < b.label ? -1 : 1)), ...counts };
 }
