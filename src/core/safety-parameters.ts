@@ -32,6 +32,8 @@ export interface SafetyParameters {
   readonly atticMs: number;
   /** Each copy is read whole and verified again within this time. */
   readonly scrubPeriodMs: number;
+  /** An index that was opened without reading all of it is read so long after that, while it serves. */
+  readonly indexReadDelayMs: number;
   /** Transient trouble of a request is retried inside for this long before it becomes UNAVAILABLE. */
   readonly retryMs: number;
 }
@@ -53,6 +55,7 @@ export const productionSafety: SafetyParameters = {
   gateShare: 0.5,
   atticMs: 24 * 3_600_000,
   scrubPeriodMs: 30 * 24 * 3_600_000,
+  indexReadDelayMs: 30_000,
   retryMs: 20_000,
 };
 

@@ -321,6 +321,7 @@ function toFileStat(stat: fs.Stats, platform: Platform): FileStat {
     sizeBytes: stat.size,
     device: platform.hasDeviceNumbers ? stat.dev : 0,
     inode: stat.ino,
+    changedMs: stat.ctimeMs,
   };
 }
 

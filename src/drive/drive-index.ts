@@ -1,8 +1,9 @@
 /** The index file of a volume: opened when it can be used, made anew from the nodes when not. */
 import { join } from 'node:path';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
-import type { MetaStore } from '../meta/meta-store.js';
+import type { MetaStore, WalState } from '../meta/meta-store.js';
 import { leaveMark, takeMark } from '../meta/sqlite/index-mark.js';
+import { framesExpected, OpenMark } from '../meta/sqlite/open-mark.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import type { EngineNode } from '../volume/engine-node.js';
 import type { DriveContext } from './drive-context.js';
@@ -55,6 +56,20 @@ async function inDirectory<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Without an open mark the next opening after a kill takes longer, and that is all. */
+function openMarkOf({ directory, context: { fileIo }, events }: IndexPlace): (state: WalState) => void {
+  const onTrouble = (error: Error) =>
+    events.report('warning', `the index that is open is not marked: ${error.message}`);
+  const mark = new OpenMark({ fileIo, file: join(directory, indexName), onTrouble });
+  return (state) => mark.note(state);
+}
+
+function toVerify(left: 'untouched' | 'same' | 'unknown' | number): 'all' | 'later' | number | undefined {
+  if (left === 'untouched') return 'later';
+  if (left === 'unknown') return 'all';
+  return left === 'same' ? undefined : left;
+}
+
 /** undefined when it is absent, empty, damaged, or of another volume. */
 export async function openUsableIndex(
   { directory, context, events }: IndexPlace,
@@ -65,7 +80,7 @@ export async function openUsableIndex(
   const left = await inDirectory(async () => {
     const found = await takeMark(context.fileIo, file);
     if (found !== 'changed') await context.fileIo.syncFolder(directory);
-    return found;
+    return found === 'unknown' ? ((await framesExpected(context.fileIo, file)) ?? found) : found;
   });
   if (left === 'changed') {
     events.report('error', 'the index is not as it was left');
@@ -73,7 +88,7 @@ export async function openUsableIndex(
   }
   let meta: MetaStore | undefined;
   try {
-    meta = await openMetaStore({ file, isDoubtful: left === 'unknown' });
+    meta = await openMetaStore({ file, verify: toVerify(left), onWal: openMarkOf({ directory, context, events }) });
     const found = meta.reader.tip() && meta.reader.volume();
     if (found?.id === volume) return meta;
     if (found) events.report('error', 'the index belongs to another volume');
@@ -104,5 +119,5 @@ export async function rebuildIndexFile(
     const { code, message, details, hint } = asDriveError(error);
     throw new DriveError(code, { message, hint, cause: error, details: { ...details, indexIsGone: true } });
   }
-  return openMetaStore({ file: join(directory, indexName) });
+  return openMetaStore({ file: join(directory, indexName), onWal: openMarkOf({ directory, context, events }) });
 }

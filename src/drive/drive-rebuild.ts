@@ -8,6 +8,7 @@ import type { Progress } from '../core/progress.js';
 import type { RebuildOptions, RebuildReport } from '../drive-contract.js';
 import type { NodeRow } from '../meta/rows.js';
 import { leaveMark, markSuffix } from '../meta/sqlite/index-mark.js';
+import { openMarkSuffix } from '../meta/sqlite/open-mark.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
 import { type Passport, readPassport } from '../node/passport.js';
 import type { EngineNode } from '../volume/engine-node.js';
@@ -18,7 +19,13 @@ import { DriveNodes, type NodeToOpen } from './drive-nodes.js';
 import { nodeCalled } from './members/node-called.js';
 
 export const indexName = 'index.db';
-const indexFiles = [indexName, `${indexName}-wal`, `${indexName}-shm`, indexName + markSuffix];
+const indexFiles = [
+  indexName,
+  `${indexName}-wal`,
+  `${indexName}-shm`,
+  indexName + markSuffix,
+  indexName + openMarkSuffix,
+];
 const rebuildingName = 'index.db.rebuilding';
 
 /** The files of the index under a name that says when; null when there were none. */

@@ -3,9 +3,9 @@
  * history is rebuilt from the nodes. It holds what outlives an engine: the index, the pins of open files, and how far the
  * journals were durable.
  */
-import { type DriveError, hasCode } from '../core/errors.js';
+import { asDriveError, type DriveError, hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
-import type { MetaStore } from '../meta/meta-store.js';
+import { isIndexDamage, type MetaStore } from '../meta/meta-store.js';
 import type { ContentId, Operation } from '../meta/operations.js';
 import type { Node } from '../node/node.js';
 import { type EngineOptions, VolumeEngine } from '../volume/engine.js';
@@ -31,6 +31,8 @@ export interface OpenerOptions {
 /** What an engine asks of the drive around it. */
 export type EngineHooks = Pick<EngineOptions, 'attic' | 'events' | 'current'>;
 
+const noReading = { end: (): Promise<void> => Promise.resolve() };
+
 export class EngineOpener {
   private readonly options: OpenerOptions;
   private readonly source: IndexSource;
@@ -42,6 +44,7 @@ export class EngineOpener {
   private newestKnown = 0;
   private readonly onDamage: (error: DriveError) => void;
   private damage: DriveError | undefined;
+  private reading = noReading;
 
   /** `onDamage`: the index must not be read any more; `renewIndex` makes it anew. */
   constructor(options: OpenerOptions, onDamage: (error: DriveError) => void) {
@@ -95,11 +98,13 @@ export class EngineOpener {
   }
 
   async close(): Promise<void> {
+    await this.reading.end();
     await this.meta.close();
     if (!this.isDamaged) await this.source.onClosed?.();
   }
 
   private async rebuild(present: readonly Node[]): Promise<void> {
+    await this.reading.end();
     await this.meta.close();
     const meta = await this.source.rebuild(present);
     this.damage = undefined;
@@ -117,6 +122,26 @@ export class EngineOpener {
       this.damage = error;
       this.onDamage(error);
     });
+    this.reading = meta.isUnread ? this.readLater(meta) : noReading;
+  }
+
+  /** Nothing that is damaged is served meanwhile; this finds what nobody asks for. */
+  private readLater(meta: MetaStore): typeof noReading {
+    const { events, context } = this.options;
+    const stop = new AbortController();
+    let read: Promise<void> = Promise.resolve();
+    const cancel = context.clock.schedule(context.safety.indexReadDelayMs, () => {
+      read = meta.verify!({ signal: stop.signal }).catch((error: unknown) => {
+        const isToldElsewhere = isIndexDamage(error) || hasCode(error, 'ABORTED', 'CLOSED');
+        if (!isToldElsewhere) events.report('warning', `the index could not be read: ${asDriveError(error).message}`);
+      });
+    });
+    const end = () => {
+      cancel();
+      stop.abort();
+      return read;
+    };
+    return { end };
   }
 
   private newEngine(refusal: DriveError | undefined, hooks: EngineHooks): Promise<VolumeEngine> {

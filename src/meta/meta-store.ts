@@ -250,6 +250,12 @@ export interface MetaReader {
   hasEnded(): boolean;
 }
 
+/** SQLite's log beside the index: how many frames it has, and how many of them are in the index's file too. */
+export interface WalState {
+  readonly frames: number;
+  readonly folded: number;
+}
+
 export interface CheckOptions {
   /** Only whether the references noted are as many as the chunk lists make: what is asked before anything is unlinked. */
   readonly only?: 'sums' | undefined;
@@ -271,6 +277,10 @@ export interface MetaStore {
    * that has happened already.
    */
   onDamage?(listener: (error: DriveError) => void): void;
+  /** Not every row was verified when it was opened: `verify` is to do it while it serves. */
+  readonly isUnread?: boolean;
+  /** Reads every row, in a thread; damage goes to `onDamage`. ABORTED. */
+  verify?(options?: { readonly signal?: AbortSignal | undefined }): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { DriveError } from '../core/errors.js';
 import { type Random, randomId, systemRandom } from '../core/random.js';
 import { SystemFileIo } from '../core/system-file-io.js';
-import type { CheckOptions, CheckpointStream, MetaReader, MetaStore, MetaWriter } from './meta-store.js';
+import type { CheckOptions, CheckpointStream, MetaReader, MetaStore, MetaWriter, WalState } from './meta-store.js';
 import { damagedIndex, isIndexDamage } from './meta-store.js';
 import type { SegmentNeeds } from './protection/segment-needs.js';
 import type { Limits } from './resolve/limits.js';
@@ -29,8 +29,13 @@ export interface MetaStoreOptions {
   readonly file: string;
   /** For the name of the temporary file of ':memory:'. */
   readonly random?: Random | undefined;
-  /** Every row is verified before it is used: for an index that was not closed in order. CORRUPT. */
-  readonly isDoubtful?: boolean | undefined;
+  /**
+   * 'all': every row is verified before it is used, for an index of which nothing is known. CORRUPT. A number: only if SQLite's
+   * log has fewer frames. Default: the file was just made or read.
+   */
+  readonly verify?: 'all' | 'later' | number | undefined;
+  /** Told when SQLite's log has begun (anew), and each time it was folded into the file. */
+  readonly onWal?: ((state: WalState) => void) | undefined;
   /** It is made anew and takes its name when it is whole: nothing is synced, whoever names it does that after `close`. */
   readonly isBeingMade?: boolean | undefined;
   /** Bounds of single requests, for tests. */
@@ -44,6 +49,7 @@ export async function openMetaStore(options: MetaStoreOptions): Promise<MetaStor
 
 class SqliteMetaStore implements MetaStore {
   readonly writer: MetaWriter;
+  readonly isUnread: boolean;
   readonly #reader: SqliteReader;
   readonly #file: string;
   readonly #isTemporary: boolean;
@@ -55,7 +61,8 @@ class SqliteMetaStore implements MetaStore {
   static async open({
     file,
     limits,
-    isDoubtful = false,
+    verify,
+    onWal = () => undefined,
     isBeingMade = false,
     random = systemRandom,
   }: MetaStoreOptions): Promise<SqliteMetaStore> {
@@ -68,17 +75,20 @@ class SqliteMetaStore implements MetaStore {
     };
     const backend = isTemporary
       ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
-      : await ThreadWriter.open(writerOptions);
+      : await ThreadWriter.open(writerOptions, onWal);
     let store: SqliteMetaStore | undefined;
     try {
+      const isDoubtful =
+        typeof verify === 'number' ? (await backend.call('wal', [])).frames < verify : verify === 'all';
       if (isDoubtful) await runIndexJob({ kind: 'verify', file: path }, { inThread: !isTemporary });
+      const isUnread = verify !== undefined && !isDoubtful;
       const reader = translated(
         () =>
           new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' }), (error) =>
             store?.noteDamage(error),
           ),
       );
-      store = new SqliteMetaStore({ backend, reader, file: path, isTemporary });
+      store = new SqliteMetaStore({ backend, reader, file: path, isTemporary, isUnread });
       return store;
     } catch (error) {
       await backend.close();
@@ -91,7 +101,9 @@ class SqliteMetaStore implements MetaStore {
     readonly reader: SqliteReader;
     readonly file: string;
     readonly isTemporary: boolean;
+    readonly isUnread: boolean;
   }) {
+    this.isUnread = parts.isUnread;
     this.#reader = parts.reader;
     this.#file = parts.file;
     this.#isTemporary = parts.isTemporary;
@@ -145,6 +157,11 @@ class SqliteMetaStore implements MetaStore {
   ): Promise<FoundFiles> {
     if (this.#closing !== undefined) throw new DriveError('CLOSED');
     return (await this.#run({ kind: 'parts', file: this.#file, query }, { signal })).found!;
+  }
+
+  async verify({ signal }: { readonly signal?: AbortSignal | undefined } = {}): Promise<void> {
+    if (this.#closing !== undefined) throw new DriveError('CLOSED');
+    await this.#run({ kind: 'read', file: this.#file }, { signal });
   }
 
   close(): Promise<void> {

@@ -1,9 +1,12 @@
 /** An index that turns out to be damaged while it is in use: no wrong answer, a new index by itself, the old one kept. */
 import assert from 'node:assert/strict';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import Database from 'better-sqlite3';
+import { testSafety } from '../../src/core/safety-parameters.js';
+import { systemFileIo } from '../../src/core/system-file-io.js';
+import { leaveMark } from '../../src/meta/sqlite/index-mark.js';
 import { DamagedVolume, memoryFolder } from './damaged-volume.js';
 
 /** What is seen to be wrong by a reader, and what only by the writer or a checkpoint. */
@@ -49,4 +52,28 @@ test('an index that is damaged while it is open is made anew, and no wrong answe
   await volume.close();
   await volume.open();
   assert.ok((await volume.tree()).has('plain/after'));
+});
+
+test('damage of which nothing told at the opening, and that nobody asks for, is found while the index serves', {
+  timeout: 120_000,
+}, async (t) => {
+  const safety = { ...testSafety, healGraceMs: 60_000, indexReadDelayMs: 0 };
+  const volume = await new DamagedVolume(join(await memoryFolder(t), 'volume'), { safety }).create();
+  t.after(() => volume.close());
+  await volume.open();
+  await volume.fill(1, 8);
+  const truth = await volume.tree();
+  await volume.close();
+  const database = new Database(volume.index);
+  database.exec('DELETE FROM property_row');
+  database.close();
+  await rm(`${volume.index}-closed`);
+  await leaveMark(systemFileIo, volume.index); // As if it had happened below the file system.
+  const drive = await volume.open();
+  await new Promise<void>((resolve) => {
+    const isAnew = ({ message }: { readonly message: string }) => message.includes('was made anew');
+    drive.onEvent((event) => isAnew(event) && resolve());
+    if (volume.events.some(isAnew)) resolve();
+  });
+  await volume.mustShow(truth);
 });

@@ -21,7 +21,7 @@ function hangingDisk() {
     write: call,
     sync: call,
     truncate: call,
-    stat: async () => ({ kind: 'file', sizeBytes: 0, device: 1, inode: 1 }),
+    stat: async () => ({ kind: 'file', sizeBytes: 0, device: 1, inode: 1, changedMs: 0 }),
     close: async () => {
       closed += 1;
     },

@@ -8,13 +8,13 @@ import type { Progress } from '../../core/progress.js';
 import { findSegmentNeeds, type SegmentNeeds } from '../protection/segment-needs.js';
 import { openConnection } from './connection.js';
 import { type FoundFiles, findParts, type PartsQuery } from './damage-search.js';
-import { checkIndex, checkIndexFile, checkSums, verifyIndex } from './index-check.js';
+import { checkIndex, checkIndexFile, checkSums, readIndex, verifyIndex } from './index-check.js';
 import { guardRows } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
 
 export type IndexJob =
-  /** CORRUPT unless all of the file is as it was written. */
-  | { readonly kind: 'verify'; readonly file: string }
+  /** CORRUPT unless all of the file is as it was written: before it is used, and while it is. */
+  | { readonly kind: 'verify' | 'read'; readonly file: string }
   /** Findings about the file as an SQLite database, about what stands in it, and about its sums only. */
   | { readonly kind: 'check-file' | 'check' | 'check-sums'; readonly file: string }
   | { readonly kind: 'needs'; readonly file: string }
@@ -51,10 +51,8 @@ function answerOfThread(job: IndexJob, { onProgress, signal }: JobOptions): Prom
   return new Promise((resolve, reject) => {
     if (signal?.aborted) return reject(new DriveError('ABORTED'));
     const worker = new Worker(new URL(import.meta.url), { workerData: { marker, job } });
-    const abort = () => {
-      reject(new DriveError('ABORTED'));
-      void worker.terminate();
-    };
+    // Over when the thread is: as long as its connection is open, nobody else's closing folds the WAL.
+    const abort = () => void worker.terminate();
     signal?.addEventListener('abort', abort, { once: true });
     worker.on('message', (message: { readonly progress: Progress } | { readonly answer: Answer }) => {
       if ('progress' in message) onProgress?.(message.progress);
@@ -63,7 +61,9 @@ function answerOfThread(job: IndexJob, { onProgress, signal }: JobOptions): Prom
     worker.once('error', (cause) => reject(translateSqliteError(cause)));
     worker.once('exit', () => {
       signal?.removeEventListener('abort', abort);
-      reject(new DriveError('UNAVAILABLE', { message: 'the work on the index was cut off' }));
+      reject(
+        new DriveError(signal?.aborted ? 'ABORTED' : 'UNAVAILABLE', { message: 'the work on the index was cut off' }),
+      );
     });
   });
 }
@@ -74,6 +74,7 @@ function answerTo(job: IndexJob, onProgress: (progress: Progress) => void): Answ
     try {
       if (job.kind === 'check-file') return { findings: checkIndexFile(connection) };
       if (job.kind === 'verify') verifyIndex(connection);
+      if (job.kind === 'read') readIndex(connection);
       if (job.kind === 'parts') return { found: findParts(connection, job.query) };
       if (job.kind === 'needs') return { needs: findSegmentNeeds(connection) };
       // What is verified once ('check-file') need not be again with every question.

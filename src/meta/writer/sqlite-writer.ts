@@ -6,7 +6,7 @@ import { assert } from '../../core/assert.js';
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { apply } from '../apply.js';
-import type { MetaWriter, Prepared } from '../meta-store.js';
+import type { MetaWriter, Prepared, WalState } from '../meta-store.js';
 import { isIndexDamage } from '../meta-store.js';
 import { decodeOperations, encodeOperation } from '../operation-codec.js';
 import type { ChunkId, ContentId, NodeId, Operation } from '../operations.js';
@@ -56,6 +56,7 @@ export class SqliteWriter {
   /** Bytes of a checkpoint's last line that goes on in the next part. */
   #rest: Buffer = Buffer.alloc(0);
   #failed = false;
+  #walFrames = 0;
 
   constructor(options: SqliteWriterOptions) {
     this.#connection = openConnection({ ...options, role: 'writer' });
@@ -175,14 +176,22 @@ export class SqliteWriter {
     this.#transaction(() => this.#tables.journal.trim(retainBytes));
   }
 
-  /** Bounds the WAL; called between batches, never inside one. Readers that are in the way only postpone it. */
-  tidyWal(): void {
-    if (this.#connection.inTransaction || this.#failed) return;
-    if (this.#walPages('NOOP') < checkpointPages) return;
-    if (this.#walPages('PASSIVE') < truncatePages) return;
-    this.#connection.pragma('busy_timeout = 0'); // A long read that is in the way must not hold up the next batch.
-    this.#walPages('TRUNCATE');
-    this.#connection.pragma(`busy_timeout = ${busyTimeoutMs}`);
+  /**
+   * Bounds the WAL; called between batches, never inside one. Readers that are in the way only postpone it. Returns how the
+   * WAL stands when that is news: it has begun (anew), or was folded into the file.
+   */
+  tidyWal(): WalState | undefined {
+    if (this.#connection.inTransaction || this.#failed) return undefined;
+    const before = this.#walFrames;
+    const state = this.wal();
+    this.#walFrames = state.frames;
+    if (state.frames - state.folded >= checkpointPages) return this.#fold();
+    return state.frames > 0 && (before === 0 || state.frames < before) ? state : undefined;
+  }
+
+  wal(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE' = 'NOOP'): WalState {
+    const [state] = this.#connection.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
+    return { frames: state!.log, folded: state!.checkpointed };
   }
 
   /** Idempotent; takes a prepared batch back. */
@@ -318,8 +327,13 @@ export class SqliteWriter {
     }
   }
 
-  #walPages(mode: 'NOOP' | 'PASSIVE' | 'TRUNCATE'): number {
-    const [state] = this.#connection.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[];
-    return mode === 'NOOP' ? state!.log - state!.checkpointed : state!.log;
+  #fold(): WalState {
+    const state = this.wal('PASSIVE');
+    if (state.frames < truncatePages) return state;
+    this.#connection.pragma('busy_timeout = 0'); // A long read that is in the way must not hold up the next batch.
+    const cut = this.wal('TRUNCATE');
+    this.#connection.pragma(`busy_timeout = ${busyTimeoutMs}`);
+    this.#walFrames = cut.frames;
+    return cut;
   }
 }

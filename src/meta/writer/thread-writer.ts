@@ -1,9 +1,10 @@
 /** The caller's side of writer-thread.ts. */
 import { Worker } from 'node:worker_threads';
 import { DriveError } from '../../core/errors.js';
+import type { WalState } from '../meta-store.js';
 import type { WriterArguments, WriterBackend, WriterMethod } from './serial-writer.js';
 import type { SqliteWriter, SqliteWriterOptions } from './sqlite-writer.js';
-import type { FromThread, ToThread } from './writer-thread.js';
+import type { FromThread, ToThread, WalNews } from './writer-thread.js';
 
 interface Waiting {
   readonly resolve: (result: unknown) => void;
@@ -17,17 +18,19 @@ export class ThreadWriter implements WriterBackend {
   #ended: DriveError | undefined;
   #closing: Promise<void> | undefined;
 
-  static async open(options: SqliteWriterOptions): Promise<ThreadWriter> {
-    const writer = new ThreadWriter(
-      new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: options }),
-    );
+  static async open(options: SqliteWriterOptions, onWal: (state: WalState) => void): Promise<ThreadWriter> {
+    const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: options });
+    const writer = new ThreadWriter(worker, onWal);
     await writer.#answerTo(null);
     return writer;
   }
 
-  private constructor(worker: Worker) {
+  private constructor(worker: Worker, onWal: (state: WalState) => void) {
     this.#worker = worker;
-    worker.on('message', (message: FromThread) => this.#receive(message));
+    worker.on('message', (message: FromThread | WalNews) => {
+      if ('wal' in message) onWal(message.wal);
+      else this.#receive(message);
+    });
     worker.on('error', (cause) => this.#end(threadGone(cause)));
     worker.on('exit', () => this.#end(threadGone(undefined)));
   }

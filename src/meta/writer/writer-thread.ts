@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ErrorData } from '../../core/errors.js';
+import type { WalState } from '../meta-store.js';
 import { translateSqliteError } from '../sqlite/sqlite-errors.js';
 import type { WriterArguments, WriterMethod } from './serial-writer.js';
 import { SqliteWriter, type SqliteWriterOptions } from './sqlite-writer.js';
@@ -21,6 +22,11 @@ export interface FromThread {
   readonly id: number | null;
   readonly error?: ErrorData;
   readonly result?: unknown;
+}
+
+/** Between answers. */
+export interface WalNews {
+  readonly wal: WalState;
 }
 
 const port = parentPort!;
@@ -40,7 +46,8 @@ port.on('message', ({ id, method, parameters }: ToThread) => {
     const run = writer![method] as (...parameters: unknown[]) => unknown;
     return run.apply(writer, withBuffers(method, parameters));
   });
-  writer?.tidyWal(); // After the answer, so that no client waits for it.
+  const wal = writer?.tidyWal(); // After the answer, so that no client waits for it.
+  if (wal !== undefined) port.postMessage({ wal } satisfies WalNews);
 });
 
 /** Runs `work` and posts what it returns (or what `shown` makes of it), or how it failed. */
