@@ -60,7 +60,7 @@ export class NodeKeeper {
   #suspicions = 0;
   #lastAnswer = Number.NEGATIVE_INFINITY;
   #stateSince: number;
-  /** At the first probe since the node is full. */
+  /** As measured by the probe that found the node full, or by the first one after an operation did. */
   #freeBytesWhenFull: number | undefined;
   #isResting = true;
   #isClosed = false;
@@ -186,6 +186,7 @@ export class NodeKeeper {
     const wanted = isFull ? 2 * least : least;
     if (space.freeBytes < wanted || space.freeInodes < leastFreeInodes) {
       this.node.signal('no-space', 'almost no space is left');
+      this.#freeBytesWhenFull ??= space.freeBytes;
       return;
     }
     const hasGrown = isFull && space.freeBytes >= this.#freeBytesWhenFull! + least;
@@ -223,6 +224,8 @@ export class NodeKeeper {
       // A disk pulled and plugged in again within one interval answers the files opened before with errors for ever.
       void this.#rest();
     }
+    // What is free now tells later whether room was made.
+    if (to === 'full') this.probeSoon(0);
     if (from === 'suspect') this.#lastSuspect = this.#stateSince;
     if (isReadable(to) && !isReadable(from)) this.#arrive();
     if (!isReadable(to) && isReadable(from)) this.#leave();

@@ -145,6 +145,21 @@ test('no space found by an operation makes it full; space regained makes it onli
   assert.equal(node.state, 'online');
 });
 
+test('room that is made before anything was probed again ends it with the next probe', async (context) => {
+  for (const notice of ['probe', 'operation']) {
+    const { node, clock, store } = await online(context);
+    store.operating = error('NODE_FULL');
+    store.space = { ...store.space, freeBytes: 1000 };
+    if (notice === 'probe') await clock.advance(2_000);
+    else await failing(node.store.write('segments', 'a', 0, []), 'NODE_FULL');
+    assert.equal(node.state, 'full');
+    await clock.advance(0);
+    store.space = { ...store.space, freeBytes: GiB };
+    await clock.advance(2_000);
+    assert.equal(node.state, 'online', `noticed by a ${notice}`);
+  }
+});
+
 test('a full node whose free space never showed it is tried again after a while, not at once', async (context) => {
   const { node, clock, store } = await online(context);
   store.operating = error('NODE_FULL');
