@@ -1,8 +1,8 @@
 /**
  * Makes segments whole again: a copy that is missing, short or damaged on a node that is there is written anew from
  * verified records; a copy on a node that is lost is made on another node. Fewest good copies first, then what has
- * lacked one longest. What fails is parked with its reason and tried again later, or as soon as nodes come or go; it
- * never stops the others. Nothing is remembered: after a restart what is left to do is in the index.
+ * lacked one longest. What fails is parked with its reason and tried again later, or as soon as a node comes, goes, or takes data
+ * again; it never stops the others. Nothing is remembered: after a restart what is left to do is in the index.
  */
 import { asDriveError } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
@@ -46,6 +46,8 @@ export class Healer implements Worker {
   private queue: SegmentId[] = [];
   private waiting = 0;
   private lost: readonly NodeId[] = [];
+  /** Of all nodes, as they were when the queue was filled. */
+  private fitness = '';
   private isStale = true;
   private awaitsSeals = false;
   private lookedMs = Number.NEGATIVE_INFINITY;
@@ -114,12 +116,14 @@ export class Healer implements Worker {
       this.isStale = true;
     }
     const lost = lostNodes(this.host);
-    const isSame = lost.length === this.lost.length && lost.every((id, index) => id === this.lost[index]);
+    const fitness = this.host.nodes().map((node) => fitnessOf(node, lost.includes(node.id)));
+    const isSame = fitness.join() === this.fitness;
     const isDue = this.queue.length === 0 && now - this.lookedMs >= (this.awaitsSeals ? lookForSealsMs : lookMs);
     if (isSame && !this.isStale && !isDue) return;
-    // What failed may have failed because of a node that has left since.
+    // What failed may have failed because of a node that has left, was filled or is well again since.
     if (!isSame) this.parked.clear();
     this.lost = lost;
+    this.fitness = fitness.join();
     this.isStale = false;
     this.lookedMs = now;
     this.waiting = 0;
@@ -267,3 +271,7 @@ export class Healer implements Worker {
     return this.host.nodes().find((node) => node.id === id);
   }
 }
+
+/** What healing asks of a node, in one word to compare. */
+const fitnessOf = (node: MaintenanceNode, isLost: boolean): string =>
+  [node.id, isLost, isReadable(node.state), takesNewData(node)].join(' ');

@@ -126,6 +126,23 @@ test('a copy whose new node leaves half way is made on another one at once, not 
   assert.equal(healer.status().parked.length, 0);
 });
 
+test('what failed because its node was full is tried again as soon as that node takes data', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const segment = await host.save({ name: 'one', bytes: 150_000, seed: 1 });
+  const [sick] = host.holders(segment);
+  sick!.store.lose('segments', segmentFileName(segment));
+  await host.withWriter((writer) => writer.setReplicaStates([{ segment, node: sick!.id, state: 'missing' }]));
+  sick!.store.plan({ operation: 'put', effect: 'NODE_FULL' });
+  const healer = new Healer(host);
+  await healer.step(signal);
+  sick!.state = 'full';
+  await run(healer);
+  assert.ok(host.states(segment).some((state) => !state.endsWith('good')));
+  sick!.state = 'online';
+  await run(healer);
+  assert.deepEqual([host.states(segment).every((state) => state.endsWith('good')), healer.status().parked], [true, []]);
+});
+
 test('no disk is filled beyond its reserve; what does not fit waits and is told', async (t) => {
   const host = await openHost(t, { letters: 'abc', safety: { healGraceMs: 0 } });
   const segments = await saveMany(host, 6);
