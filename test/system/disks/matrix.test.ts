@@ -1,7 +1,7 @@
 /**
  * Every fault of a node's disk, in every phase, with two and with three copies: no request of a client fails while a
  * copy is left, no byte is wrong, nothing is written where the disk is not, the fault is noticed, all copies are made
- * again without the disk, and with it back everything is whole and `check` finds nothing. HOLDFAST_SOAK=1 takes all of it.
+ * again without the disk, and with it back everything is whole and `check` finds nothing.
  */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
@@ -15,18 +15,15 @@ const skip = missing({
   root: true,
   fuse: true,
 });
-/** The regular run: faults of mounted disks, two copies. */
-const isSoak = process.env.HOLDFAST_SOAK === '1';
 /** HOLDFAST_FAULT: only faults with this in their name. */
 const wanted = faults.filter(({ name }) => name.includes(process.env.HOLDFAST_FAULT ?? ''));
 
 /** Faults that share a drive, in turn; drives run side by side, for most of the time is spent waiting. */
-const lanes = (isSoak ? [2, 3] : [2]).flatMap((replicas) => {
+const lanes = [2, 3].flatMap((replicas) => {
   const of = (kind: Fault['disk']) => wanted.filter(({ disk }) => disk === kind);
   const loops = of('loop');
   const half = Math.ceil(loops.length / 2);
-  const others = isSoak ? [of('served'), of('fuse')] : [];
-  return [loops.slice(0, half), loops.slice(half), ...others]
+  return [loops.slice(0, half), loops.slice(half), of('served'), of('fuse')]
     .filter((group) => group.length > 0)
     .map((group) => ({ replicas, kind: group[0]!.disk, group }));
 });

@@ -95,8 +95,14 @@ function killProcessesNaming(path: string): void {
   }
 }
 
-/** Forgets clean cached pages, so that the next read comes from the disk. */
+/** Forgets clean cached pages, so that the next read comes from the disk. Waits for every disk of the machine. */
 export async function dropCaches(): Promise<void> {
   await mustRun('sync', []);
+  await mustRun('sysctl', ['-q', 'vm.drop_caches=3']);
+}
+
+/** The same for the file system at `path`; others may hang meanwhile. */
+export async function dropCachesOf(path: string): Promise<void> {
+  await mustRun('sync', ['-f', path]);
   await mustRun('sysctl', ['-q', 'vm.drop_caches=3']);
 }

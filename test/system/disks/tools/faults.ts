@@ -5,10 +5,11 @@
 import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { NodeState } from '../../../../src/node/node-state.js';
-import { mustRun } from '../../tools/commands.js';
+import { mustRun, runCommand } from '../../tools/commands.js';
 import { mustHoldfast } from '../../tools/drive-server.js';
-import { pause } from '../../tools/wait.js';
-import { dropCaches } from '../../tools/workspace.js';
+import { pause, waitUntil } from '../../tools/wait.js';
+import { dropCachesOf } from '../../tools/workspace.js';
+import { fillUp, makeRoom } from './filler.js';
 import type { DiskKind, SickDisk } from './sick-disk.js';
 
 export interface Fault {
@@ -49,6 +50,11 @@ const passportOf = (path: string): string => join(path, 'holdfast-node.json');
 const rootName = async (path: string): Promise<string> =>
   `holdfast-${(JSON.parse(await readFile(passportOf(path), 'utf8')) as { readonly node: string }).node}`;
 const rootOf = async (path: string): Promise<string> => join(path, await rootName(path));
+
+/** What lies over the node's path; the drive may be looking at it just now. */
+async function takeAway(path: string): Promise<void> {
+  await waitUntil(`${path} can be unmounted`, async () => (await runCommand('umount', [path])).code === 0);
+}
 
 /** A disk of the kind behind a loop device of its own. */
 const loopFaults: readonly Fault[] = [
@@ -112,10 +118,8 @@ const loopFaults: readonly Fault[] = [
     // What is written in the background proves the disk, and then its space is measured every 10 s.
     idleLimitMs: 20_000,
     busyLimitMs: 20_000,
-    make: async ({ disk }) => {
-      await mustRun('dd', ['if=/dev/zero', `of=${join(disk.path, 'films')}`, 'bs=1M', 'status=none']).catch(() => '');
-    },
-    undo: ({ disk }) => rm(join(disk.path, 'films')),
+    make: ({ disk }) => fillUp(disk.path),
+    undo: ({ disk }) => makeRoom(disk.path),
   },
   {
     name: 'without rights to write',
@@ -154,7 +158,7 @@ const loopFaults: readonly Fault[] = [
       await mustHoldfast('init', join(aside, 'other'), '--node', stranger, '--replicas', '1', '--name', 'other');
       await mustRun('mount', ['--bind', stranger, disk.path]);
     },
-    undo: async ({ disk }) => void (await mustRun('umount', [disk.path])),
+    undo: ({ disk }) => takeAway(disk.path),
   },
   {
     name: 'a copy of another node at its path',
@@ -165,7 +169,7 @@ const loopFaults: readonly Fault[] = [
       await cp(otherNode, join(aside, 'clone'), { recursive: true });
       await mustRun('mount', ['--bind', join(aside, 'clone'), disk.path]);
     },
-    undo: async ({ disk }) => void (await mustRun('umount', [disk.path])),
+    undo: ({ disk }) => takeAway(disk.path),
   },
   {
     name: 'an empty disk at its path',
@@ -173,7 +177,7 @@ const loopFaults: readonly Fault[] = [
     ...elsewhere,
     seen: ['offline'],
     make: async ({ disk }) => void (await mustRun('mount', ['-t', 'tmpfs', '-o', 'size=64M', 'tmpfs', disk.path])),
-    undo: async ({ disk }) => void (await mustRun('umount', [disk.path])),
+    undo: ({ disk }) => takeAway(disk.path),
   },
   {
     name: 'wiped, and added as a new node',
@@ -225,9 +229,10 @@ const servedFaults: readonly Fault[] = [
     make: async ({ disk }) => {
       await disk.fall('no-reads');
       // What the system remembers would be read well from a disk that cannot be read.
-      await dropCaches();
+      await dropCachesOf(disk.path);
     },
-    undo: ({ disk }) => disk.fall('well'),
+    // Its file system may have taken errors of the disk for damage.
+    undo: ({ disk }) => disk.replug(),
   },
   {
     name: 'errors for reads, writes and flushes',

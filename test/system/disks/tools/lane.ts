@@ -3,7 +3,7 @@
  * is noticed, is undone, and everything becomes whole by itself. All disks lie in memory: what counts is what is done.
  */
 import assert from 'node:assert/strict';
-import { open, readdir, rm } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
 import { ControlClient } from '../../../../src/cli/control-client.js';
@@ -32,7 +32,7 @@ export interface CellReport {
 
 /** Twice the promise of 3 s, on machines that do much else. */
 const noticeLimitMs = 6_000;
-/** What rots on the disk, so that making it again takes a while. */
+/** What is deleted on the disk, so that making it again takes a while. */
 const healedBytes = 4 * 2 ** 20;
 
 export class Lane {
@@ -58,7 +58,6 @@ export class Lane {
     const workspace = await Workspace.create(context);
     await mountMemory(workspace, workspace.path, 16 * diskBytes);
     const disk = await makeDisk(workspace, kind, 'node-1');
-    workspace.defer(async () => disk.wake());
     const paths = [disk.path];
     for (let number = 2; number <= replicas + 2; number++) {
       const path = await workspace.folder(`node-${number}`);
@@ -69,6 +68,8 @@ export class Lane {
     const nodes = paths.flatMap((path) => ['--node', path]);
     await mustHoldfast('init', directory, ...nodes, '--replicas', String(replicas), '--name', 'drive');
     const server = await DriveServer.start(workspace, { directory, args: ['--grace', '0'] });
+    // Before anything waits for the server's end: what hangs in the kernel cannot be killed.
+    workspace.defer(async () => disk.wake());
     const lane = new Lane(workspace, disk, directory, server);
     // A cell that failed leaves its clients at work.
     workspace.defer(async () => lane.#load.close());
@@ -131,10 +132,20 @@ export class Lane {
       await pause(250);
       return false;
     }
-    const rotten = await this.#segmentsOnDisk();
+    let wasHealing = await this.#makeHeal();
+    for (let times = 1; times < 5 && !wasHealing; times++) {
+      await this.#load.stop();
+      wasHealing = await this.#makeHeal();
+    }
+    return wasHealing;
+  }
+
+  /** False when it was over before it was seen. */
+  async #makeHeal(): Promise<boolean> {
+    const copies = await this.#segmentsOnDisk();
     const { healedSegments } = (await this.#status()).healing;
-    for (const path of rotten) await rot(path);
-    // Reads find what is rotten; and requests make healing rest, so that it lasts.
+    for (const path of copies) await rm(path, { force: true });
+    // Requests make healing rest, so that it lasts.
     this.#load.start({ reading: 2 });
     let wasHealing = false;
     await waitUntil(
@@ -169,7 +180,9 @@ export class Lane {
           .filter((name) => names.has(name.replace(/\.seg$/, '')))
           .map((name) => join(folder, name));
       }
-      assert.ok(round < 12, `only ${bytes} bytes on the disk after ${round} large files`);
+      assert.ok(round < 60, `only ${bytes} bytes on the disk after ${round} large files`);
+      // A disk that was full gets its share when its space is measured the next time.
+      if (round > 6) await pause(500);
       await this.#load.saveLarge();
     }
   }
@@ -216,14 +229,6 @@ function isWhole({ health, nodes, segments, healing }: DriveStatus): boolean {
     ({ state, behind, role }) => role === 'retired' || (state === 'online' && behind === 0),
   );
   return health === 'good' && segments.degraded === 0 && healing.queuedSegments === 0 && isCurrent;
-}
-
-/** A few wrong bytes in each record that is not tiny. */
-async function rot(path: string): Promise<void> {
-  const file = await open(path, 'r+');
-  const { size } = await file.stat();
-  for (let position = 40 * 1024; position < size; position += 64 * 1024) await file.write('rotten', position);
-  await file.close();
 }
 
 /** Everything below, with sizes. */
