@@ -32,12 +32,21 @@ export interface DiskCommands {
   ): Promise<DrainReport>;
   /** A full copy that mostly lies elsewhere, to be here every so many milliseconds; null: an ordinary node again. */
   away(options: { readonly node: string; readonly everyMs: number | null }): Promise<void>;
-  /** What the loss of these nodes would mean now. When that is safe, and not a `dryRun`, they may go for `forMs`. */
-  unplug(options: {
-    readonly nodes: readonly string[];
-    readonly forMs: number;
-    readonly dryRun: boolean;
-  }): Promise<UnplugReport>;
+  /** Whether the node's disk may spin down while nobody uses it: what befalls it meanwhile may show with the next use only. */
+  sleep(options: { readonly node: string; readonly maySleep: boolean }): Promise<void>;
+  /**
+   * What the loss of these nodes would mean now. When that is safe, and not a `dryRun`, they may go for `forMs`. With
+   * `wait`, what makes it safe is awaited first: other nodes that are away are healed around at once. ABORTED.
+   */
+  unplug(
+    options: {
+      readonly nodes: readonly string[];
+      readonly forMs: number;
+      readonly dryRun: boolean;
+      /** Default: false. */
+      readonly wait?: boolean;
+    } & Following,
+  ): Promise<UnplugReport>;
   /** They are not unplugged after all: their windows end, and they take new files again. */
   stay(options: { readonly nodes: readonly string[] }): Promise<void>;
   /** Heals around nodes that are away without waiting for their grace; resolves when no more can be done now. */

@@ -22,6 +22,8 @@ export interface NodeStatus {
   readonly writeSet: boolean;
   /** Until when it may be unplugged without being healed around, milliseconds since 1970. */
   readonly mayBeGoneUntil?: number;
+  /** Its disk may sleep while nobody uses it. */
+  readonly maySleep?: boolean;
   /** Of a node that is away on purpose. */
   readonly copy?: CopyAge;
   /** When its copies were last read whole and verified. */

@@ -13,6 +13,7 @@ import { Absences } from './drive/members/absences.js';
 import { VolumeDisks } from './drive/members/disk-commands.js';
 import { addNodeTo, removeNodeFrom } from './drive/members/drive-membership.js';
 import { OperatorSettings } from './drive/members/operator-settings.js';
+import { rememberSleepers } from './drive/members/sleepy-nodes.js';
 import { Notifier } from './drive/notices/notifier.js';
 import { withDamage } from './drive/proof/damage-words.js';
 import { VolumeProofs } from './drive/proof/volume-proofs.js';
@@ -65,6 +66,7 @@ interface Parts {
   readonly replicas: number;
   readonly rehearsals: Rehearsals;
   readonly absences: Absences;
+  readonly settings: OperatorSettings;
   readonly notifier: Notifier;
   /** Timers keep no process, and while the index is opened again nothing else may: who waits for an answer would lose it. */
   readonly release: () => void;
@@ -133,6 +135,7 @@ class HoldfastDrive implements Drive {
       const settings = await OperatorSettings.open(context, directory, (problem) => events.report('warning', problem));
       const absences = new Absences(context.clock, settings);
       for (const node of nodes.all) node.describe({ isLeaving: absences.windowOf(node.id) !== undefined });
+      rememberSleepers(nodes, settings);
       const report = (level: DriveEvent['level'], message: string) => events.report(level, message);
       const notifier = new Notifier({ settings, clock: context.clock, volume: file, report });
       events.listen(notifier.offer);
@@ -165,6 +168,7 @@ class HoldfastDrive implements Drive {
         replicas,
         rehearsals,
         absences,
+        settings,
         notifier,
         release,
       });

@@ -9,6 +9,7 @@ import { nodeLabelCommand } from './commands/node-label.js';
 import { nodeListCommand } from './commands/node-list.js';
 import { nodeRemoveCommand } from './commands/node-remove.js';
 import { nodeReplaceCommand } from './commands/node-replace.js';
+import { nodeSleepyCommand } from './commands/node-sleepy.js';
 import { nodeWeightCommand } from './commands/node-weight.js';
 import { notifyCommand } from './commands/notify.js';
 import { rebalanceCommand } from './commands/rebalance.js';
@@ -29,6 +30,7 @@ export const nodeMakers: readonly CommandMaker[] = [
   nodeRemoveCommand,
   nodeReplaceCommand,
   nodeAwayCommand,
+  nodeSleepyCommand,
   nodeLabelCommand,
   nodeWeightCommand,
 ];

@@ -14,7 +14,10 @@ export function remoteDisks(client: ControlClient): DiskCommands {
     away: async (options) => {
       await client.call('keepAway', options);
     },
-    unplug: (options) => client.call('unplug', options),
+    sleep: async (options) => {
+      await client.call('letSleep', options);
+    },
+    unplug: ({ signal, onProgress, ...rest }) => client.call('unplug', rest, { signal, onProgress }),
     stay: async (options) => {
       await client.call('stay', options);
     },

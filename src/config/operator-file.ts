@@ -1,8 +1,8 @@
 /**
  * `operator.json` in the volume's directory: what its operator wants on this machine, and what is no part of the volume.
- * Where notices go, and which nodes may be unplugged until when. Lost, it costs nothing but these. A webhook's address may
- * hold a secret, so it is never logged and the file is its owner's alone (0600). Whoever can write it could have a command
- * run as this account: a target in a file that others may write does not count.
+ * Where notices go, which nodes may be unplugged until when, and whose disks may sleep. Lost, it costs nothing but these.
+ * A webhook's address may hold a secret, so it is never logged and the file is its owner's alone (0600). Whoever can write
+ * it could have a command run as this account: a target in a file that others may write does not count.
  */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -15,6 +15,8 @@ export interface OperatorFile {
   readonly notices: NoticeTarget | null;
   /** Maintenance windows: until when a node may be gone, milliseconds since 1970. */
   readonly windows: Readonly<Record<NodeId, number>>;
+  /** Nodes whose disks may spin down while nobody uses them. */
+  readonly sleepy: readonly NodeId[];
 }
 
 export type NoticeTarget =
@@ -25,7 +27,7 @@ const fileName = 'operator.json';
 const format = 1;
 const limitBytes = 1024 * 1024;
 
-export const emptyOperatorFile: OperatorFile = { notices: null, windows: {} };
+export const emptyOperatorFile: OperatorFile = { notices: null, windows: {}, sleepy: [] };
 
 /** What cannot be understood counts as not set: `onTrouble` is told why, in words. */
 export async function readOperatorFile(
@@ -38,17 +40,18 @@ export async function readOperatorFile(
     const value: unknown = JSON.parse((await io.readWhole(path, limitBytes)).toString('utf8'));
     if (isRecord(value) && value.format === format) {
       const notices = noticesIn(value.notices);
+      const others = { windows: windowsIn(value.windows), sleepy: namesIn(value.sleepy) };
       const stranger = notices && (await othersWho(path));
-      if (!stranger) return { notices, windows: windowsIn(value.windows) };
+      if (!stranger) return { notices, ...others };
       onTrouble(
         `${path} ${stranger}: notices are not set; look at it, "chmod 600" it, and set them with "holdfast notify"`,
       );
-      return { notices: null, windows: windowsIn(value.windows) };
+      return { notices: null, ...others };
     }
-    onTrouble(`${path} is not of this version: notices and maintenance windows are not set`);
+    onTrouble(`${path} is not of this version: notices, maintenance windows and sleeping disks are not set`);
   } catch (error) {
     if (hasCode(error, 'FILE_MISSING')) return emptyOperatorFile;
-    onTrouble(`${path} cannot be read: notices and maintenance windows are not set`);
+    onTrouble(`${path} cannot be read: notices, maintenance windows and sleeping disks are not set`);
   }
   return emptyOperatorFile;
 }
@@ -82,6 +85,9 @@ function windowsIn(value: unknown): Readonly<Record<NodeId, number>> {
     Object.entries(value).filter((entry): entry is [NodeId, number] => Number.isSafeInteger(entry[1])),
   );
 }
+
+const namesIn = (value: unknown): readonly NodeId[] =>
+  Array.isArray(value) ? value.filter((name) => typeof name === 'string') : [];
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

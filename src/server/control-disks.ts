@@ -11,6 +11,7 @@ export interface DiskMethods {
   drainNode: Disk<'drain'>;
   replaceNode: Disk<'replace'>;
   keepAway: Method<Parameters<DiskCommands['away']>[0], NoParameters>;
+  letSleep: Method<Parameters<DiskCommands['sleep']>[0], NoParameters>;
   unplug: Disk<'unplug'>;
   stay: Method<Parameters<DiskCommands['stay']>[0], NoParameters>;
   heal: Disk<'heal'>;
@@ -60,10 +61,15 @@ export const diskParsers: { readonly [M in DiskMethod]: (fields: Fields) => Disk
     node: fields.required('node', 'string'),
     everyMs: fields.optional('everyMs', 'number') ?? null,
   }),
+  letSleep: (fields) => ({
+    node: fields.required('node', 'string'),
+    maySleep: fields.required('maySleep', 'boolean'),
+  }),
   unplug: (fields) => ({
     nodes: fields.names('nodes') ?? [],
     forMs: fields.required('forMs', 'number'),
     dryRun: fields.required('dryRun', 'boolean'),
+    wait: fields.optional('wait', 'boolean') ?? false,
   }),
   stay: (fields) => ({ nodes: fields.names('nodes') ?? [] }),
   heal: (fields) => ({ dryRun: fields.required('dryRun', 'boolean') }),
@@ -95,7 +101,11 @@ export const diskHandlers: {
     await drive.disks.away(parameters);
     return {};
   },
-  unplug: (parameters, { drive }) => drive.disks.unplug(parameters),
+  letSleep: async (parameters, { drive }) => {
+    await drive.disks.sleep(parameters);
+    return {};
+  },
+  unplug: (parameters, { drive, ...following }) => drive.disks.unplug({ ...parameters, ...onlyFollowing(following) }),
   stay: async (parameters, { drive }) => {
     await drive.disks.stay(parameters);
     return {};

@@ -10,6 +10,8 @@ export interface EngineNode extends StoreNode {
   readonly reason: string | null;
   /** st_dev of its file system; undefined where the platform has none: nodes with the same one share its space. */
   readonly device: number | undefined;
+  /** Its disk may sleep while nobody uses it. */
+  readonly isSleepy?: boolean;
   /** The engine has made it current: 'returning' becomes 'online'. */
   welcome(): void;
   /** Its contents belong to another history: 'foreign'. Never touched again before the volume is reopened. */

@@ -34,7 +34,10 @@ test('unplug: safe, with the time in which it stays so', async (t) => {
   const shell = await shellWithVolume(t);
   shell.drive.unplugAnswer = { ...shell.drive.unplugAnswer, until: Date.now(), copyBytes: 2 ** 20 };
   assert.equal(await shell.run('unplug', 'volume', 'disk-2', '--for', '2h'), 0);
-  assert.deepEqual(shell.drive.calls[0], ['unplug', { nodes: ['disk-2'], forMs: 2 * hourMs, dryRun: false }]);
+  assert.deepEqual(shell.drive.calls[0], [
+    'unplug',
+    { nodes: ['disk-2'], forMs: 2 * hourMs, dryRun: false, wait: false },
+  ]);
   assert.match(shell.out.text, /^Safe: disk-2 may be unplugged until \d\d:\d\d;/);
   assert.match(shell.out.text, /all copies would be made again in about 1 s \(1\.0 MiB\)/);
 });
@@ -50,6 +53,13 @@ test('unplug: not safe names the files and the way on, exit code 4', async (t) =
   shell.drive.unplugAnswer = { ...shell.drive.unplugAnswer, verdict: 'later', safeInMs: 300_000 };
   assert.equal(await shell.run('unplug', 'volume', 'disk-2'), 4);
   assert.match(shell.out.text, /Safe after about 5 min: /);
+  assert.match(shell.out.text, /Next: {2}holdfast unplug volume disk-2 --wait /);
+  await shell.run('unplug', 'volume', 'disk-2', '--wait');
+  assert.deepEqual(shell.drive.calls.at(-1), [
+    'unplug',
+    { nodes: ['disk-2'], forMs: hourMs, dryRun: false, wait: true },
+  ]);
+  assert.equal(await shell.run('unplug', 'volume', 'disk-2', '--wait', '--dry-run'), 2);
 });
 
 test('unplug as JSON is the report, and can be taken back', async (t) => {
@@ -100,6 +110,16 @@ test('node away, label and weight ask for what they say', async (t) => {
   for (const wrong of [['usb'], ['usb', '--every', '7d', '--never'], ['usb', '--every', 'often']]) {
     assert.equal(await shell.run('node', 'away', 'volume', ...wrong), 2);
   }
+});
+
+test('a disk may sleep, and is kept awake again', async (t) => {
+  const shell = await shellWithVolume(t);
+  assert.equal(await shell.run('node', 'sleepy', 'volume', 'disk-2'), 0);
+  assert.equal(await shell.run('node', 'sleepy', 'volume', 'disk-2', '--never'), 0);
+  assert.deepEqual(shell.drive.calls, [
+    ['sleep', { node: 'disk-2', maySleep: true }],
+    ['sleep', { node: 'disk-2', maySleep: false }],
+  ]);
 });
 
 test('heal, rebalance and doctor say what was done or found, and what is next', async (t) => {

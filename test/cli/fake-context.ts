@@ -144,7 +144,8 @@ export class FakeDrive implements Drive {
       return this.drainAnswer;
     },
     away: async (options) => void this.calls.push(['away', options]),
-    unplug: async (options) => {
+    sleep: async (options) => void this.calls.push(['sleep', options]),
+    unplug: async ({ signal: _, onProgress: __, ...options }) => {
       this.calls.push(['unplug', options]);
       return this.unplugAnswer;
     },

@@ -1,8 +1,10 @@
 /** `holdfast unplug`: an honest answer to "may I unplug this?", and when it is yes, a time in which it stays yes. */
 import { Command } from 'commander';
+import { DriveError } from '../../core/errors.js';
 import type { FileList, UnplugReport } from '../../drive-disks.js';
 import { absolute, type CommandMaker, directoryArgument, duration, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
+import { followed } from '../output/follow.js';
 import { formatBytes, formatClock, formatCount, formatDuration, printable, shellWord } from '../output/format.js';
 import { pathList } from '../output/path-list.js';
 import type { Terminal } from '../output/terminal.js';
@@ -11,6 +13,7 @@ import { withDrive } from '../with-drive.js';
 interface UnplugOptions {
   readonly for: number;
   readonly dryRun: boolean;
+  readonly wait: boolean;
   readonly cancel: boolean;
   readonly json?: boolean;
 }
@@ -24,6 +27,7 @@ export const unplugCommand: CommandMaker = (context, act) =>
     .argument('<NODE...>', 'their labels, the beginnings of their ids, or their paths')
     .option('--for <TIME>', 'how long they will be gone: 30min, 2h, 1d (default: 1h)', duration, hourMs)
     .option('--dry-run', 'only answer', false)
+    .option('--wait', 'when it is safe only after some copies were made: make them now, and say when it is', false)
     .option('--cancel', 'they stay after all: they take new files again', false)
     .option(...jsonOption)
     .addHelpText(
@@ -35,14 +39,18 @@ export const unplugCommand: CommandMaker = (context, act) =>
     )
     .action((operand: string, nodes: readonly string[], options: UnplugOptions) =>
       act(`tell whether ${nodes.join(', ')} may be unplugged`, options, async () => {
-        const { for: forMs, dryRun } = options;
+        const { for: forMs, dryRun, wait } = options;
+        if (wait && (dryRun || options.cancel)) {
+          const hint = 'leave out --wait to be told at once';
+          throw new DriveError('USAGE', { message: '--wait goes with neither --dry-run nor --cancel', hint });
+        }
         if (options.cancel) {
           await withDrive(context, absolute(context, operand), (drive) => drive.disks.stay({ nodes }));
           context.terminal.print(`Not to be unplugged: ${nodes.map(printable).join(', ')}.`);
           return exitCodes.good;
         }
         const report = await withDrive(context, absolute(context, operand), (drive) =>
-          drive.disks.unplug({ nodes, forMs, dryRun }),
+          followed(context, (following) => drive.disks.unplug({ nodes, forMs, dryRun, wait, ...following })),
         );
         if (options.json) context.terminal.printJson(report);
         else printReport(report, { terminal: context.terminal, directory: shellWord(operand), dryRun });
@@ -69,8 +77,12 @@ function printReport(report: UnplugReport, { terminal, directory, dryRun }: Prin
     const drain = `holdfast node drain ${directory} ${first}  moves its files to the other nodes first.`;
     terminal.print(`Next:  ${report.nodes.length > 1 ? oneByOne : drain}`);
   }
-  if (report.verdict === 'later')
-    terminal.print(`Next:  holdfast heal ${directory}  makes these copies now; then ask again.`);
+  if (report.verdict === 'later') {
+    const all = report.nodes.map(shellWord).join(' ');
+    terminal.print(
+      `Next:  holdfast unplug ${directory} ${all} --wait  makes these copies now, and says when it is safe.`,
+    );
+  }
   if (report.verdict === 'safe' && dryRun)
     terminal.print(`Next:  the same without --dry-run, so that nothing is copied because of it.`);
 }

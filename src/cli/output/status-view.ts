@@ -78,7 +78,7 @@ export function renderNodes(
 
 /** What was agreed on with its operator, and where that stands. */
 function expectation(node: NodeStatus, { terminal, now }: { terminal: Terminal; now: number }): string[] {
-  const { mayBeGoneUntil, copy, role, state, usedBytes } = node;
+  const { mayBeGoneUntil, maySleep, copy, role, state, usedBytes } = node;
   const label = printable(node.label);
   if (mayBeGoneUntil !== undefined) {
     const until = formatClock(mayBeGoneUntil, now);
@@ -90,7 +90,7 @@ function expectation(node: NodeStatus, { terminal, now }: { terminal: Terminal; 
     const left = usedBytes === 0 ? 'empty: it may be removed' : `is being emptied: ${formatBytes(usedBytes)} left`;
     return [`${label}: ${left}`];
   }
-  if (copy === undefined) return [];
+  if (copy === undefined) return maySleep ? [`${label}: its disk may sleep while nobody uses it`] : [];
   const { line, isLate } = ageOfCopy(copy, state === 'online', now);
   return [isLate ? terminal.style('warning', `${label}: ${line}`) : `${label}: ${line}`];
 }

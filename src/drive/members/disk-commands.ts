@@ -5,6 +5,7 @@ import { keepAway } from './away-nodes.js';
 import { drainNode, replaceNode } from './draining.js';
 import { healNow, rebalanceNow } from './healing.js';
 import { changeMember, type MembershipParts, memberCalled, membersOf, requireLabel } from './member-changes.js';
+import { letSleep } from './sleepy-nodes.js';
 import { letStay, unplugNodes } from './unplug.js';
 
 type Options<M extends keyof DiskCommands> = Parameters<DiskCommands[M]>[0];
@@ -39,6 +40,10 @@ export class VolumeDisks implements DiskCommands {
 
   away(options: Options<'away'>) {
     return keepAway(this.parts, options);
+  }
+
+  sleep(options: Options<'sleep'>) {
+    return letSleep(this.parts, options);
   }
 
   unplug(options: Options<'unplug'>) {

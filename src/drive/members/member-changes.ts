@@ -10,6 +10,7 @@ import type { DriveEvents } from '../drive-events.js';
 import type { DriveNodes } from '../drive-nodes.js';
 import type { Absences } from './absences.js';
 import { nodeCalled } from './node-called.js';
+import type { OperatorSettings } from './operator-settings.js';
 
 export interface MembershipParts {
   readonly directory: string;
@@ -19,6 +20,7 @@ export interface MembershipParts {
   readonly events: DriveEvents;
   readonly engine: DriveEngine;
   readonly absences: Absences;
+  readonly settings: OperatorSettings;
   readonly replicas: number;
 }
 

@@ -135,6 +135,7 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
     totalBytes: node.space?.totalBytes ?? null,
     writeSet: input.members.includes(node.id),
     ...absenceOf(input, node, rows.get(node.id)),
+    ...(node.isSleepy ? { maySleep: true } : {}),
     behind: Math.max(0, sequence - (positions.get(node.id) ?? kept.get(node.id) ?? 0)),
   }));
   return statuses.sort((a, b) => a.label.localeCompare(b.label, 'en', { numeric: true }));

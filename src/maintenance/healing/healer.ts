@@ -15,6 +15,7 @@ import type { BadCopy } from '../../store/store-types.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
 import type { StepResult, Worker } from '../worker.js';
+import { CopySpeed } from './copy-speed.js';
 import { graceLeftMs, lostNodes } from './grace.js';
 
 export interface HealStatus {
@@ -23,6 +24,8 @@ export interface HealStatus {
   readonly queuedSegments: number;
   readonly healedSegments: number;
   readonly copiedBytes: number;
+  /** As copying went lately, with its rests for clients; null while too little was copied to tell. */
+  readonly bytesPerSecond: number | null;
   /** Milliseconds until the grace of an absent node is over; null when nothing waits for that. */
   readonly startsInMs: number | null;
   readonly parked: readonly { readonly segment: SegmentId; readonly reason: string }[];
@@ -54,6 +57,7 @@ export class Healer implements Worker {
   private current: SegmentId | undefined;
   private healed = 0;
   private copiedBytes = 0;
+  private readonly speed = new CopySpeed();
   /** Since the first copy of this run; what stood in the counters then. */
   private run: { readonly sinceMs: number; readonly healed: number; readonly copiedBytes: number } | undefined;
 
@@ -68,6 +72,7 @@ export class Healer implements Worker {
       queuedSegments: this.queue.length + this.waiting + this.parked.size + (this.current === undefined ? 0 : 1),
       healedSegments: this.healed,
       copiedBytes: this.copiedBytes,
+      bytesPerSecond: this.speed.bytesPerSecond,
       startsInMs: graceLeftMs(this.host),
       parked: [...this.parked].map(([segment, { reason }]) => ({ segment, reason })),
     };
@@ -201,7 +206,10 @@ export class Healer implements Worker {
     try {
       const from = this.sources(row);
       const { pace } = this.pacer;
-      this.copiedBytes += await copySegment({ segment, lengthBytes, hash, from, to, signal, onBadCopy, pace });
+      const begunMs = this.host.clock.monotonic();
+      const bytes = await copySegment({ segment, lengthBytes, hash, from, to, signal, onBadCopy, pace });
+      this.speed.note(bytes, this.host.clock.monotonic() - begunMs);
+      this.copiedBytes += bytes;
     } finally {
       await this.noteBadCopies(badCopies.filter(({ node }) => node !== to.id));
     }

@@ -184,6 +184,64 @@ test('healing that is asked for waits for no grace', async (t) => {
   await drive.untilState(name, 'online');
 });
 
+test('what is safe only after some copies were made is waited for on request, and then promised', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  // Sealed, as it would be in time.
+  await drive.reopen();
+  const [holder, other] = (await drive.drive.status()).nodes.filter(({ usedBytes }) => usedBytes > 0);
+  const name = ['a', 'b', 'c'][drive.nodePaths.indexOf(other!.path)]!;
+  await drive.pull(name);
+  await drive.untilState(name, 'offline');
+  const { disks } = drive.drive;
+  const nodes = [holder!.label];
+  const now = await disks.unplug({ nodes, forMs: hourMs, dryRun: false });
+  assert.deepEqual([now.verdict, now.until], ['later', null]);
+  assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, undefined);
+  const phases = new Set<string>();
+  const onProgress = ({ phase }: { readonly phase: string }) => void phases.add(phase);
+  const promised = await disks.unplug({ nodes, forMs: hourMs, dryRun: false, wait: true, onProgress });
+  assert.deepEqual([promised.verdict, [...phases]], ['safe', ['making copies elsewhere']]);
+  assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, promised.until);
+  const left = ['a', 'b', 'c'][drive.nodePaths.indexOf(holder!.path)]!;
+  await drive.pull(left);
+  await drive.untilState(left, 'offline');
+  assert.deepEqual(await drive.get('/one'), randomBytes(300_000));
+  for (const each of [name, left]) await drive.plug(each);
+  for (const each of [name, left]) await drive.untilState(each, 'online');
+});
+
+test('waiting until it is safe can be ended, and the node takes new files again', async (t) => {
+  const drive = await openDrive(t);
+  await drive.put('/one', randomBytes(300_000));
+  await drive.reopen();
+  const [holder, other] = (await drive.drive.status()).nodes.filter(({ usedBytes }) => usedBytes > 0);
+  const name = ['a', 'b', 'c'][drive.nodePaths.indexOf(other!.path)]!;
+  await drive.pull(name);
+  await drive.untilState(name, 'offline');
+  const end = new AbortController();
+  const options = { nodes: [holder!.label], forMs: hourMs, dryRun: false, wait: true, signal: end.signal };
+  await assert.rejects(drive.drive.disks.unplug({ ...options, onProgress: () => end.abort() }), refused('ABORTED'));
+  assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, undefined);
+  await drive.put('/two', randomBytes(300_000, 2));
+  await drive.plug(name);
+  await drive.untilState(name, 'online');
+});
+
+test('that a disk may sleep is remembered in the next opening, until it is kept awake', async (t) => {
+  const drive = await openDrive(t);
+  await drive.drive.disks.sleep({ node: 'node-2', maySleep: true });
+  assert.equal((await nodeOf(drive, 'node-2')).maySleep, true);
+  await drive.reopen();
+  const { nodes } = await drive.drive.status();
+  assert.deepEqual(
+    nodes.map(({ maySleep }) => maySleep),
+    [undefined, true, undefined],
+  );
+  await drive.drive.disks.sleep({ node: 'node-2', maySleep: false });
+  assert.equal((await nodeOf(drive, 'node-2')).maySleep, undefined);
+});
+
 test('a dead disk is replaced in one step', async (t) => {
   const drive = await openDrive(t);
   await drive.put('/one', randomBytes(300_000));
