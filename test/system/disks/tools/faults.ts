@@ -2,7 +2,7 @@
  * What can happen to a node's disk while the drive runs: how it is made, what the drive must see, how it is undone.
  * As root no file mode denies anything, so a lack of rights is played by immutable files (EPERM for everybody).
  */
-import { cp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { NodeState } from '../../../../src/node/node-state.js';
 import { mustRun, runCommand } from '../../tools/commands.js';
@@ -166,7 +166,8 @@ const loopFaults: readonly Fault[] = [
     ...elsewhere,
     seen: ['foreign'],
     make: async ({ disk, aside, otherNode }) => {
-      await cp(otherNode, join(aside, 'clone'), { recursive: true });
+      // The drive may take files away meanwhile.
+      await runCommand('cp', ['-r', otherNode, join(aside, 'clone')]);
       await mustRun('mount', ['--bind', join(aside, 'clone'), disk.path]);
     },
     undo: ({ disk }) => takeAway(disk.path),
