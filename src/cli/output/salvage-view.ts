@@ -36,7 +36,7 @@ export function renderSalvage(report: SalvageReport, { terminal, now }: { termin
   ].join('\n');
 }
 
-function helpers({ nodes }: SalvageReport, now: number): string[] {
+function helpers({ nodes, unplaced }: SalvageReport, now: number): string[] {
   if (nodes.length === 0) return [];
   return renderTable(
     [
@@ -47,7 +47,7 @@ function helpers({ nodes }: SalvageReport, now: number): string[] {
     ],
     nodes.map(({ label, files, path, since }) => [
       printable(label),
-      formatCount(files, 'file'),
+      files === 0 && unplaced > 0 ? 'not known' : formatCount(files, 'file'),
       printable(path),
       `${formatDuration(Math.max(0, now - since))} or more`,
     ]),
