@@ -9,13 +9,13 @@ import { isSoak } from './tools/chosen-points.js';
 import { type ErrorPlan, everywhere, testErrors } from './tools/errors/error-tests.js';
 
 const plans: readonly ErrorPlan[] = [
-  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 6] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 12] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 12] },
-  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 18] },
-  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 12] },
-  { action: 'short', lasting: 'once', scope: 'all', share: [1, 12] },
-  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 90] },
+  { action: 'EIO', lasting: 'once', scope: 'all', share: [1, 1] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'node', share: [1, 2] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'index', share: [1, 2] },
+  { action: 'ENOSPC', lasting: 'for-good', scope: 'all', share: [1, 3] },
+  { action: 'EIO', lasting: 'for-good', scope: 'node', share: [1, 2] },
+  { action: 'short', lasting: 'once', scope: 'all', share: [1, 2] },
+  { action: 'hang', lasting: 'once', scope: 'node', share: [1, 15] },
 ];
 
-testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, 120);
+testErrors(import.meta.url, isSoak ? everywhere(['EIO', 'ENOSPC', 'short']) : plans, { hurried: 200, all: 1_300 });

@@ -3,13 +3,15 @@
  * says why they lose nothing): the index and three nodes, each on a file system of its own, lose what was not synced, and
  * the process is gone. Then everything acknowledged must be there to the byte, what was under way wholly there or wholly
  * absent, and `check` must find no damage; at the end of each volume nothing at all, after a rebuild of the index from the
- * nodes. The regular run takes every other point of the plan. HOLDFAST_SOAK=1 takes every call, on XFS as well. HOLDFAST_POINT repeats what a failure names.
+ * nodes. In a hurry (time-left.ts) every other point of the plan comes first. HOLDFAST_SOAK=1 takes every call, on XFS as
+ * well. HOLDFAST_POINT repeats what a failure names.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Chance, runSeed } from '../tools/seeded.js';
-import { planCalls, thinned } from './tools/call-plan.js';
+import { isHurried } from '../tools/time-left.js';
+import { planCalls, whileTime } from './tools/call-plan.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
@@ -18,7 +20,7 @@ import { Tally } from './tools/tally.js';
 
 const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4'];
 /** Of all workloads: fewer mean that they have lost their meaning. */
-const fewest = { points: 220, calls: 1000 };
+const fewest = { points: isHurried ? 220 : 450, calls: 1000 };
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 const chance = new Chance(runSeed());
 const struck = { points: 0, calls: 0 };
@@ -34,8 +36,7 @@ for (const fileSystem of fileSystems) {
       const plan =
         asked === 'all' ? planCalls(await sweep.calls(), { chance }) : { points: asked, calls: asked.length };
       tally.begin();
-      const points = asked === 'all' ? thinned(plan.points, 1, 2) : asked;
-      for (const { at } of points) await sweep.strike(at);
+      for (const { at } of whileTime(plan.points, [1, 2])) await sweep.strike(at);
       await sweep.end();
       tally.tell(context, `cut, ${workload} (for ${plan.calls} calls)`);
       struck.points += tally.points;

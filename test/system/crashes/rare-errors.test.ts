@@ -8,8 +8,8 @@ const rare: readonly FaultName[] = ['EDQUOT', 'EROFS', 'ENXIO', 'ESTALE', 'EINTR
 const someOf = (turn: number) => struckByErrors.filter((_, index) => index % 4 === turn % 4);
 
 const plans = rare.flatMap((action, turn): ErrorPlan[] => [
-  { action, lasting: 'once', scope: 'all', share: [1, 16], workloads: someOf(turn) },
-  { action, lasting: lastingly(action), scope: 'node', share: [1, 16], workloads: someOf(turn + 2) },
+  { action, lasting: 'once', scope: 'all', share: [1, 2], workloads: someOf(turn) },
+  { action, lasting: lastingly(action), scope: 'node', share: [1, 2], workloads: someOf(turn + 2) },
 ]);
 
-testErrors(import.meta.url, isSoak ? everywhere(rare) : plans, 40);
+testErrors(import.meta.url, isSoak ? everywhere(rare) : plans, { hurried: 100, all: 700 });

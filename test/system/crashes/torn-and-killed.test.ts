@@ -1,13 +1,14 @@
 /**
  * As power-cuts.test.ts, with two other ends. Torn: at a write, half of it is made durable, then the power goes (on XFS).
- * Killed: the process gets SIGKILL before a call, and what it wrote stays in the system's memory; one point in three, and half of the torn ones.
- * HOLDFAST_SOAK=1 takes every call, on both file systems.
+ * Killed: the process gets SIGKILL before a call, and what it wrote stays in the system's memory.
+ * In a hurry (time-left.ts) `least` of them come first. HOLDFAST_SOAK=1 takes every call, on both file systems.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Chance, runSeed } from '../tools/seeded.js';
-import { planCalls, thinned } from './tools/call-plan.js';
+import { isHurried } from '../tools/time-left.js';
+import { planCalls, type Share, thinned, whileTime } from './tools/call-plan.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
@@ -19,19 +20,27 @@ interface Kind {
   readonly fileSystems: readonly FileSystemName[];
   readonly only?: string;
   readonly between?: number;
-  readonly share: readonly [wanted: number, outOf: number];
+  readonly share: Share;
+  readonly least: Share;
 }
 
 const kinds: readonly Kind[] = [
-  { action: 'torn', fileSystems: isSoak ? ['xfs', 'ext4'] : ['xfs'], only: 'write', between: 2, share: [1, 2] },
-  { action: 'kill', fileSystems: ['ext4'], share: [1, 3] },
+  {
+    action: 'torn',
+    fileSystems: isSoak ? ['xfs', 'ext4'] : ['xfs'],
+    only: 'write',
+    between: 2,
+    share: [1, 1],
+    least: [1, 2],
+  },
+  { action: 'kill', fileSystems: ['ext4'], share: [2, 3], least: [1, 2] },
 ];
 /** Of each kind, over all workloads. */
-const fewestPoints = 140;
+const fewestPoints = isHurried ? 140 : 300;
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 const chance = new Chance(runSeed());
 
-for (const { action, fileSystems, only, between, share } of kinds) {
+for (const { action, fileSystems, only, between, share, least } of kinds) {
   let points = 0;
   for (const fileSystem of fileSystems) {
     for (const workload of Object.keys(workloads) as WorkloadName[]) {
@@ -45,7 +54,7 @@ for (const { action, fileSystems, only, between, share } of kinds) {
         const chosen =
           asked === 'all' ? thinned(planCalls(await sweep.calls(), { chance, only, between }).points, ...share) : asked;
         tally.begin();
-        for (const { at } of chosen) await sweep.strike(at);
+        for (const { at } of whileTime(chosen, least)) await sweep.strike(at);
         await sweep.end();
         tally.tell(context, `${action}, ${workload}`);
         points += tally.points;

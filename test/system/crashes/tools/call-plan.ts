@@ -6,6 +6,7 @@
  * HOLDFAST_SOAK=1 strikes every call.
  */
 import type { Chance } from '../../tools/seeded.js';
+import { hasTime } from '../../tools/time-left.js';
 import { isSoak, type Point } from './chosen-points.js';
 import type { Strike } from './strike-log.js';
 
@@ -61,8 +62,26 @@ function ends(numbers: readonly number[], between: number, chance: Chance): numb
   return [numbers[0]!, ...drawn.sort((a, b) => a - b), numbers.at(-1)!];
 }
 
+export type Share = readonly [wanted: number, outOf: number];
+
 /** So many of each `outOf`, evenly spread. */
 export function thinned(points: readonly Point[], wanted: number, outOf: number): Point[] {
-  if (isSoak) return [...points];
-  return points.filter((_, index) => ((index + 1) * wanted) % outOf < wanted);
+  return isSoak ? [...points] : shareOf(points, [wanted, outOf]);
 }
+
+/** The share of them in any case and first, the others while there is time (time-left.ts). */
+export function* whileTime(points: readonly Point[], least: Share): Generator<Point, void> {
+  const first = new Set(shareOf(points, least));
+  yield* first;
+  for (const point of points) {
+    if (first.has(point)) continue;
+    if (!hasTime(otherTestsMs)) return;
+    yield point;
+  }
+}
+
+/** The other tests that run at the same time, and the simulation after them. */
+const otherTestsMs = 19 * 60_000;
+
+const shareOf = (points: readonly Point[], [wanted, outOf]: Share): Point[] =>
+  points.filter((_, index) => ((index + 1) * wanted) % outOf < wanted);

@@ -13,7 +13,7 @@ import { type ErrorFault, type ErrorMessage, type ErrorTask, nameOf } from './er
 export interface ErrorSweepOptions {
   readonly workload: WorkloadName;
   readonly fault: ErrorFault;
-  readonly points: readonly Point[];
+  readonly points: Iterable<Point>;
   readonly tally: Tally;
   readonly replay: (points: readonly Point[]) => string;
 }
@@ -54,8 +54,8 @@ export class ErrorSweep {
   /** The number of refused workloads. */
   async run({ points, tally, ...options }: ErrorSweepOptions): Promise<number> {
     let refused = 0;
-    for (let first = 0; first < points.length; first += pointsPerProcess) {
-      for (const message of await this.#runAll(points.slice(first, first + pointsPerProcess), options)) {
+    for (const some of portions(points, pointsPerProcess)) {
+      for (const message of await this.#runAll(some, options)) {
         if (!('struck' in message) || !message.struck) continue;
         tally.note(message.struck);
         if (message.refused) refused += 1;
@@ -78,4 +78,16 @@ export class ErrorSweep {
     const what = `${workload}, ${nameOf(fault)}, call ${formatPoint(points[last]!)}`;
     throw new Error(`${what}: ${trouble}\nrepeat: ${replay(points.slice(0, last + 1))}`);
   }
+}
+
+/** Asks for the next ones only when they are wanted. */
+function* portions<T>(items: Iterable<T>, size: number): Generator<readonly T[]> {
+  let portion: T[] = [];
+  for (const item of items) {
+    portion.push(item);
+    if (portion.length < size) continue;
+    yield portion;
+    portion = [];
+  }
+  if (portion.length > 0) yield portion;
 }

@@ -1,0 +1,12 @@
+/**
+ * Long sweeps take all they have. With HOLDFAST_UNTIL (milliseconds since 1970, when the whole run should be over; `.ci/run`
+ * sets it) they take an even share first, and the rest only while there is time.
+ */
+const until = Number(process.env.HOLDFAST_UNTIL ?? Number.POSITIVE_INFINITY);
+
+export const isHurried = Number.isFinite(until);
+
+/** `laterMs`: what comes afterwards takes so long. */
+export function hasTime(laterMs: number): boolean {
+  return Date.now() < until - laterMs;
+}
