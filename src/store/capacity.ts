@@ -170,9 +170,11 @@ function bytesOf(nodes: readonly CapacityNode[], reserveBytes: number): number {
     const sharers = nodes.filter((node) => node.fileSystem === fileSystem);
     // Probed at different moments, the shared free space may differ: the smaller figure is the safer one.
     const freeBytes = Math.min(...sharers.map((node) => node.freeBytes));
-    bytes += Math.max(0, freeBytes - sharers.length * reserveBytes);
+    const usedBytes = sharers.reduce((sum, node) => sum + node.usedBytes, 0);
+    // The same whatever it holds, so that no figure jumps when the last segment goes beyond the line.
+    bytes += Math.max(0, usedBytes + freeBytes - sharers.length * reserveBytes);
   }
-  return nodes.reduce((sum, { usedBytes }) => sum + usedBytes, bytes);
+  return bytes;
 }
 
 /**

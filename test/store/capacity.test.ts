@@ -129,6 +129,59 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders, weighted
   });
 }
 
+test('the figure does not jump when a small disk of great weight is filled beyond the line', () => {
+  const sizesAndWeights = [
+    [96, 2],
+    [144, 0.5],
+    [264, 1],
+    [312, 0.5],
+  ] as const;
+  const { volume, predicted } = filled(
+    sizesAndWeights.map(([size, weight]) => ({ size, weight })),
+    3,
+  );
+  assert.ok(Math.abs(volume.segments.length - predicted) <= 4, `${volume.segments.length}, predicted ${predicted}`);
+});
+
+/** Predicted, and stored from then on, after something changed. */
+function filledFurther(volume: FilledNodes): { readonly stored: number; readonly predicted: number } {
+  const before = volume.segments.length;
+  const predicted = availableBytes(volume.capacity) / segmentBytes;
+  volume.fill();
+  return { stored: volume.segments.length - before, predicted };
+}
+
+test('the figure is what filling achieves, within one segment a node: disks added to full ones', () => {
+  const added = fc.array(fc.record({ size: sizes }), { minLength: 1, maxLength: 3 });
+  fc.assert(
+    fc.property(disks, added, fc.integer({ min: 1, max: 3 }), (first, others, wanted) => {
+      const { volume } = filled(first, Math.min(wanted, first.length));
+      for (const figures of others) volume.join(figures);
+      const { stored, predicted } = filledFurther(volume);
+      assert.ok(Math.abs(stored - predicted) <= volume.nodes.length, `${stored} stored, ${predicted} predicted`);
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('the figure is what filling achieves, within one segment a node: two small disks of five away', () => {
+  const five = fc.tuple(...[96, 96, 400, 400, 400].map((max) => fc.integer({ min: 64, max })));
+  fc.assert(
+    fc.property(five, fc.integer({ min: 2, max: 3 }), fc.nat(100), (all, copies, percent) => {
+      const volume = new FilledNodes(
+        all.map((size) => ({ size })),
+        copies,
+      );
+      const wanted = (availableBytes(volume.capacity) / segmentBytes) * (percent / 100);
+      while (volume.segments.length < wanted && volume.store());
+      for (const node of volume.nodes.slice(0, 2)) node.writable = node.readable = false;
+      const { stored, predicted } = filledFurther(volume);
+      assert.ok(Math.abs(stored - predicted) <= volume.nodes.length, `${stored} stored, ${predicted} predicted`);
+    }),
+    { numRuns: 30 },
+  );
+});
+
 for (const [what, figures] of Object.entries({ disks, grouped, folders })) {
   test(`when the figure is used up, any loss is healed if the volume says so, but for one segment a node: ${what}`, () => {
     fc.assert(
