@@ -27,7 +27,7 @@ export interface FileStat {
   /** st_dev: changes when another file system lies at the path. 0 where the platform has none. */
   readonly device: number;
   readonly inode: number;
-  /** Milliseconds since 1970 of the last change of bytes or names (st_ctime), with a fraction; nobody can set it. */
+  /** Milliseconds since 1970 of the last change of bytes or names (st_ctime), with a fraction; nobody can set it. 0: not known. */
   readonly changedMs: number;
 }
 

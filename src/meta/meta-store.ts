@@ -181,7 +181,7 @@ export interface MetaReader {
     id: ContentId,
     first: number,
     count: number,
-  ): {
+  ): readonly {
     readonly chunk: ChunkId;
     readonly plainBytes: number;
     readonly place: ChunkPlace | null;
@@ -198,9 +198,9 @@ export interface MetaReader {
     | undefined;
   /** Living chunks without a known place, by id: after a replay, segments must be scanned for them. */
   chunksWithoutPlace(limit: number): ChunkId[];
-  nodes(): NodeRow[];
+  nodes(): readonly NodeRow[];
   /** By name. CORRUPT rather than a list that lacks one: with nobody in it, a drive stands open. */
-  users(): UserRow[];
+  users(): readonly UserRow[];
   user(name: string): UserRow | undefined;
   epochs(): EpochRow[];
   segment(id: SegmentId): SegmentRow | undefined;

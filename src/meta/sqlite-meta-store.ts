@@ -14,6 +14,7 @@ import { damagedIndex, isIndexDamage } from './meta-store.js';
 import type { SegmentNeeds } from './protection/segment-needs.js';
 import type { Limits } from './resolve/limits.js';
 import { SqliteCheckpoint } from './sqlite/checkpoint-stream.js';
+import { CommitCount } from './sqlite/commit-count.js';
 import { openConnection } from './sqlite/connection.js';
 import type { FoundFiles, PartsQuery } from './sqlite/damage-search.js';
 import { type IndexJob, type JobOptions, runIndexJob } from './sqlite/index-jobs.js';
@@ -68,10 +69,12 @@ class SqliteMetaStore implements MetaStore {
   }: MetaStoreOptions): Promise<SqliteMetaStore> {
     const isTemporary = file === ':memory:';
     const path = isTemporary ? join(tmpdir(), `holdfast-index-${randomId(random)}.db`) : file;
+    const commits = new CommitCount();
     const writerOptions: SqliteWriterOptions = {
       file: path,
       durability: isTemporary || isBeingMade ? 'off' : 'normal',
       limits,
+      commits: commits.shared,
     };
     const backend = isTemporary
       ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
@@ -84,9 +87,10 @@ class SqliteMetaStore implements MetaStore {
       const isUnread = verify !== undefined && !isDoubtful;
       const reader = translated(
         () =>
-          new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' }), (error) =>
-            store?.noteDamage(error),
-          ),
+          new SqliteReader(openConnection({ file: path, role: 'reader', durability: 'normal' }), {
+            commits,
+            onDamage: (error) => store?.noteDamage(error),
+          }),
       );
       store = new SqliteMetaStore({ backend, reader, file: path, isTemporary, isUnread });
       return store;

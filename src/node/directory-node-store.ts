@@ -8,6 +8,7 @@ import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { FileIo, OpenFile, SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
+import { readBuffers } from '../core/read-buffers.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import { BoundedFileIo, type LateCall } from './files/bounded-file-io.js';
 import { type Attachment, NodeAttachment, temporarySuffix } from './files/node-attachment.js';
@@ -107,7 +108,7 @@ export class DirectoryNodeStore implements NodeStore {
   ): Promise<Buffer> {
     this.#requireOpen();
     const path = this.#node.filePath(folder, name);
-    const buffer = Buffer.allocUnsafe(lengthBytes);
+    const buffer = readBuffers.take(lengthBytes);
     const written = this.#written.get(path);
     const lengthRead =
       (await this.#readWritten(written, buffer, position)) ??

@@ -6,7 +6,7 @@
 import { hash } from 'node:crypto';
 import { join } from 'node:path';
 import { DriveError, hasCode } from '../core/errors.js';
-import type { FileIo } from '../core/file-io.js';
+import type { FileIo, FileStat } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
 
 export const passportFileName = 'holdfast-node.json';
@@ -57,20 +57,20 @@ export function decodePassport(bytes: Buffer): Passport {
 }
 
 /**
- * The passport in the directory `path` and the device it lies on. FILE_MISSING, I/O errors; CORRUPT and NEWER_FORMAT
+ * The passport in the directory `path`, and the file it was read from. FILE_MISSING, I/O errors; CORRUPT and NEWER_FORMAT
  * with the path in the message.
  */
 export async function readPassport(
   fileIo: FileIo,
   path: string,
-): Promise<{ readonly passport: Passport; readonly device: number }> {
+): Promise<{ readonly passport: Passport; readonly stat: FileStat }> {
   const file = await fileIo.open(join(path, passportFileName), 'read');
   try {
-    const { sizeBytes, device } = await file.stat();
-    if (sizeBytes > limitBytes) throw corruptPassport('too long');
-    const buffer = Buffer.alloc(sizeBytes);
+    const stat = await file.stat();
+    if (stat.sizeBytes > limitBytes) throw corruptPassport('too long');
+    const buffer = Buffer.alloc(stat.sizeBytes);
     const length = await file.read(buffer, 0);
-    return { passport: decodePassport(buffer.subarray(0, length)), device };
+    return { passport: decodePassport(buffer.subarray(0, length)), stat };
   } catch (error) {
     if (!hasCode(error, 'CORRUPT', 'NEWER_FORMAT')) throw error;
     throw new DriveError(error.code, {

@@ -279,7 +279,7 @@ export const mutants: readonly Mutant[] = [
     edits: [
       edit(
         'node/files/written-file.ts',
-        'Promise.all([makeDurable(), node.verify(attachment)])',
+        'Promise.all([makeDurable(), node.glance(attachment)])',
         'Promise.all([makeDurable(), attachment])',
       ),
     ],

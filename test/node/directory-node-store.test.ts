@@ -15,12 +15,12 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 
 const passport = { volume: '00000000000000aa', node: '00000000000000bb', label: 'blue', created: 1 };
 
-async function openNode(context: TestContext, fileIo: FileIo = systemFileIo) {
+async function openNode(context: TestContext, fileIo: FileIo = systemFileIo, clock = systemClock) {
   const path = join(await temporaryFolder(context), 'node');
   await initializeNodeDirectory(systemFileIo, path, { passport, otherPaths: [] });
   const open = async () => {
     const { node: id, volume } = passport;
-    const store = await DirectoryNodeStore.open({ path, id, volume, fileIo, clock: systemClock, safety: testSafety });
+    const store = await DirectoryNodeStore.open({ path, id, volume, fileIo, clock, safety: testSafety });
     context.after(() => store.close());
     return store;
   };
@@ -198,6 +198,48 @@ test('making a name durable is part of the first sync', async (context) => {
   order.length = 0;
   await store.sync('segments', 'a.seg');
   assert.deepEqual(order, ['file', 'passport']);
+});
+
+test('beside an fsync the passport is looked at, and read again when its file is another one or has changed', async (context) => {
+  const read: string[] = [];
+  const io = faulty({
+    open: (path, mode) => {
+      read.push(path);
+      return systemFileIo.open(path, mode);
+    },
+  });
+  // Its passport was made just now: so soon after a change, another one might not show.
+  let offsetMs = 0;
+  const clock = { ...systemClock, now: () => systemClock.now() + offsetMs };
+  const { path, store } = await openNode(context, io, clock);
+  const passportPath = join(path, passportFileName);
+  await store.create('segments', 'a.seg');
+  const syncSome = async () => {
+    read.length = 0;
+    await store.sync('segments', 'a.seg');
+    return read.filter((name) => name === passportPath).length;
+  };
+  assert.equal(await syncSome(), 1, 'made just now');
+  offsetMs = 60_000;
+  assert.equal(await syncSome(), 1, 'read again');
+  assert.equal(await syncSome(), 0);
+  const bytes = encodePassport({ ...passport, label: 'another' });
+  await writeFile(passportPath, bytes);
+  assert.equal(await syncSome(), 1, 'written again');
+  await rename(passportPath, `${passportPath}.old`);
+  await writeFile(passportPath, bytes);
+  assert.equal(await syncSome(), 1, 'another file');
+  assert.equal(await syncSome(), 0);
+  await writeFile(passportPath, encodePassport({ ...passport, label: 'foreign', node: '00000000000000cc' }));
+  await assert.rejects(store.sync('segments', 'a.seg'), isGone('foreign'));
+});
+
+test('an fsync beside which the passport is gone does not count', async (context) => {
+  const { path, store } = await openNode(context);
+  await store.create('segments', 'a.seg');
+  await store.sync('segments', 'a.seg');
+  await rm(join(path, passportFileName));
+  await assert.rejects(store.sync('segments', 'a.seg'), isGone('absent'));
 });
 
 test('a put is whole and durable before it has its name, and a cut is durable', async (context) => {

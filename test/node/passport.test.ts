@@ -87,7 +87,7 @@ test('a passport is read from a directory with the device it lies on, up to a li
   await writeFile(join(folder, passportFileName), encodePassport(passport));
   const read = await readPassport(systemFileIo, folder);
   assert.deepEqual(read.passport, passport);
-  assert.equal(read.device, (await systemFileIo.stat(folder))!.device);
+  assert.equal(read.stat.device, (await systemFileIo.stat(folder))!.device);
   await writeFile(join(folder, passportFileName), Buffer.alloc(1024 * 1024, ' '));
   await assert.rejects(readPassport(systemFileIo, folder), (error: DriveError) => {
     assert.ok(isCorrupt(error) && error.message.startsWith(`${folder}: `), error.message);

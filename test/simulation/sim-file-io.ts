@@ -323,5 +323,6 @@ function find(disk: SimDisk, names: readonly string[]): SimItem | undefined {
 
 function statOf(item: SimItem, disk: SimDisk): FileStat {
   const sizeBytes = item.kind === 'file' ? item.sizeBytes : 0;
-  return { kind: item.kind, sizeBytes, device: disk.device, inode: item.inode, changedMs: 0 };
+  const changedMs = item.kind === 'file' ? item.changes : 1;
+  return { kind: item.kind, sizeBytes, device: disk.device, inode: item.inode, changedMs };
 }

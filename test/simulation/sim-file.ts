@@ -11,6 +11,8 @@ export const sectorBytes = 512;
 export class SimFile {
   readonly kind = 'file';
   readonly inode: number;
+  /** Grows with every change. */
+  changes = 1;
   #current = new SimBytes();
   #durable = new SimBytes();
   #unsynced: Change[] = [];
@@ -46,11 +48,13 @@ export class SimFile {
   }
 
   write(position: number, bytes: Buffer): void {
+    this.changes += 1;
     this.#current.write(position, bytes);
     this.#unsynced.push({ kind: 'write', position, bytes: Buffer.from(bytes) });
   }
 
   truncate(lengthBytes: number): void {
+    this.changes += 1;
     this.#current.resize(lengthBytes);
     this.#unsynced.push({ kind: 'truncate', lengthBytes });
   }
@@ -68,6 +72,7 @@ export class SimFile {
 
   /** Something changes on the platter, past all caches. */
   damage(change: (bytes: Buffer) => Buffer): void {
+    this.changes += 1;
     const bytes = change(this.contents());
     this.#current = SimBytes.of(bytes);
     this.#durable = SimBytes.of(bytes);
@@ -76,6 +81,7 @@ export class SimFile {
 
   /** The memory is gone: each unsynced write is lost, kept or torn, in any combination; sizes may have grown without data. */
   loseMemory(random: SeededRandom): void {
+    this.changes += 1;
     if (this.#unsynced.length === 0) {
       // A failed fsync may have left readers with more than the platter has.
       this.#current = this.#durable.copy();
@@ -94,6 +100,7 @@ export class SimFile {
   /** What the platter holds. */
   durableCopy(): SimFile {
     const file = new SimFile(this.inode);
+    file.changes = this.changes;
     file.#durable = this.#durable.copy();
     file.#current = this.#durable.copy();
     return file;
@@ -102,6 +109,7 @@ export class SimFile {
   /** With what is in memory. */
   fork(): SimFile {
     const file = new SimFile(this.inode);
+    file.changes = this.changes;
     file.#durable = this.#durable.copy();
     file.#current = this.#current.copy();
     file.#unsynced = [...this.#unsynced];

@@ -32,6 +32,8 @@ import type {
 import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredContent } from '../tables/content-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
+import { AnswerMemory } from './answer-memory.js';
+import type { CommitCount } from './commit-count.js';
 import type { Connection } from './connection.js';
 import { filesHolding } from './damage-search.js';
 import { translateSqliteError } from './sqlite-errors.js';
@@ -53,13 +55,21 @@ export class SqliteReader implements MetaReader {
   readonly #tables: Tables;
   readonly #begin;
   readonly #end;
+  readonly #memory: AnswerMemory | undefined;
   readonly #verifiedDigests = new Map<ContentId, Buffer>();
   readonly #onDamage: (error: DriveError) => void;
   #closed = false;
 
-  /** `onDamage`: told whenever an answer cannot be given because the index is damaged. */
-  constructor(connection: Connection, onDamage: (error: DriveError) => void = () => undefined) {
+  /** `commits`: the writer's, for what may be remembered; without it nothing is. `onDamage`: told whenever an answer cannot be given because the index is damaged. */
+  constructor(
+    connection: Connection,
+    {
+      commits,
+      onDamage = () => undefined,
+    }: { readonly commits?: CommitCount; readonly onDamage?: (error: DriveError) => void } = {},
+  ) {
     this.#connection = connection;
+    this.#memory = commits && new AnswerMemory(commits);
     this.#onDamage = onDamage;
     this.#tables = openTables(connection);
     this.#begin = connection.prepare('BEGIN');
@@ -75,7 +85,7 @@ export class SqliteReader implements MetaReader {
   }
 
   lookup(path: EntryPath): EntryRow | undefined {
-    return this.#read((tables) => locatePath(tables, path).entry);
+    return this.#remembered(`entry ${path.join('/')}`, (tables) => locatePath(tables, path).entry);
   }
 
   spelling(path: EntryPath): EntryPath {
@@ -100,7 +110,7 @@ export class SqliteReader implements MetaReader {
   }
 
   copiesAt(path: EntryPath): number | null {
-    return this.#read((tables) => {
+    return this.#remembered(`copies ${path.join('/')}`, (tables) => {
       const folder = locatePath(tables, path).chain.findLast(({ kind }) => kind === 'folder');
       return folder === undefined ? null : tables.protection.nearest(folder.id);
     });
@@ -116,7 +126,10 @@ export class SqliteReader implements MetaReader {
   }
 
   hasProtection(): boolean {
-    return this.#read(({ protection, segments }) => protection.all().size > 0 || segments.hasOwnWanted());
+    return this.#remembered(
+      'protection',
+      ({ protection, segments }) => protection.all().size > 0 || segments.hasOwnWanted(),
+    );
   }
 
   locksCovering(path: EntryPath, now: number): LockRow[] {
@@ -145,8 +158,8 @@ export class SqliteReader implements MetaReader {
     return { id, sizeBytes, chunkCount, checksum };
   }
 
-  contentChunks(id: ContentId, first: number, count: number): ContentChunk[] {
-    return this.#read((tables) => {
+  contentChunks(id: ContentId, first: number, count: number): readonly ContentChunk[] {
+    return this.#remembered(`chunks ${id} ${first} ${count}`, (tables) => {
       const content = tables.contents.get(id);
       if (content === undefined || content.checksum === null) {
         tables.contents.verify();
@@ -190,12 +203,12 @@ export class SqliteReader implements MetaReader {
     return this.#read(({ chunks }) => chunks.withoutPlace(limit));
   }
 
-  nodes(): NodeRow[] {
-    return this.#read(({ nodes }) => nodes.nodes());
+  nodes(): readonly NodeRow[] {
+    return this.#remembered('nodes', ({ nodes }) => nodes.nodes());
   }
 
-  users(): UserRow[] {
-    return this.#read(({ users }) => users.all());
+  users(): readonly UserRow[] {
+    return this.#remembered('users', ({ users }) => users.all());
   }
 
   user(name: string): UserRow | undefined {
@@ -272,6 +285,11 @@ export class SqliteReader implements MetaReader {
   close(): void {
     this.#closed = true;
     this.#connection.close();
+  }
+
+  #remembered<T>(question: string, query: (tables: Tables) => T): T {
+    if (this.#closed || this.#memory === undefined) return this.#read(query);
+    return this.#memory.answer(question, () => this.#read(query));
   }
 
   #read<T>(query: (tables: Tables) => T): T {

@@ -14,6 +14,7 @@ import type { ChangeRequest, Outcome } from '../requests.js';
 import { type Limits, productionLimits } from '../resolve/limits.js';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolveContext } from '../resolve/resolve-context.js';
+import { CommitCount } from '../sqlite/commit-count.js';
 import {
   busyTimeoutMs,
   type Connection,
@@ -33,6 +34,8 @@ export interface SqliteWriterOptions {
   readonly file: string;
   readonly durability: Durability;
   readonly limits?: Partial<Limits> | undefined;
+  /** Of the index's CommitCount. */
+  readonly commits?: SharedArrayBuffer | undefined;
 }
 
 /** WAL pages after which they are copied into the database: 4 MiB. */
@@ -45,6 +48,7 @@ export class SqliteWriter {
   readonly #durability: Durability;
   readonly #limits: Limits;
   readonly #tables: Tables;
+  readonly #commits: CommitCount;
   readonly #savepoint;
   readonly #release;
   readonly #rollbackTo;
@@ -61,6 +65,7 @@ export class SqliteWriter {
   constructor(options: SqliteWriterOptions) {
     this.#connection = openConnection({ ...options, role: 'writer' });
     this.#durability = options.durability;
+    this.#commits = new CommitCount(options.commits);
     this.#limits = { ...productionLimits, ...options.limits };
     try {
       migrate(this.#connection);
@@ -296,7 +301,7 @@ export class SqliteWriter {
       work();
       settle(this.#tables);
       this.#tables.counters.save();
-      this.#connection.exec('COMMIT');
+      this.#commits.during(() => this.#connection.exec('COMMIT'));
       this.#isPrepared = false;
     } catch (error) {
       this.#rollback();

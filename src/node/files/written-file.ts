@@ -66,7 +66,7 @@ export class WrittenFile {
         this.#isNameDurable = true;
       };
       // The handle stays on the disk that it was opened on; whether that is still the node is asked beside the fsync.
-      await Promise.all([makeDurable(), node.verify(attachment)]);
+      await Promise.all([makeDurable(), node.glance(attachment)]);
       this.#syncedWrites = Math.max(this.#syncedWrites, covered);
     });
   }

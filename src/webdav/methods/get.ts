@@ -1,5 +1,6 @@
 /** GET and HEAD. Every byte was verified before it leaves; what fails later ends the connection, never the body. */
 import { DriveError } from '../../core/errors.js';
+import { readBuffers } from '../../core/read-buffers.js';
 import { contentTypeOf } from '../../http/content-types.js';
 import { strongTag } from '../../http/entity-tags.js';
 import { formatHttpDate } from '../../http/http-dates.js';
@@ -73,7 +74,11 @@ async function sendBytes(context: DavContext, reader: ContentReader, range: Byte
   let left = range.end - range.start;
   for await (const bytes of reader.read(range, { signal })) {
     left -= bytes.length;
-    if (!response.write(bytes)) await drained(response);
+    const isTaken = response.write(bytes, (error) => {
+      // The system has all of it: nobody reads the buffer any more.
+      if (!error) readBuffers.giveBack(bytes);
+    });
+    if (!isTaken) await drained(response);
   }
   if (left !== 0) throw new DriveError('INTERNAL', { message: 'the reader gave another length than was asked for' });
 }
