@@ -285,4 +285,15 @@ export const mutants: readonly Mutant[] = [
     ],
     tests: ['node/directory-node-store'],
   },
+  {
+    name: 'answers of the index are remembered beyond a commit',
+    edits: [
+      edit(
+        'meta/writer/sqlite-writer.ts',
+        "this.#commits.during(() => this.#connection.exec('COMMIT'));",
+        "this.#connection.exec('COMMIT');",
+      ),
+    ],
+    tests: ['meta/sqlite-meta-store'],
+  },
 ];
