@@ -8,7 +8,7 @@ import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
 import type { FileIo, OpenFile, SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
-import { readBuffers } from '../core/read-buffers.js';
+import { readBuffers } from '../core/memory/read-buffers.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import { BoundedFileIo, type LateCall } from './files/bounded-file-io.js';
 import { type Attachment, NodeAttachment, temporarySuffix } from './files/node-attachment.js';

@@ -23,7 +23,7 @@ export interface ContentReader {
   readonly entry: EntryRow;
   readonly sizeBytes: number;
   /**
-   * Verified bytes of the range, in buffers of at most 1 MiB that the caller may give back (core/read-buffers.ts); fails over between replicas in the middle.
+   * Verified bytes of the range, in buffers of at most 1 MiB that the caller may give back (core/memory/read-buffers.ts); fails over between replicas in the middle.
    * Throws DAMAGED (nothing more comes; the caller must cut the connection) or ABORTED.
    */
   read(range: ByteRange, options?: { readonly signal?: AbortSignal }): AsyncIterable<Buffer>;

@@ -8,6 +8,8 @@ import { checksumOfPages, chunksPerPage, decodePage, pageDigest } from '../conte
 import { judgeConditions } from '../judge/conditions.js';
 import { locatePath, spelledPath } from '../judge/located-path.js';
 import { LockJudge } from '../judge/lock-judge.js';
+import { AnswerMemory } from '../memory/answer-memory.js';
+import type { CommitCount } from '../memory/commit-count.js';
 import type { BatchIdentity, MetaReader, VerifyInput } from '../meta-store.js';
 import { damagedIndex, isIndexDamage } from '../meta-store.js';
 import { nameKey } from '../name-key.js';
@@ -32,8 +34,6 @@ import type {
 import type { StoredChunk } from '../tables/chunk-table.js';
 import type { StoredContent } from '../tables/content-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
-import { AnswerMemory } from './answer-memory.js';
-import type { CommitCount } from './commit-count.js';
 import type { Connection } from './connection.js';
 import { filesHolding } from './damage-search.js';
 import { translateSqliteError } from './sqlite-errors.js';

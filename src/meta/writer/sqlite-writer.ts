@@ -6,6 +6,7 @@ import { assert } from '../../core/assert.js';
 import { DriveError } from '../../core/errors.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { apply } from '../apply.js';
+import { CommitCount } from '../memory/commit-count.js';
 import type { MetaWriter, Prepared, WalState } from '../meta-store.js';
 import { isIndexDamage } from '../meta-store.js';
 import { decodeOperations, encodeOperation } from '../operation-codec.js';
@@ -14,7 +15,6 @@ import type { ChangeRequest, Outcome } from '../requests.js';
 import { type Limits, productionLimits } from '../resolve/limits.js';
 import { resolve } from '../resolve/resolve.js';
 import type { ResolveContext } from '../resolve/resolve-context.js';
-import { CommitCount } from '../sqlite/commit-count.js';
 import {
   busyTimeoutMs,
   type Connection,

@@ -3,7 +3,7 @@
  * are copied into memory that is used again and again, and out of it, so that no collector is kept busy with them.
  */
 import { LRUCache } from 'lru-cache';
-import { readBuffers } from '../../core/read-buffers.js';
+import { readBuffers } from '../../core/memory/read-buffers.js';
 import { blockBytes } from '../../segment/chunk-id.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 

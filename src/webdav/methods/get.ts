@@ -1,6 +1,6 @@
 /** GET and HEAD. Every byte was verified before it leaves; what fails later ends the connection, never the body. */
 import { DriveError } from '../../core/errors.js';
-import { readBuffers } from '../../core/read-buffers.js';
+import { readBuffers } from '../../core/memory/read-buffers.js';
 import { contentTypeOf } from '../../http/content-types.js';
 import { strongTag } from '../../http/entity-tags.js';
 import { formatHttpDate } from '../../http/http-dates.js';

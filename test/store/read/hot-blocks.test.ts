@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readBuffers } from '../../../src/core/read-buffers.js';
+import { readBuffers } from '../../../src/core/memory/read-buffers.js';
 import { blockBytes } from '../../../src/segment/chunk-id.js';
 import type { ChunkPlace } from '../../../src/segment/chunk-place.js';
 import { HotBlocks } from '../../../src/store/read/hot-blocks.js';

@@ -1,8 +1,8 @@
 /** Remembered answers: the same as asking again, at every moment that a commit has. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AnswerMemory } from '../../src/meta/sqlite/answer-memory.js';
-import { CommitCount } from '../../src/meta/sqlite/commit-count.js';
+import { AnswerMemory } from '../../../src/meta/memory/answer-memory.js';
+import { CommitCount } from '../../../src/meta/memory/commit-count.js';
 
 function counted() {
   const commits = new CommitCount();

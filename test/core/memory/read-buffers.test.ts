@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReadBuffers } from '../../src/core/read-buffers.js';
+import { ReadBuffers } from '../../../src/core/memory/read-buffers.js';
 
 const long = 1024 * 1024;
 
