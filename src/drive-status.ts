@@ -47,6 +47,8 @@ export interface DriveStatus {
     readonly id: string;
     readonly name: string;
     readonly replicas: number;
+    /** Other numbers of copies, which folders are to have; rising. Absent: none. */
+    readonly folderReplicas?: readonly number[];
     readonly directory: string;
   };
   readonly health: Health;

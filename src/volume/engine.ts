@@ -239,7 +239,9 @@ export class VolumeEngine {
   }): Promise<UploadSession> {
     const { expectedBytes = 0, signal, path = [] } = options;
     const wanted = this.reader.copiesAt(path) ?? this.options.volume.replicas;
-    const fits = async () => expectedBytes <= this.space().availableBytes;
+    // Free space is told in the volume's number of copies.
+    const neededBytes = (expectedBytes * wanted) / this.options.volume.replicas;
+    const fits = async () => neededBytes <= this.space().availableBytes;
     if (!(await fits()) && !(await this.room.wait(fits, signal))) throw this.noRoom();
     if (this.closed) throw new DriveError('CLOSED');
     const session = new UploadSession(

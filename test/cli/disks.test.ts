@@ -8,7 +8,7 @@ import { renderNodes } from '../../src/cli/output/status-view.js';
 import { Terminal } from '../../src/cli/output/terminal.js';
 import { parseParameters } from '../../src/server/control-parameters.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { FakeShell, nodeStatus } from './fake-context.js';
+import { driveStatus, FakeShell, nodeStatus } from './fake-context.js';
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
@@ -142,6 +142,14 @@ test('heal, rebalance and doctor say what was done or found, and what is next', 
   shell.drive.adviceAnswer = [{ finding: 'Two nodes lie on one disk.', next: 'Move one.' }];
   assert.equal(await shell.run('doctor', 'volume'), 4);
   assert.match(shell.out.text, /! Two nodes lie on one disk\.\n {2}Next: {2}Move one\.\n$/);
+});
+
+test('status names the numbers of copies that folders want beside the usual one', async (t) => {
+  const shell = await shellWithVolume(t);
+  const { volume } = driveStatus();
+  shell.drive.statusAnswer = async () => driveStatus({ volume: { ...volume, folderReplicas: [1, 3] } });
+  await shell.run('status', 'volume');
+  assert.match(shell.out.text, /each wanted 2 times \(in some folders 1 or 3\);/);
 });
 
 test('notify sets one target, and names it without what could be secret', async (t) => {

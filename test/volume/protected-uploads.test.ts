@@ -1,6 +1,7 @@
 /** Uploads to folders with a number of copies of their own: which chunks are hits, and where a chunk is read from then. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hasCode } from '../../src/core/errors.js';
 import type { SegmentRow } from '../../src/meta/rows.js';
 import { TestVolume } from './volume-fixture.js';
 
@@ -55,6 +56,21 @@ test('a file gets the copies of its folder, and keeps to them when it is saved a
   );
   await save(volume, 'scratch/c', 'changed');
   assert.deepEqual(home(volume, 'scratch/c').id, rows[2]!.id);
+});
+
+test('an upload needs the room that the copies of its folder take', async (t) => {
+  const volume = await protectedVolume(t);
+  const { availableBytes } = volume.engine.space();
+  const asks = (folder: string, share: number) =>
+    volume.engine.upload({ path: [folder, 'large'], expectedBytes: Math.floor(availableBytes * share) });
+  await assert.rejects(asks('precious', 0.7), (error) => hasCode(error, 'OUT_OF_SPACE'));
+  for (const [folder, share] of [
+    ['precious', 0.6],
+    ['usual', 0.9],
+    ['scratch', 1.9],
+  ] as const) {
+    (await asks(folder, share)).end();
+  }
 });
 
 test('a chunk is a hit only where it has as many copies as are wanted; else it is read from the better place', async (t) => {

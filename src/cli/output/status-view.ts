@@ -128,13 +128,18 @@ function renderFacts(status: DriveStatus, now: number): string[] {
   const amount = `${formatCount(status.files, 'file')} in ${formatCount(status.folders, 'folder')}`;
   return [
     `Stored   ${amount}, ${formatBytes(status.logicalBytes)}; room for ${formatBytes(status.availableBytes)} more`,
-    `Copies   ${formatCount(status.segments.total, 'segment')} of ${formatBytes(status.storedBytes)} together, each wanted ${formatCount(status.volume.replicas, 'time')}; ${formatBytes(status.deadBytes)} to be given back`,
+    `Copies   ${formatCount(status.segments.total, 'segment')} of ${formatBytes(status.storedBytes)} together, each wanted ${wantedTimes(status.volume)}; ${formatBytes(status.deadBytes)} to be given back`,
     `Healing  ${describeHealing(status)}`,
     `Reads    ${formatCount(status.reads.failovers, 'failover')}, ${formatCount(status.reads.checksumErrors, 'checksum error')} (all answered from a good copy or refused)`,
     `Scrub    ${describeScrub(status, now)}`,
     `Rebuild  ${describeRehearsal(status, now)}`,
     ...renderDamage(status),
   ];
+}
+
+function wantedTimes({ replicas, folderReplicas = [] }: DriveStatus['volume']): string {
+  const usual = formatCount(replicas, 'time');
+  return folderReplicas.length === 0 ? usual : `${usual} (in some folders ${folderReplicas.join(' or ')})`;
 }
 
 function describeHealing({ healing, segments }: DriveStatus): string {

@@ -71,7 +71,13 @@ export function reportStatus(input: ReportInput): DriveStatus {
   const nodes = nodeStatuses(input, tip?.sequence ?? 0);
   const health = healthOf(input, degraded.length, lost.length);
   return {
-    volume: { id: volume.id, name: volume.name, replicas: volume.replicas, directory: input.directory },
+    volume: {
+      id: volume.id,
+      name: volume.name,
+      replicas: volume.replicas,
+      ...folderReplicas(reader, volume.replicas),
+      directory: input.directory,
+    },
     health,
     protection: [
       protectionSentence({
@@ -194,6 +200,13 @@ interface Once {
   readonly folders: readonly string[];
   /** Their only copy is away, and with it every file that lies only there. Nothing of it is damaged. */
   readonly segments: readonly SegmentRow[];
+}
+
+function folderReplicas(reader: MetaReader, usual: number): Pick<DriveStatus['volume'], 'folderReplicas'> {
+  if (!reader.hasProtection()) return {};
+  const others = new Set(reader.protections().map(({ replicas }) => replicas));
+  others.delete(usual);
+  return others.size === 0 ? {} : { folderReplicas: [...others].sort((a, b) => a - b) };
 }
 
 function onceByChoice(reader: MetaReader, unreadable: readonly SegmentRow[]): Once {

@@ -228,6 +228,16 @@ test('waiting until it is safe can be ended, and the node takes new files again'
   await drive.untilState(name, 'online');
 });
 
+test('the status knows which other numbers of copies folders want', async (t) => {
+  const drive = await openDrive(t);
+  assert.equal((await drive.drive.status()).volume.folderReplicas, undefined);
+  for (const [folder, replicas] of Object.entries({ precious: 3, scratch: 1, usual: 2 })) {
+    await drive.volume.makeFolder([folder], {});
+    await drive.drive.protection.set({ folder, replicas });
+  }
+  assert.deepEqual((await drive.drive.status()).volume.folderReplicas, [1, 3]);
+});
+
 test('that a disk may sleep is remembered in the next opening, until it is kept awake', async (t) => {
   const drive = await openDrive(t);
   await drive.drive.disks.sleep({ node: 'node-2', maySleep: true });
