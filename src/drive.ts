@@ -213,7 +213,8 @@ class HoldfastDrive implements Drive {
       uptimeMs,
     });
     const isLost = status.segments.lost > 0 || engine.index.reader.chunksWithoutPlace(1).length > 0;
-    this.lastStatus = isLost ? withDamage(status, await this.proofs.figures()) : status;
+    const isReadOnly = engine.trouble !== undefined;
+    this.lastStatus = isLost ? withDamage(status, { damage: await this.proofs.figures(), isReadOnly }) : status;
     return this.lastStatus;
   }
 

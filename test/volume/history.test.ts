@@ -50,7 +50,7 @@ test('without a member of the newest epoch it can only be read, and the members 
   const story = begun();
   assert.throws(
     () => story.decide([story.node('C', ['e', '1', '2', '3'])]),
-    (error) => hasCode(error, 'READ_ONLY') && String(error.hint).includes('A, B'),
+    (error) => hasCode(error, 'READ_ONLY') && String(error.hint).includes('A or B'),
   );
 });
 

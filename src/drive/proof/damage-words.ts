@@ -4,13 +4,16 @@ import type { DriveStatus } from '../../drive-status.js';
 import type { Damage } from './salvage.js';
 
 /** The status, with the files that are damaged and what would make them whole. */
-export function withDamage(status: DriveStatus, damage: Damage | undefined): DriveStatus {
+export function withDamage(
+  status: DriveStatus,
+  { damage, isReadOnly }: { readonly damage: Damage | undefined; readonly isReadOnly: boolean },
+): DriveStatus {
   if (damage === undefined || damage.damagedFiles === 0) return status;
   const { files, ...figures } = damage;
   return {
     ...status,
     health: 'damaged',
-    protection: damageSentence(figures),
+    protection: isReadOnly ? `${damageSentence(figures)} Nothing can be saved now.` : damageSentence(figures),
     salvage: { ...figures, files: files.map(({ path }) => path) },
   };
 }

@@ -35,6 +35,8 @@ export interface HistoryInput {
   readonly nodes: readonly NodeHistory[];
   /** With no member of the newest epoch here, go by what the others followed: only when each member is given up. */
   readonly acceptsFollowers?: boolean | undefined;
+  /** What people call a node. Default: its id. */
+  readonly nameOf?: ((node: NodeId) => string) | undefined;
 }
 
 export type ChainLink = Pick<BatchHead, 'sequence' | 'previousSequence' | 'hash' | 'previousHash' | 'epoch'>;
@@ -66,7 +68,7 @@ export function decideHistory(input: HistoryInput): History | undefined {
   const { newest, dead } = newestEpoch(epochs, input);
   const present = input.nodes.filter((node) => newest.members.includes(node.node));
   const members = present.length === 0 && input.acceptsFollowers ? input.nodes : present;
-  if (members.length === 0) throw noMemberPresent(newest);
+  if (members.length === 0) throw noMemberPresent(newest, input);
 
   const links = new Map<string, ChainLink>();
   for (const head of input.keptHeads) links.set(head.hash, head);
@@ -150,12 +152,16 @@ function mayHaveSaved(epoch: EpochRow, next: EpochRow | undefined, { nodes, kept
   );
 }
 
-function noMemberPresent(epoch: EpochRow): DriveError {
+function noMemberPresent(epoch: EpochRow, input: HistoryInput): DriveError {
   return new DriveError('READ_ONLY', {
     message: 'no disk that holds the newest changes is present',
     details: { members: epoch.members },
-    hint: `plug in one of the nodes ${epoch.members.join(', ')} and open the volume again`,
+    hint: plugIn(epoch.members, input),
   });
+}
+
+function plugIn(nodes: readonly NodeId[], { nameOf = (id) => id }: HistoryInput): string {
+  return `plug in ${nodes.map(nameOf).join(' or ')}: then changes are possible again`;
 }
 
 /**
@@ -172,7 +178,7 @@ function longestTip(epoch: EpochRow, members: readonly NodeHistory[], input: His
   }
   if (ofNodes && (best === undefined || ofNodes.sequence >= best.sequence)) best = ofNodes;
   best ??= tipOfUnserved(epoch, input.nodes);
-  if (best === undefined) throw noMemberPresent(epoch);
+  if (best === undefined) throw noMemberPresent(epoch, input);
   return best;
 }
 
@@ -202,7 +208,7 @@ function demandWholeMember(
   throw new DriveError('READ_ONLY', {
     message: 'the journal of the newest changes is damaged on every disk that is present',
     details: { members: away },
-    hint: `plug in one of the nodes ${away.join(', ')} and open the volume again`,
+    hint: plugIn(away, input),
   });
 }
 

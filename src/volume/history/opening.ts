@@ -129,12 +129,14 @@ export async function readHistory({
   const keptHeads = keptChain(meta.reader);
   const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
   const sources = await JournalSources.read(nodes, from, meta.reader);
+  const names = new Map(meta.reader.nodes().map(({ id, label, path }) => [id, `"${label}" (last at ${path})`]));
   const history = decideHistory({
     tip,
     knownEpochs: meta.reader.epochs(),
     keptHeads,
     nodes: sources.histories,
     acceptsFollowers,
+    nameOf: (id) => names.get(id) ?? id,
   });
   return { history, sources };
 }
