@@ -691,9 +691,16 @@ class FileSink(Sink):
 
     def write(self, data):
         if self.file is None:
-            os.makedirs(os.path.dirname(self.path), exist_ok=True)
-            self.file = open(self.path + '.part', 'wb')
+            self.file = self._open(self.path + '.part')
         self.file.write(data)
+
+    @staticmethod
+    def _open(path):
+        try:
+            return open(path, 'wb')
+        except FileNotFoundError:  # Only when a single file was asked for: all folders are made before their files.
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            return open(path, 'wb')
 
     def end(self, is_whole):
         self.write(b'')
