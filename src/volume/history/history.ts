@@ -161,7 +161,7 @@ function noMemberPresent(epoch: EpochRow, input: HistoryInput): DriveError {
 }
 
 function plugIn(nodes: readonly NodeId[], { nameOf = (id) => id }: HistoryInput): string {
-  return `plug in ${nodes.map(nameOf).join(' or ')}: then changes are possible again`;
+  return `plug in ${nodes.map(nameOf).join(' or ')}: the newest changes are there`;
 }
 
 /**

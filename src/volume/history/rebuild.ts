@@ -39,7 +39,7 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
   const meta = await loadNewestCheckpoint(input);
   try {
     const acceptsFollowers = input.leaveOut !== undefined;
-    const { history, sources } = await readHistory({ meta, nodes: input.nodes, acceptsFollowers });
+    const { history, sources } = await readHistory({ meta, nodes: input.nodes, acceptsFollowers }).catch(withWayOut);
     if (!history) {
       throw new DriveError('DAMAGED', {
         message: 'these directories hold no history of a volume',
@@ -60,6 +60,14 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
     await meta.close();
     throw error;
   }
+}
+
+/** Of a refusal: what to do when its disks never come back. */
+function withWayOut(error: unknown): never {
+  if (!hasCode(error, 'READ_ONLY')) throw error;
+  const { message, details, hint } = error;
+  const wayOut = 'for those that are lost for good: holdfast rebuild DIR --node PATH --without NODE, for each of them';
+  throw new DriveError('READ_ONLY', { message, details, hint: `${hint}; ${wayOut}`, cause: error });
 }
 
 async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
