@@ -60,7 +60,7 @@ function drawGroup(
     const value = medians[name];
     const top = y + titleHeight + index * rowHeight;
     const label = `<text x="${x}" y="${top + 11}">${name}</text>`;
-    if (value === undefined) return `${label}<text x="${x + labelWidth}" y="${top + 11}">cannot</text>`;
+    if (value === undefined) return `${label}<text x="${x + labelWidth}" y="${top + 11}">not measured</text>`;
     const length = Math.max(1, Math.round(barWidth * advantage(figure.unit, value, best)));
     const kind = name === ownName ? 'bar own' : 'bar';
     return `${label}<rect class="${kind}" x="${x + labelWidth}" y="${top + 1}" width="${length}" height="12"/>

@@ -32,13 +32,21 @@ export interface SuiteOptions {
   readonly isSettling: boolean;
   /** Names of those whose failure ends the run. Another peer that cannot do some work has no figures for it. */
   readonly strict: ReadonlySet<string>;
-  /** Ends the run after the turn that is under way. */
+  /** Ends the run after the turn that is under way; the workloads before count. */
   readonly signal: AbortSignal;
 }
 
 export async function runSuite(options: SuiteOptions): Promise<FigureRounds[]> {
   const results: FigureRounds[] = [];
-  for (const workload of options.workloads) results.push(...(await runWorkload(workload, options)));
+  for (const workload of options.workloads) {
+    try {
+      results.push(...(await runWorkload(workload, options)));
+    } catch (error) {
+      if (!options.signal.aborted) throw error;
+      options.note(`stopped in ${workload.name}: only what was measured before is told`);
+      break;
+    }
+  }
   return results;
 }
 

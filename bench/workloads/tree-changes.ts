@@ -34,7 +34,7 @@ function smallFile({ durationMs, smallFiles }: Scale): Workload {
   };
 }
 
-function largeFile({ largeBytes, repeats }: Scale): Workload {
+function largeFile({ largeBytes, repeats, durationMs }: Scale): Workload {
   const size = `${largeBytes / (1024 * 1024)} MiB`;
   return {
     name: 'copy-move-file',
@@ -46,14 +46,14 @@ function largeFile({ largeBytes, repeats }: Scale): Workload {
     async measure(target) {
       const name = target.freshName('copied');
       const copyMs = await change(target, 'COPY', largeName, name);
-      const moveMs = await moveToAndFro(target, name, `${name}-moved`, repeats);
+      const moveMs = await moveToAndFro(target, { here: name, there: `${name}-moved`, pairs: repeats, durationMs });
       await target.must({ method: 'DELETE', path: target.path(name) });
       return { 'copy-file': copyMs, 'move-file': moveMs };
     },
   };
 }
 
-function largeFolder({ listings, repeats }: Scale): Workload {
+function largeFolder({ listings, repeats, durationMs }: Scale): Workload {
   const entries = Math.max(...listings);
   return {
     name: 'copy-move-delete-folder',
@@ -66,17 +66,27 @@ function largeFolder({ listings, repeats }: Scale): Workload {
     async measure(target) {
       const stem = target.freshName('tree');
       const copyMs = await change(target, 'COPY', folderOf(entries), `${stem}/`);
-      const moveMs = await moveToAndFro(target, `${stem}/`, `${stem}-moved/`, repeats);
+      const names = { here: `${stem}/`, there: `${stem}-moved/` };
+      const moveMs = await moveToAndFro(target, { ...names, pairs: repeats, durationMs });
       const { totalMs } = await target.must({ method: 'DELETE', path: target.path(`${stem}/`) });
       return { 'copy-folder': copyMs, 'move-folder': moveMs, 'delete-folder': totalMs };
     },
   };
 }
 
+interface Moves {
+  readonly here: string;
+  readonly there: string;
+  readonly pairs: number;
+  /** A slow peer does fewer. */
+  readonly durationMs: number;
+}
+
 /** The median of so many pairs of moves; ends where it began. */
-async function moveToAndFro(target: Target, here: string, there: string, pairs: number): Promise<number> {
+async function moveToAndFro(target: Target, { here, there, pairs, durationMs }: Moves): Promise<number> {
   const tookMs: number[] = [];
-  for (let index = 0; index < pairs; index += 1) {
+  const until = performance.now() + durationMs;
+  while (tookMs.length === 0 || (tookMs.length < 2 * pairs && performance.now() < until)) {
     tookMs.push(await change(target, 'MOVE', here, there), await change(target, 'MOVE', there, here));
   }
   return median(tookMs);

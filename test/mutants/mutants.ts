@@ -296,4 +296,15 @@ export const mutants: readonly Mutant[] = [
     ],
     tests: ['meta/sqlite-meta-store'],
   },
+  {
+    name: 'a buffer is used again before its reader has all of it',
+    edits: [
+      edit(
+        'webdav/methods/get.ts',
+        '    const isTaken = response.write(bytes, (error) => {',
+        '    readBuffers.giveBack(bytes);\n    const isTaken = response.write(bytes, (error) => {',
+      ),
+    ],
+    tests: ['server/real-drive'],
+  },
 ];

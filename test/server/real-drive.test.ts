@@ -1,6 +1,8 @@
 /** The protocol over a real drive: three node folders, the index in SQLite. */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { createVolume, openDrive } from '../../src/drive.js';
@@ -53,4 +55,24 @@ test('what a client stores on a real drive comes back, whole and in parts', asyn
   assert.ok((await send(port, 'GET', '/home/big.bin')).body.equals(bytes));
   const part = await send(port, 'GET', '/home/big.bin', { headers: { Range: 'bytes=1048570-2097200' } });
   assert.ok(part.body.equals(bytes.subarray(1_048_570, 2_097_201)));
+});
+
+test('a slow reader gets its own bytes, whatever others read meanwhile', async (t) => {
+  const { server } = await serveDrive(t);
+  const { port } = server.address;
+  const [slow, other] = [randomBytes(16_000_000), randomBytes(5_000_000)];
+  assert.equal((await send(port, 'PUT', '/home/slow.bin', { body: slow })).status, 201);
+  assert.equal((await send(port, 'PUT', '/home/other.bin', { body: other })).status, 201);
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    get({ port, path: '/home/slow.bin', agent: false }, resolve).once('error', reject);
+  });
+  // Nobody reads it yet: most of it waits in the server.
+  for (let round = 0; round < 10; round += 1) {
+    assert.ok((await send(port, 'GET', '/home/other.bin')).body.equals(other));
+    const part = await send(port, 'GET', '/home/other.bin', { headers: { Range: 'bytes=1000-101000' } });
+    assert.ok(part.body.equals(other.subarray(1000, 101_001)));
+  }
+  const parts: Buffer[] = [];
+  for await (const bytes of response) parts.push(bytes);
+  assert.ok(Buffer.concat(parts).equals(slow));
 });
