@@ -110,3 +110,21 @@ export function clockAdvice(now: number, newest: number): Advice[] {
     },
   ];
 }
+
+/** `oldest`: of the proofs of a node's copies, milliseconds since 1970; null when none was ever verified. */
+export function proofAdvice(
+  nodes: readonly { readonly label: string; readonly oldest: number | null }[],
+  { now, periodMs, directory }: { readonly now: number; readonly periodMs: number; readonly directory: string },
+): Advice[] {
+  const days = (ms: number) => Math.floor(ms / 86_400_000);
+  return nodes.flatMap(({ label, oldest }) =>
+    oldest === null || now - oldest <= periodMs
+      ? []
+      : [
+          {
+            finding: `Some copies on ${label} were last verified ${days(now - oldest)} days ago, which should be at most ${days(periodMs)}: rot on it may not be known.`,
+            next: `Keep it plugged in while the volume is served, or read it now: holdfast scrub ${directory} --now.`,
+          },
+        ],
+  );
+}

@@ -7,7 +7,15 @@ import type { Advice } from '../../drive-disks.js';
 import { readPassport } from '../../node/passport.js';
 import { type MembershipParts, membersOf } from '../members/member-changes.js';
 import { forecast } from '../members/unplug.js';
-import { clockAdvice, diskAdvice, type ExaminedNode, groupAdvice, indexAdvice, watchAdvice } from './advice.js';
+import {
+  clockAdvice,
+  diskAdvice,
+  type ExaminedNode,
+  groupAdvice,
+  indexAdvice,
+  proofAdvice,
+  watchAdvice,
+} from './advice.js';
 
 export async function examine(parts: MembershipParts): Promise<readonly Advice[]> {
   const { context, directory, engine, replicas } = parts;
@@ -25,7 +33,15 @@ export async function examine(parts: MembershipParts): Promise<readonly Advice[]
     ...(await absentAdvice(parts)),
     ...watchAdvice(facts, nodes.length),
     ...clockAdvice(context.clock.now(), newest),
+    ...proofAdvice(provenNodes(parts), { now: context.clock.now(), periodMs: context.safety.scrubPeriodMs, directory }),
   ];
+}
+
+/** Those that shall be here: what is kept elsewhere is verified when it visits. */
+function provenNodes({ engine, nodes }: MembershipParts): { label: string; oldest: number | null }[] {
+  const proofs = new Map(engine.index.reader.proofs().map(({ node, oldest }) => [node, oldest]));
+  const members = nodes.all.filter(({ role }) => role === 'active' || role === 'draining');
+  return members.map(({ id, label }) => ({ label, oldest: proofs.get(id) ?? null }));
 }
 
 async function examinedNodes({ context, nodes }: MembershipParts): Promise<ExaminedNode[]> {

@@ -10,6 +10,7 @@ import {
   type ExaminedNode,
   groupAdvice,
   indexAdvice,
+  proofAdvice,
   watchAdvice,
 } from '../../../src/drive/doctor/advice.js';
 import { TestDrive } from '../drive-fixture.js';
@@ -105,4 +106,18 @@ test('nodes whose places were exchanged are named, and so is a bare folder where
   await writeFile(file, 'else');
   assert.doesNotMatch(await findings(), /is an empty folder/);
   assert.equal(await readFile(file, 'utf8'), 'else');
+});
+
+test('copies that were not verified for longer than they should be are told', () => {
+  const dayMs = 86_400_000;
+  const options = { now: 100 * dayMs, periodMs: 30 * dayMs, directory: '/srv/home' };
+  const nodes = [
+    { label: 'fresh', oldest: 71 * dayMs },
+    { label: 'new', oldest: null },
+    { label: 'blue', oldest: 60 * dayMs },
+  ];
+  const advice = proofAdvice(nodes, options);
+  assert.equal(advice.length, 1);
+  assert.match(advice[0]!.finding, /on blue were last verified 40 days ago/);
+  assert.match(advice[0]!.next, /holdfast scrub \/srv\/home --now/);
 });
