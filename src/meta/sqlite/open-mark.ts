@@ -46,7 +46,9 @@ export class OpenMark {
   readonly #onTrouble: (error: Error) => void;
   #turn: Promise<void> = Promise.resolve();
   #salts: Salts | undefined;
+  #isTold = false;
 
+  /** `onTrouble`: told once. */
   constructor(options: { fileIo: FileIo; file: string; onTrouble: (error: Error) => void }) {
     this.#fileIo = options.fileIo;
     this.#file = options.file;
@@ -57,7 +59,10 @@ export class OpenMark {
   note(state: WalState): void {
     this.#turn = this.#turn
       .then(() => this.#write(state))
-      .catch((error: unknown) => this.#onTrouble(asDriveError(error)));
+      .catch((error: unknown) => {
+        if (!this.#isTold) this.#onTrouble(asDriveError(error));
+        this.#isTold = true;
+      });
   }
 
   /** Resolves when what was noted is written. */
