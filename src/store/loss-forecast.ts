@@ -105,7 +105,7 @@ function heal(wounds: readonly Wound[], nodes: MutableNode[], reserveBytes: numb
     for (const wound of endangered.sort((a, b) => (a.id < b.id ? -1 : 1))) {
       const { id: segment, lengthBytes, holders, good, mendable } = wound;
       const mended = mendable.shift();
-      const node = mended ?? copyTarget({ segment, lengthBytes, holders, kept: good, nodes, reserveBytes });
+      const node = mended ?? copyTarget({ segment, lengthBytes, holders, kept: good, nodes, reserveBytes, by: 'room' });
       if (node === undefined) continue;
       good.push(node);
       if (node !== mended) {

@@ -103,7 +103,8 @@ function removeAndHeal(
     const holders = good.get(next.id)!;
     tried.add(`${next.id}/${holders.length}`);
     const { id: name, lengthBytes } = next;
-    const target = copyTarget({ segment: name, lengthBytes, holders, kept: holders, nodes: left, reserveBytes: 10 });
+    const request = { segment: name, lengthBytes, holders, kept: holders, nodes: left, reserveBytes: 10 };
+    const target = copyTarget({ ...request, by: 'room' });
     const chosen = left.find(({ id }) => id === target);
     if (!chosen) continue;
     chosen.usedBytes += lengthBytes;

@@ -266,6 +266,7 @@ export class Healer implements Worker {
       kept,
       nodes: placementTable(this.host.nodes(), (id) => used.get(id) ?? 0),
       reserveBytes: this.host.segments.limits().reserveBytes,
+      by: 'room',
     });
     return chosen === undefined ? undefined : this.nodeOf(chosen);
   }

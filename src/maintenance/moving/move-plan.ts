@@ -183,7 +183,15 @@ class Plan {
   ): NodeId | undefined {
     const { reserveBytes } = this.input;
     const nodes = this.nodes.map((node) => (among.includes(node) ? node : { ...node, writable: false }));
-    return copyTarget({ segment, lengthBytes, holders: replicas.map(({ node }) => node), kept, nodes, reserveBytes });
+    return copyTarget({
+      segment,
+      lengthBytes,
+      holders: replicas.map(({ node }) => node),
+      kept,
+      nodes,
+      reserveBytes,
+      by: 'load',
+    });
   }
 
   private move(segment: PlannedSegment, from: NodeId, to: NodeId | null): void {
