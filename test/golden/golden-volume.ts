@@ -5,10 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
+import { type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
+import { type DriveContext, systemContext } from '../../src/drive/drive-context.js';
 import type { Drive } from '../../src/drive-contract.js';
 import { getFile } from '../drive/drive-fixture.js';
 
@@ -35,6 +39,15 @@ export const nodeNames = ['a', 'b', 'c'] as const;
 export const placeholder = '@@GOLDEN@@';
 export const goldenFolder = fileURLToPath(new URL('../../../test/golden/', import.meta.url));
 export const hashOf = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
+
+const lockFolder = mkdtempSync(join(tmpdir(), 'holdfast-golden-'));
+process.once('exit', () => rmSync(lockFolder, { recursive: true, force: true }));
+
+/** One process at a time opens a volume, by its id; these tests open the same one in several. */
+export function contextWith(safety: Partial<SafetyParameters>): DriveContext {
+  const platform = { ...systemContext.platform, machineLockFolder: lockFolder };
+  return { ...systemContext, platform, safety: { ...testSafety, ...safety } };
+}
 
 /** Every format that there is a golden volume of, `format-1` first. */
 export async function goldenFormats(): Promise<string[]> {

@@ -3,15 +3,13 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { testSafety } from '../../src/core/safety-parameters.js';
-import { systemContext } from '../../src/drive/drive-context.js';
 import { openDrive, rebuildVolume } from '../../src/drive.js';
 import type { Drive } from '../../src/drive-contract.js';
 import { getFile, putFile } from '../drive/drive-fixture.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { assertGolden, type Golden, goldenFormats, nodeNames, unpack } from './golden-volume.js';
+import { assertGolden, contextWith, type Golden, goldenFormats, nodeNames, unpack } from './golden-volume.js';
 
-const context = { ...systemContext, safety: { ...testSafety, healGraceMs: 60_000 } };
+const context = contextWith({ healGraceMs: 60_000 });
 const formats = await goldenFormats();
 
 interface Laid {

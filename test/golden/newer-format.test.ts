@@ -9,14 +9,12 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { DriveError } from '../../src/core/errors.js';
-import { testSafety } from '../../src/core/safety-parameters.js';
-import { systemContext } from '../../src/drive/drive-context.js';
 import { openDrive, rebuildVolume } from '../../src/drive.js';
 import { damageIndex } from '../support/tampered-index.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
-import { assertGolden, type Golden, goldenFormats, hashOf, nodeNames, unpack } from './golden-volume.js';
+import { assertGolden, contextWith, type Golden, goldenFormats, hashOf, nodeNames, unpack } from './golden-volume.js';
 
-const context = { ...systemContext, safety: { ...testSafety, healGraceMs: 100 } };
+const context = contextWith({ healGraceMs: 100 });
 const newest = (await goldenFormats()).at(-1)!;
 
 class Newer {
