@@ -49,6 +49,32 @@ export interface ProofCommands {
   scrub(options: { readonly olderThanMs?: number | undefined } & Following): Promise<ScrubReport>;
   /** Files of which a part cannot be read now, and what would bring them back. ABORTED. */
   salvage(options: { readonly limit: number } & Following): Promise<SalvageReport>;
+  /**
+   * Saves what a node that was refused holds of another history, as new files below "Recovered from LABEL": every file
+   * that was made or changed there beyond the fork and that the drive does not have at that path. The node is only read.
+   * Begun again it goes on. `node`: label, beginning of the id, or path, also of a node that was removed. `dryRun`: saves
+   * nothing. USAGE, NODE_GONE, NODE_REFUSED when it holds no other history, IN_USE, READ_ONLY, OUT_OF_SPACE; ABORTED.
+   */
+  salvageNode(options: { readonly node: string; readonly dryRun: boolean } & Following): Promise<NodeSalvageReport>;
+}
+
+export interface NodeSalvageReport {
+  readonly label: string;
+  readonly path: string;
+  readonly dryRun: boolean;
+  /** Files that its history made or changed, and that the drive does not have at their paths: the sum of the next three. */
+  readonly changedFiles: number;
+  /** Of them, saved by an earlier run. */
+  readonly presentFiles: number;
+  /** Saved now (in a dry run: to be saved), and their bytes. */
+  readonly savedFiles: number;
+  readonly savedBytes: number;
+  /** Nothing was saved of them. */
+  readonly failedFiles: number;
+  /** Where, the first thousand. */
+  readonly files: readonly string[];
+  /** The first thousand, by their paths in the other history, and why. */
+  readonly failed: readonly { readonly path: string; readonly reason: string }[];
 }
 
 /** A node that is not here and holds what is missing. */

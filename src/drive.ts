@@ -93,14 +93,6 @@ class HoldfastDrive implements Drive {
     this.startedMs = context.clock.monotonic();
     const { clock, random } = context;
     const { retryMs } = context.safety;
-    this.users = new VolumeUsers(() => engine.engine(), clock);
-    this.protection = new FolderProtection(() => engine.engine(), clock);
-    this.disks = new VolumeDisks(parts);
-    this.notices = parts.notifier;
-    this.proofs = new VolumeProofs({ ...parts, status: () => this.status() });
-    const { nodes, absences, events } = parts;
-    this.watch = new DriveWatch({ clock, nodes, absences, events, status: () => this.status() });
-    this.watch.start();
     this.volume = new DriveVolume({
       id: file.id,
       name: file.name,
@@ -110,6 +102,14 @@ class HoldfastDrive implements Drive {
       retryMs,
       isJustStopped: () => engine.isJustStopped,
     });
+    this.users = new VolumeUsers(() => engine.engine(), clock);
+    this.protection = new FolderProtection(() => engine.engine(), clock);
+    this.disks = new VolumeDisks(parts);
+    this.notices = parts.notifier;
+    this.proofs = new VolumeProofs({ ...parts, volume: this.volume, status: () => this.status() });
+    const { nodes, absences, events } = parts;
+    this.watch = new DriveWatch({ clock, nodes, absences, events, status: () => this.status() });
+    this.watch.start();
   }
 
   /** Leaves nothing open on failure. */

@@ -32,6 +32,7 @@ export function remoteProofs(client: ControlClient): ProofCommands {
     ofFile: (options) => client.call('proofOfFile', options),
     scrub: ({ signal, onProgress, ...rest }) => client.call('scrub', rest, { signal, onProgress }),
     salvage: ({ signal, onProgress, ...rest }) => client.call('salvage', rest, { signal, onProgress }),
+    salvageNode: ({ signal, onProgress, ...rest }) => client.call('salvageNode', rest, { signal, onProgress }),
   };
 }
 

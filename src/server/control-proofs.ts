@@ -13,6 +13,7 @@ export interface ProofMethods {
   proofOfFile: Asked<'ofFile'>;
   scrub: Asked<'scrub'>;
   salvage: Asked<'salvage'>;
+  salvageNode: Asked<'salvageNode'>;
 }
 
 type ProofMethod = keyof ProofMethods;
@@ -21,6 +22,10 @@ export const proofParsers: { readonly [M in ProofMethod]: (fields: Fields) => Pr
   proofOfFile: (fields) => ({ path: fields.required('path', 'string') }),
   scrub: (fields) => ({ olderThanMs: fields.optional('olderThanMs', 'number') }),
   salvage: (fields) => ({ limit: fields.required('limit', 'number') }),
+  salvageNode: (fields) => ({
+    node: fields.required('node', 'string'),
+    dryRun: fields.required('dryRun', 'boolean'),
+  }),
 };
 
 interface ProofCall extends Required<Following> {
@@ -36,4 +41,6 @@ export const proofHandlers: {
   proofOfFile: (parameters, { drive }) => drive.proofs.ofFile(parameters),
   scrub: (parameters, { drive, signal, onProgress }) => drive.proofs.scrub({ ...parameters, signal, onProgress }),
   salvage: (parameters, { drive, signal, onProgress }) => drive.proofs.salvage({ ...parameters, signal, onProgress }),
+  salvageNode: (parameters, { drive, signal, onProgress }) =>
+    drive.proofs.salvageNode({ ...parameters, signal, onProgress }),
 };

@@ -22,6 +22,7 @@ import { DataCopies } from './commit/data-copies.js';
 import { type ContentSource, PinnedContentReader } from './content-reader.js';
 import { requireFile } from './drive-volume.js';
 import type { EngineNode } from './engine-node.js';
+import { forkedReason } from './history/node-return.js';
 import { closedHistory, type OpenedHistory, openHistory } from './history/opening.js';
 import { Pins } from './pins.js';
 import { ReturningRoom } from './returning-room.js';
@@ -156,7 +157,7 @@ export class VolumeEngine {
     };
     const history = options.refusal ? await closedHistory(input) : await openHistory(input);
     for (const node of present) {
-      if (history.forked.includes(node.id)) node.refuse('it holds changes of another history of this volume');
+      if (history.forked.includes(node.id)) node.refuse(forkedReason(node));
     }
     const { meta, nodes, volume, safety, clock, events } = options;
     const segments = await SegmentStore.open({

@@ -30,7 +30,7 @@ import type {
   RebalanceReport,
   UnplugReport,
 } from '../../src/drive-disks.js';
-import type { FileProof, ProofCommands, SalvageReport } from '../../src/drive-proof.js';
+import type { FileProof, NodeSalvageReport, ProofCommands, SalvageReport } from '../../src/drive-proof.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
 import type { DataCheckReport } from '../../src/maintenance/checking/check-report.js';
 import type { Volume } from '../../src/volume/volume.js';
@@ -184,6 +184,18 @@ export class FakeDrive implements Drive {
     nowhere: 0,
     files: [],
   };
+  nodeSalvageAnswer: NodeSalvageReport = {
+    label: 'node-3',
+    path: '/disk3/hold',
+    dryRun: false,
+    changedFiles: 3,
+    presentFiles: 1,
+    savedFiles: 2,
+    savedBytes: 2048,
+    failedFiles: 0,
+    files: ['/Recovered from node-3/a', '/Recovered from node-3/b'],
+    failed: [],
+  };
   readonly proofs: ProofCommands = {
     ofFile: async (options) => {
       this.calls.push(['ofFile', options]);
@@ -196,6 +208,10 @@ export class FakeDrive implements Drive {
     salvage: async ({ limit }) => {
       this.calls.push(['salvage', { limit }]);
       return this.salvageAnswer;
+    },
+    salvageNode: async ({ node, dryRun }) => {
+      this.calls.push(['salvageNode', { node, dryRun }]);
+      return { ...this.nodeSalvageAnswer, dryRun };
     },
   };
   readonly notices: NoticeCommands = {

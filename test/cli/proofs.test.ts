@@ -52,6 +52,34 @@ test('scrub of a file, and reading now', async (t) => {
   );
 });
 
+test('salvage --from says what was saved, and how the disk is used again', async (t) => {
+  const shell = await shellWithVolume(t);
+  const { drive } = shell;
+  assert.equal(await shell.run('salvage', 'home', '--from', 'node-3'), 0);
+  const text = shell.out.text;
+  assert.match(text, /2 files \(2\.0 KiB\) were saved:\n {2}\/Recovered from node-3\/a\n/);
+  assert.match(text, /1 file had been saved before/);
+  assert.match(
+    text,
+    /holdfast node remove DIR node-3 --lost\n +empty \/disk3\/hold by hand, and holdfast node add DIR/,
+  );
+  assert.equal(await shell.run('salvage', 'home', '--from', './disk3', '--dry-run'), 0);
+  assert.match(shell.out.text, /would be saved:.*Nothing was changed.*without --dry-run/s);
+  drive.nodeSalvageAnswer = { ...drive.nodeSalvageAnswer, failedFiles: 1, failed: [{ path: '/c', reason: 'gone' }] };
+  shell.out.text = '';
+  assert.equal(await shell.run('salvage', 'home', '--from', 'node-3'), 3);
+  assert.match(shell.out.text, /1 file could not be saved, and nothing of it was:\n {2}\/c: gone/);
+  assert.doesNotMatch(shell.out.text, /node remove/, 'the disk may still be needed');
+  assert.equal(await shell.run('salvage', 'home', '--from', 'node-3', '--json'), 3);
+  const asked = drive.calls.filter((call) => Array.isArray(call)).map(([, options]) => options);
+  const path = join(shell.workingDirectory, 'disk3');
+  assert.deepEqual(asked.slice(0, 2), [
+    { node: 'node-3', dryRun: false },
+    { node: path, dryRun: true },
+  ]);
+  assert.equal(await shell.run('salvage', 'home', '--dry-run'), 2);
+});
+
 test('salvage names the disks first, then the files, and what never to do', async (t) => {
   const shell = await shellWithVolume(t);
   const { drive } = shell;

@@ -29,6 +29,7 @@ export async function examine(parts: MembershipParts): Promise<readonly Advice[]
     ...groupAdvice(nodes, { replicas, directory }),
     ...diskAdvice(nodes, { mounts: facts.mounts, directory }),
     ...spareAdvice(parts),
+    ...historyAdvice(parts),
     ...indexAdvice(nodes, { directory, device }),
     ...(await absentAdvice(parts)),
     ...watchAdvice(facts, nodes.length),
@@ -74,6 +75,15 @@ function spareAdvice(parts: MembershipParts): Advice[] {
     const finding = `The other nodes have no room to heal the loss of ${label}: ${unhealed.length} of its segments would keep too few copies.`;
     return [{ finding, next: add }];
   });
+}
+
+function historyAdvice({ nodes, directory }: MembershipParts): Advice[] {
+  return nodes.all
+    .filter(({ isRefused }) => isRefused)
+    .map(({ label }) => ({
+      finding: `${label} holds changes of another history of this volume: it keeps no copies for this one.`,
+      next: `Save these changes in a folder of the drive: holdfast salvage ${directory} --from ${label}.`,
+    }));
 }
 
 /** Mount points that could be written to, and nodes that lie where another one is looked for. */

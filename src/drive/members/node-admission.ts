@@ -9,7 +9,7 @@ import type { Maintenance } from '../../maintenance/maintenance.js';
 import type { Node } from '../../node/node.js';
 import { isReadable, isWritable } from '../../node/node-state.js';
 import type { VolumeEngine } from '../../volume/engine.js';
-import { makeJournalCurrent } from '../../volume/history/node-return.js';
+import { forkedReason, makeJournalCurrent } from '../../volume/history/node-return.js';
 import type { DriveContext } from '../drive-context.js';
 import type { DriveNodes } from '../drive-nodes.js';
 
@@ -94,7 +94,7 @@ export class NodeAdmission {
       verdict = await makeJournalCurrent(host, node, tip.sequence);
     }
     if (verdict === 'forked') {
-      node.refuse('it holds changes of another history of this volume; nothing on it is touched');
+      node.refuse(forkedReason(node));
       return;
     }
     await welcome(node, maintenance);

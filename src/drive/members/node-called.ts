@@ -6,7 +6,10 @@ import type { NodeRow } from '../../meta/rows.js';
 const shortestIdPrefix = 4;
 
 /** By label, the beginning of the id, or path. USAGE, with the names to choose from, unless it is exactly one. */
-export function nodeCalled(wanted: string, candidates: readonly NodeRow[]): NodeRow {
+export function nodeCalled<N extends Pick<NodeRow, 'id' | 'label' | 'path'>>(
+  wanted: string,
+  candidates: readonly N[],
+): N {
   const matches = candidates.filter(
     ({ id, label, path }) =>
       label === wanted || path === resolve(wanted) || (wanted.length >= shortestIdPrefix && id.startsWith(wanted)),

@@ -1,23 +1,18 @@
 /** When the files of a drive were last proven to be there, and which are not: asked by commands, and for the status. */
 import { DriveError } from '../../core/errors.js';
-import type { FileProof, Proof, ProofCommands, SalvageReport } from '../../drive-proof.js';
+import type { FileProof, NodeSalvageReport, Proof, ProofCommands, SalvageReport } from '../../drive-proof.js';
 import type { DriveStatus } from '../../drive-status.js';
 import type { DataCheckReport } from '../../maintenance/checking/check-report.js';
 import type { Maintenance } from '../../maintenance/maintenance.js';
 import { askIndex, type MetaReader } from '../../meta/meta-store.js';
 import type { EntryRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
-import type { DriveContext } from '../drive-context.js';
-import type { DriveEngine } from '../drive-engine.js';
-import type { DriveNodes } from '../drive-nodes.js';
 import { asText } from '../protection/folder-protection.js';
+import { NodeSalvage, type NodeSalvageParts } from '../salvage/node-salvage.js';
 import type { Damage } from './salvage.js';
 import { findDamage, findLoss, type Loss } from './salvage.js';
 
-export interface ProofParts {
-  readonly context: DriveContext;
-  readonly nodes: DriveNodes;
-  readonly engine: DriveEngine;
+export interface ProofParts extends NodeSalvageParts {
   readonly status: () => Promise<DriveStatus>;
 }
 
@@ -42,11 +37,13 @@ interface Known {
 export class VolumeProofs implements ProofCommands {
   private readonly parts: ProofParts;
   private readonly stop = new AbortController();
+  private readonly nodeSalvage: NodeSalvage;
   private known: Known | undefined;
   private finding: Promise<void> | undefined;
 
   constructor(parts: ProofParts) {
     this.parts = parts;
+    this.nodeSalvage = new NodeSalvage(parts);
   }
 
   ofFile({ path }: { readonly path: string }): Promise<FileProof> {
@@ -78,6 +75,10 @@ export class VolumeProofs implements ProofCommands {
     return { health: (await this.parts.status()).health, ...damage };
   }
 
+  salvageNode(options: Parameters<ProofCommands['salvageNode']>[0]): Promise<NodeSalvageReport> {
+    return this.nodeSalvage.run(options);
+  }
+
   /** For a status in which segments are lost. undefined while it is being found out. */
   async figures(): Promise<Damage | undefined> {
     const key = this.key();
@@ -96,6 +97,7 @@ export class VolumeProofs implements ProofCommands {
   /** Idempotent. */
   async close(): Promise<void> {
     this.stop.abort();
+    await this.nodeSalvage.close();
     await this.finding;
   }
 

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { parentPort, workerData } from 'node:worker_threads';
 import { asDriveError, type ErrorData } from '../../core/errors.js';
 import { openMetaStore } from '../../meta/sqlite-meta-store.js';
-import { DirectoryNodeStore } from '../../node/directory-node-store.js';
 import type { EngineNode } from '../../volume/engine-node.js';
 import { rebuildIndex } from '../../volume/history/rebuild.js';
 import { type DriveContext, systemContext } from '../drive-context.js';
 import type { NodeToOpen } from '../drive-nodes.js';
 import { makeIndexFile, removeIndex } from '../drive-rebuild.js';
 import { compareStates, linesOf, type StateDifferences } from './compare-states.js';
+import { reachable } from './reachable-node.js';
 
 export interface RehearsalTask {
   readonly directory: string;
@@ -72,28 +72,6 @@ async function rehearse(task: RehearsalTask, context: DriveContext): Promise<Reh
     await removeIndex(fileIo, directory, rehearsalIndexName);
     for (const node of nodes) await node.store.close();
   }
-}
-
-/** A node to read from; its state is nobody's business here. */
-async function reachable(
-  { id, ...description }: NodeToOpen,
-  volume: string,
-  { fileIo, clock, safety }: DriveContext,
-): Promise<EngineNode> {
-  const store = await DirectoryNodeStore.open({ path: description.path, id, volume, fileIo, clock, safety });
-  return {
-    ...description,
-    id,
-    store,
-    state: 'read-only',
-    space: undefined,
-    latencyMs: 0,
-    since: 0,
-    reason: null,
-    device: undefined,
-    welcome: () => undefined,
-    refuse: () => undefined,
-  };
 }
 
 async function* piecesOf(path: string, { fileIo }: DriveContext): AsyncGenerator<Buffer> {

@@ -19,6 +19,11 @@ export type ReturnVerdict =
   /** It holds changes of another history. */
   | 'forked';
 
+/** Why such a node is refused, and what to do about it, in the operator's words. */
+export const forkedReason = ({ label }: Pick<EngineNode, 'label'>): string =>
+  'it holds changes of another history of this volume; nothing on it is touched ' +
+  `("holdfast salvage DIR --from ${label}" saves them in a folder of the drive)`;
+
 export interface ReturnHost {
   readonly reader: MetaReader;
   readonly committer: Committer;
