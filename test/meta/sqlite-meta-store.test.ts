@@ -22,7 +22,7 @@ function newFile(): string {
 metaStoreSuite('index on SQLite, in memory', { open: () => openMetaStore({ file: ':memory:' }), propertyRuns: 60 });
 metaStoreSuite('index on SQLite, writer in a thread', {
   open: () => openMetaStore({ file: newFile() }),
-  propertyRuns: 4,
+  propertyRuns: 1,
 });
 
 async function begun(context: TestContext, file: string): Promise<{ store: MetaStore; driver: IndexDriver }> {

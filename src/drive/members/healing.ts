@@ -25,6 +25,7 @@ export async function healNow(
   await absences.giveUp(away.map(({ id }) => id));
   const maintenance = await runningMaintenance(parts);
   const before = maintenance.healer.status();
+  maintenance.healer.retry();
   maintenance.wantHealing();
   const total = planned.copies.length;
   await untilQuiet(parts, following, () => {

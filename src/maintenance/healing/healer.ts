@@ -112,6 +112,12 @@ export class Healer implements Worker {
     return 'worked';
   }
 
+  /** Somebody asks for it: what failed waits no longer. */
+  retry(): void {
+    this.parked.clear();
+    this.isStale = true;
+  }
+
   /** Fills the queue when something changed, or when it ran empty and a while has passed. */
   private look(): void {
     const now = this.host.clock.monotonic();
