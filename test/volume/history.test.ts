@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../src/core/errors.js';
 import { genesisHash } from '../../src/segment/journal-batch.js';
-import { decideHistory, type History } from '../../src/volume/history/history.js';
+import { decideHistory, type History, positionOf } from '../../src/volume/history/history.js';
 import { withCode } from '../suites/index-driver.js';
 import { Story } from './history-story.js';
 
@@ -95,6 +95,58 @@ for (const members of ['A', 'AD']) {
     assert.deepEqual(history.positions.get('A'), { kind: 'forked', sequence: 4, beyond: 1 });
   });
 }
+
+/** e 1 2 3, then f 4 5 6 7 without A, of which only 6 and 7 are kept. */
+function longAfter(nodeOf: (story: Story) => ReturnType<Story['node']>, knows = (_: string) => true): string {
+  const story = begun();
+  story.epoch('x', '3', 'A');
+  story.batch('x1', 'x');
+  story.epoch('f', '2', 'BC');
+  let last = 'f';
+  for (const name of ['4', '5', '6', '7']) last = story.batch(name, last);
+  const epochs = new Map(['e', 'f', 'x'].filter(knows).map((name) => [name, story.batches.get(name)!.row!] as const));
+  const kept = ['6', '7'].map((name) => story.batches.get(name)!);
+  return positionOf(nodeOf(story), kept, epochs).kind;
+}
+
+test('a node that went on alone is refused, however long ago that was', () => {
+  assert.equal(
+    longAfter((story) => story.node('A', ['e', '1', '2', '3', 'x', 'x1'])),
+    'forked',
+  );
+  const inTheSameEpoch = (story: Story) => {
+    story.batch('3b', '3');
+    return story.node('A', ['e', '1', '2', '3', '3b']);
+  };
+  assert.equal(longAfter(inTheSameEpoch), 'forked');
+});
+
+test('a node that is only far behind is not refused', () => {
+  assert.equal(
+    longAfter((story) => story.node('A', ['e', '1', '2'])),
+    'on-chain',
+  );
+  assert.equal(
+    longAfter((story) => story.node('A', ['e', '1', '2', '3'])),
+    'on-chain',
+    'one that was not acknowledged',
+  );
+  assert.equal(
+    longAfter((story) => story.node('A', ['e', '1', '2', '3', 'x'])),
+    'on-chain',
+    'an epoch without a change',
+  );
+  assert.equal(
+    longAfter((story) => story.node('A', ['e', '1', '2', 'f', '4'])),
+    'on-chain',
+  );
+  const all = (story: Story) => story.node('A', ['e', '1', '2', 'f', '4']);
+  assert.equal(
+    longAfter(all, (name) => name !== 'e'),
+    'on-chain',
+    'with an epoch unknown nothing is told',
+  );
+});
 
 test('the epoch that the index serves decides between two children', () => {
   const story = begun();

@@ -241,14 +241,15 @@ export function positionOf(
   const hashes = new Map(chain.map((link) => [link.hash, link.sequence]));
   const base = chain[0];
   if (base) hashes.set(base.previousHash, base.previousSequence);
+  const served = ancestorsOf(chain.at(-1)?.epoch, epochs);
+  const ends = endsOf(served, epochs);
   const held = new Set<string>();
   const beyond: BatchHead[] = [];
   for (const head of node.heads) {
     if (hashes.has(head.hash)) held.add(head.hash);
-    else if (base === undefined || head.sequence > base.previousSequence) beyond.push(head);
+    else if (base === undefined || head.sequence > base.previousSequence || isOffLine(head, ends)) beyond.push(head);
   }
   const { sequence, hash } = endOfRun(held, chain, hashes);
-  const served = ancestorsOf(chain.at(-1)?.epoch, epochs);
   const foreign = beyond.filter((head) => mayBeAcknowledged(head, beyond, served));
   if (foreign.length > 0) return { kind: 'forked', sequence, beyond: foreign.length };
   return { kind: 'on-chain', sequence, hash };
@@ -308,7 +309,32 @@ function mayBeAcknowledged(head: BatchHead, beyond: readonly BatchHead[], served
   return beyond.some((other) => other.previousHash === head.hash && other.epochOperations === null);
 }
 
-/** The epoch and those that it descends from. */
+/**
+ * Before the first link that is known, hashes do not tell whose a batch is, and its epoch does: a node that went on alone
+ * and came back long after is no less refused. Nothing is told while not every epoch of the line is known.
+ */
+function isOffLine({ epoch, sequence }: BatchHead, ends: ReadonlyMap<EpochId, number> | undefined): boolean {
+  return ends !== undefined && sequence > (ends.get(epoch) ?? 0);
+}
+
+/** The last batch that counts of each epoch of the line, which is given newest first; undefined when its beginning is not known. */
+function endsOf(
+  line: ReadonlySet<EpochId>,
+  epochs: ReadonlyMap<EpochId, EpochRow>,
+): ReadonlyMap<EpochId, number> | undefined {
+  const ends = new Map<EpochId, number>();
+  let end = Number.POSITIVE_INFINITY;
+  for (const id of line) {
+    const epoch = epochs.get(id);
+    if (!epoch) return undefined;
+    ends.set(id, end);
+    end = epoch.lastSequence;
+    if (epoch.parent === null) return ends;
+  }
+  return undefined;
+}
+
+/** The epoch and those that it descends from, the newest first. */
 function ancestorsOf(epoch: EpochId | undefined, epochs: ReadonlyMap<EpochId, EpochRow>): ReadonlySet<EpochId> {
   const ancestors = new Set<EpochId>();
   for (let id = epoch ?? null; id !== null && !ancestors.has(id); id = epochs.get(id)?.parent ?? null)

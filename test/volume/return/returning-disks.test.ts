@@ -57,13 +57,7 @@ const cases: readonly ReturnCase[] = [
     safety: { journalRetainBytes: 1 },
     meanwhile: async (drive) => {
       await drive.put('later.txt', 'later');
-      const value = 'x'.repeat(60_000);
-      for (let change = 0; change < 40; change += 1) {
-        const changes = [{ namespace: 'urn:test', name: 'p', value: `${change}${value}` }];
-        await drive.volume.setProperties(['later.txt'], changes, {});
-      }
-      const told = () => drive.events.some(({ message }) => message.includes('far behind'));
-      await drive.until('it is written off', told, 30_000);
+      await leaveFarBehind(drive);
       await drive.plug('a');
     },
     state: 'online',
@@ -168,7 +162,43 @@ const cases: readonly ReturnCase[] = [
     says: /another history of this volume; nothing on it is touched/,
     files: later,
   },
+  {
+    disk: 'of another history, which the journals that are kept no longer reach',
+    safety: { journalRetainBytes: 1 },
+    meanwhile: async (drive) => {
+      await drive.plug('a');
+      await drive.untilState('a', 'online');
+      await drive.pull('b');
+      await drive.untilState('b', 'offline');
+      await drive.put('only on a.txt', 'content');
+      await drive.closeUnchecked();
+      await drive.plug('b');
+      await drive.pull('a');
+      await rm(drive.directory, { recursive: true });
+      const nodes = [drive.nodePaths[1]!];
+      await rebuildVolume({ directory: drive.directory, nodes, without: ['node-1'] }, drive.context);
+      await drive.open();
+      await drive.put('later.txt', 'later');
+      await leaveFarBehind(drive);
+      await drive.plug('a');
+    },
+    state: 'foreign',
+    says: /another history of this volume; nothing on it is touched/,
+    files: later,
+  },
 ];
+
+/** More is journaled than is kept for a node that is away. */
+async function leaveFarBehind(drive: TestDrive): Promise<void> {
+  const value = 'x'.repeat(60_000);
+  for (let change = 0; change < 40; change += 1) {
+    const changes = [{ namespace: 'urn:test', name: 'p', value: `${change}${value}` }];
+    await drive.volume.setProperties(['later.txt'], changes, {});
+  }
+  const before = drive.events.length;
+  const told = () => drive.events.slice(before).some(({ message }) => message.includes('node-1 is far behind'));
+  await drive.until('it is written off', told, 30_000);
+}
 
 for (const { disk, meanwhile, state, says, event, files, safety: changed } of cases) {
   test(`what comes back is ${disk}`, async (t) => {
