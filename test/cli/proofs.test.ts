@@ -61,7 +61,7 @@ test('salvage --from says what was saved, and how the disk is used again', async
   assert.match(text, /1 file had been saved before/);
   assert.match(
     text,
-    /holdfast node remove DIR node-3 --lost\n +empty \/disk3\/hold by hand, and holdfast node add DIR/,
+    /holdfast node remove home node-3 --lost\n +empty \/disk3\/hold by hand, and holdfast node add home/,
   );
   assert.equal(await shell.run('salvage', 'home', '--from', './disk3', '--dry-run'), 0);
   assert.match(shell.out.text, /would be saved:.*Nothing was changed.*without --dry-run/s);

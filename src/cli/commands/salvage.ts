@@ -18,7 +18,12 @@ interface Options {
   readonly json?: boolean;
 }
 
-type Task = (context: CommandContext, drive: DriveLike, options: Options) => Promise<ExitCode>;
+interface Named extends Options {
+  /** DIR, as it was given. */
+  readonly operand: string;
+}
+
+type Task = (context: CommandContext, drive: DriveLike, options: Named) => Promise<ExitCode>;
 
 const shownFiles = 1_000;
 /** One document; who has more damaged files reads `damagedFiles`, and plugs in the disks first. */
@@ -50,7 +55,7 @@ export const salvageCommand: CommandMaker = (context, act) =>
           });
         }
         const task = from === undefined ? listDamage : saveFrom(from);
-        return withDrive(context, absolute(context, operand), (drive) => task(context, drive, options));
+        return withDrive(context, absolute(context, operand), (drive) => task(context, drive, { ...options, operand }));
       });
     });
 
@@ -63,7 +68,7 @@ const listDamage: Task = async ({ terminal, clock, stop }, drive, { json }) => {
 
 const saveFrom =
   (from: string): Task =>
-  async (context, drive, { dryRun = false, json }) => {
+  async (context, drive, { dryRun = false, json, operand }) => {
     const { terminal, clock, stop } = context;
     const progress = new ProgressLine({ sink: terminal.err, clock });
     // Labels have no separators.
@@ -72,7 +77,7 @@ const saveFrom =
       const report = await drive.proofs.salvageNode({ node, dryRun, signal: stop, onProgress: progress.show });
       progress.end();
       if (json) terminal.printJson(report);
-      else terminal.print(renderNodeSalvage(report, terminal));
+      else terminal.print(renderNodeSalvage(report, { terminal, directory: operand }));
       return report.failedFiles > 0 ? exitCodes.damaged : exitCodes.good;
     } finally {
       progress.end();

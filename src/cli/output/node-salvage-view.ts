@@ -1,16 +1,20 @@
 /** What was saved of a node's other history, for an owner who wants to use that disk again. Pure. */
 import type { NodeSalvageReport } from '../../drive-proof.js';
-import { formatBytes, formatCount, printable } from './format.js';
+import { formatBytes, formatCount, printable, shellWord } from './format.js';
 import type { Terminal } from './terminal.js';
 
 const shownFiles = 20;
 
-export function renderNodeSalvage(report: NodeSalvageReport, terminal: Terminal): string {
-  const { dryRun, changedFiles, presentFiles, savedFiles, savedBytes, failedFiles, files } = report;
+/** `directory`: the volume's, as it was given. */
+export function renderNodeSalvage(
+  report: NodeSalvageReport,
+  { terminal, directory }: { readonly terminal: Terminal; readonly directory: string },
+): string {
+  const { dryRun, changedFiles, presentFiles, savedFiles, savedBytes, files } = report;
   const label = printable(report.label);
   if (changedFiles === 0) {
     const nothing = `${label} holds no file of another history that the drive does not have at the same path.`;
-    return [terminal.style('good', nothing), '', ...nextSteps(report)].join('\n');
+    return [terminal.style('good', nothing), '', ...nextSteps(report, directory)].join('\n');
   }
   const verb = dryRun ? 'would be saved' : savedFiles === 1 ? 'was saved' : 'were saved';
   const shown = files.slice(0, shownFiles);
@@ -27,7 +31,7 @@ export function renderNodeSalvage(report: NodeSalvageReport, terminal: Terminal)
       ? `Nothing was changed: neither the drive nor ${label}.`
       : `No other file of the drive was changed, and nothing on ${label}.`,
     '',
-    ...(dryRun ? ['Next:  run it without --dry-run'] : nextSteps({ ...report, failedFiles })),
+    ...(dryRun ? ['Next:  run it without --dry-run'] : nextSteps(report, directory)),
   ].join('\n');
 }
 
@@ -46,7 +50,8 @@ function failures({ failedFiles, failed }: NodeSalvageReport, terminal: Terminal
   ];
 }
 
-function nextSteps({ label, path, failedFiles, savedFiles, presentFiles, dryRun }: NodeSalvageReport): string[] {
+function nextSteps(report: NodeSalvageReport, directory: string): string[] {
+  const { label, path, failedFiles, savedFiles, presentFiles, dryRun } = report;
   const look =
     savedFiles + presentFiles > 0 ? ['Next:  look at the folder, and move what you miss to where it belongs'] : [];
   if (failedFiles > 0) {
@@ -54,8 +59,8 @@ function nextSteps({ label, path, failedFiles, savedFiles, presentFiles, dryRun 
   }
   if (dryRun) return [];
   const again = [
-    `Then:  to use this disk again: holdfast node remove DIR ${printable(label)} --lost`,
-    `       empty ${printable(path)} by hand, and holdfast node add DIR ${printable(path)}`,
+    `Then:  to use this disk again: holdfast node remove ${shellWord(directory)} ${shellWord(label)} --lost`,
+    `       empty ${printable(path)} by hand, and holdfast node add ${shellWord(directory)} ${shellWord(path)}`,
   ];
   return [...look, ...again];
 }

@@ -83,6 +83,7 @@ export async function removeNodeFrom(
       demandEnoughNodes(parts, row, 'add another node first (holdfast node add); or use --lost if the disk is dead');
     demandCopies(parts, row, held);
   }
+  const isOfAnotherHistory = nodes.get(row.id)?.isRefused === true;
   await changeMember(parts, row, { role: 'retired' });
   for (let first = 0; first < held.length; first += pageSegments) {
     const operations = held.slice(first, first + pageSegments).map((segment): Operation => {
@@ -99,7 +100,10 @@ export async function removeNodeFrom(
   await nodes.monitor.remove(row.id);
   await saveVolumeFile(parts);
   engine.maintenance?.wantHealing();
-  events.report('info', `node ${row.label} was removed; what lies in ${row.path} may be deleted by hand`);
+  const next = isOfAnotherHistory
+    ? `"holdfast salvage ${parts.directory} --from ${row.path}" still saves what it holds of another history`
+    : `what lies in ${row.path} may be deleted by hand`;
+  events.report('info', `node ${row.label} was removed; ${next}`);
 }
 
 function demandCopies({ directory, nodes }: MembershipParts, row: NodeRow, held: readonly SegmentRow[]): void {

@@ -10,6 +10,7 @@ import { readPassport } from '../../node/passport.js';
 import type { Volume } from '../../volume/volume.js';
 import type { DriveContext } from '../drive-context.js';
 import type { DriveEngine } from '../drive-engine.js';
+import type { DriveEvents } from '../drive-events.js';
 import type { DriveNodes, NodeToOpen } from '../drive-nodes.js';
 import { nodeCalled } from '../members/node-called.js';
 import { asText } from '../protection/folder-protection.js';
@@ -24,6 +25,7 @@ export interface NodeSalvageParts {
   readonly volume: Volume;
   readonly nodes: DriveNodes;
   readonly engine: DriveEngine;
+  readonly events: DriveEvents;
 }
 
 type Options = Parameters<ProofCommands['salvageNode']>[0];
@@ -59,7 +61,9 @@ export class NodeSalvage {
     const signal = asked ? AbortSignal.any([asked, this.#stop.signal]) : this.#stop.signal;
     this.#running = this.#salvage({ ...options, signal });
     try {
-      return await this.#running;
+      const report = await this.#running;
+      this.#tell(report);
+      return report;
     } finally {
       this.#running = undefined;
     }
@@ -69,6 +73,13 @@ export class NodeSalvage {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#running?.catch(() => undefined);
+  }
+
+  #tell({ label, dryRun, savedFiles, failedFiles }: NodeSalvageReport): void {
+    if (dryRun || savedFiles + failedFiles === 0) return;
+    const level = failedFiles > 0 ? 'warning' : 'info';
+    const left = failedFiles > 0 ? `, ${failedFiles} could not be saved` : '';
+    this.#parts.events.report(level, `files of another history on ${label}: ${savedFiles} saved in a folder${left}`);
   }
 
   async #salvage(options: Options): Promise<NodeSalvageReport> {

@@ -22,7 +22,7 @@ export type ReturnVerdict =
 /** Why such a node is refused, and what to do about it, in the operator's words. */
 export const forkedReason = ({ label }: Pick<EngineNode, 'label'>): string =>
   'it holds changes of another history of this volume; nothing on it is touched ' +
-  `("holdfast salvage DIR --from ${label}" saves them in a folder of the drive)`;
+  `("holdfast salvage DIR --from ${/^[\w.-]+$/.test(label) ? label : `'${label}'`}" saves them in a folder of the drive)`;
 
 export interface ReturnHost {
   readonly reader: MetaReader;

@@ -172,6 +172,7 @@ test('what a node holds of another history becomes a folder, once, and nothing e
 
   // Refused at an opening, as commands without a server meet it.
   await drive.reopen();
+  await drive.until('c is refused', async () => (await stateOf(drive, 'c')) === 'foreign', patienceMs);
   const again = await drive.drive.proofs.salvageNode({ node: 'node-3', dryRun: false });
   assert.deepEqual([again.savedFiles, again.presentFiles], [0, Object.keys(recovered).length]);
   assertFiles(await filesBelow(drive, []), all);
@@ -202,6 +203,7 @@ test('a file of which a part is gone is named and not saved; a removed node is s
   await assertRefusals(drive);
   await damage(path, there['deep/er/long.bin']!.subarray(MiB + 100, MiB + 200));
   await drive.drive.removeNode({ node: 'node-3', lost: true });
+  assert.ok(drive.events.some(({ message }) => /"holdfast salvage .* --from .*" still saves/.test(message)));
   const report = await drive.drive.proofs.salvageNode({ node: path, dryRun: false });
   assert.equal(report.label, 'node-3');
   assert.deepEqual(
