@@ -147,6 +147,7 @@ class HoldfastDrive implements Drive {
         volume: { id: file.id, replicas },
         meta,
         absences,
+        givenUp: file.givenUp,
       });
       const running = engine;
       const rehearsals = await Rehearsals.open({

@@ -13,6 +13,14 @@ export interface VolumeFile {
   readonly id: string;
   readonly name: string;
   readonly nodes: readonly VolumeFileNode[];
+  readonly givenUp?: GivenUp | undefined;
+}
+
+/** What a person said when the index was made anew: these nodes are lost for good. It holds until the history goes on. */
+export interface GivenUp {
+  readonly nodes: readonly NodeId[];
+  /** Hash of the last batch that the new index held. */
+  readonly after: string;
 }
 
 export interface VolumeFileNode {
@@ -55,13 +63,14 @@ export async function readVolumeFile(io: FileIo, directory: string): Promise<Vol
     throw unreadable(path, directory, 'its list of nodes is not valid');
   }
   const nodes = value.nodes.map(({ id, label, path }) => ({ id, label, path }));
-  return { id: value.id, name: value.name, nodes };
+  const givenUp = isGivenUp(value.givenUp) ? value.givenUp : undefined;
+  return { id: value.id, name: value.name, nodes, givenUp };
 }
 
 /** Atomic and durable: after a crash the file is the old or the new one. The directory must exist. */
 export async function writeVolumeFile(io: FileIo, directory: string, file: VolumeFile): Promise<void> {
-  const { id, name, nodes } = file;
-  const plain = { format, id, name, nodes: nodes.map(({ id, label, path }) => ({ id, label, path })) };
+  const { id, name, nodes, givenUp } = file;
+  const plain = { format, id, name, nodes: nodes.map(({ id, label, path }) => ({ id, label, path })), givenUp };
   await replaceJson(io, { directory, fileName, value: plain });
 }
 
@@ -129,3 +138,6 @@ const isText = (value: unknown): value is string =>
 
 const isNode = (value: unknown): value is VolumeFileNode =>
   isRecord(value) && isId(value.id) && typeof value.label === 'string' && isText(value.path);
+
+const isGivenUp = (value: unknown): value is GivenUp =>
+  isRecord(value) && Array.isArray(value.nodes) && value.nodes.every(isId) && typeof value.after === 'string';

@@ -54,6 +54,8 @@ export async function rebuildInto(input: {
   files: number;
   folders: number;
   sequence: number;
+  /** Of the last batch. */
+  hash: string;
   nodes: readonly NodeRow[];
   id: string;
   name: string;
@@ -73,7 +75,8 @@ export async function rebuildInto(input: {
     const meta = await rebuildIndex({ newIndex, nodes, leaveOut, onProgress, signal });
     const { files, folders } = meta.reader.counts();
     const { id, name } = meta.reader.volume()!;
-    const report = { files, folders, id, name, sequence: meta.reader.tip()!.sequence, nodes: meta.reader.nodes() };
+    const { sequence, hash } = meta.reader.tip()!;
+    const report = { files, folders, id, name, sequence, hash, nodes: meta.reader.nodes() };
     await meta.close();
     await makeDurable(fileIo, file);
     const movedAside = await moveIndexAside(input.context, directory);
@@ -159,13 +162,14 @@ async function rebuildFrom(
     await leaveMark(fileIo, join(directory, indexName));
     const pathOf = new Map([...hints, ...rows].map((node) => [node.id, node.path]));
     const kept = report.nodes.filter((node) => node.role !== 'retired');
+    const leftOut = new Set(without.map((wanted) => nodeCalled(wanted, kept).id));
     await writeVolumeFile(fileIo, directory, {
       id: report.id,
       name: report.name,
       nodes: kept.map(({ id, label, path }) => ({ id, label, path: pathOf.get(id) ?? path })),
+      givenUp: leftOut.size > 0 ? { nodes: [...leftOut], after: report.hash } : undefined,
     });
     const absent = kept.filter((node) => !rows.some((row) => row.id === node.id));
-    const leftOut = new Set(without.map((wanted) => nodeCalled(wanted, kept).id));
     const describe = ({ id, label, path }: NodeRow) => {
       const reason = refused.get(pathOf.get(id) ?? path);
       return `${label} (last at ${path}${reason === undefined ? '' : `; ${reason}`})`;

@@ -26,6 +26,8 @@ export interface OpenerOptions {
   /** Default: the file in the directory. */
   readonly index?: IndexSource | undefined;
   readonly genesis?: readonly Operation[] | undefined;
+  /** Nodes that a person called lost for good, in `volume.json`. */
+  readonly givenUp?: EngineOptions['givenUp'];
 }
 
 /** What an engine asks of the drive around it. */
@@ -145,7 +147,7 @@ export class EngineOpener {
   }
 
   private newEngine(refusal: DriveError | undefined, hooks: EngineHooks): Promise<VolumeEngine> {
-    const { context, nodes, volume, genesis } = this.options;
+    const { context, nodes, volume, genesis, givenUp } = this.options;
     return VolumeEngine.open({
       ...hooks,
       meta: this.meta,
@@ -157,6 +159,7 @@ export class EngineOpener {
       contentPins: this.contentPins,
       durable: this.durable,
       newestKnown: this.newestKnown,
+      givenUp,
       genesis: this.meta.reader.tip() ? undefined : genesis,
       refusal,
     });

@@ -23,7 +23,7 @@ import { type ContentSource, PinnedContentReader } from './content-reader.js';
 import { requireFile } from './drive-volume.js';
 import type { EngineNode } from './engine-node.js';
 import { forkedReason } from './history/node-return.js';
-import { closedHistory, type OpenedHistory, openHistory } from './history/opening.js';
+import { closedHistory, type OpenedHistory, type OpeningInput, openHistory } from './history/opening.js';
 import { Pins } from './pins.js';
 import { ReturningRoom } from './returning-room.js';
 import { reportSpace } from './space.js';
@@ -46,6 +46,8 @@ export interface EngineOptions {
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
   /** Number of the last batch that this process has seen durable on any node. */
   readonly newestKnown?: number | undefined;
+  /** Nodes that are lost for good, as long as the index ends with the batch of that hash. */
+  readonly givenUp?: OpeningInput['givenUp'];
   /** First operations of a new volume. */
   readonly genesis?: readonly Operation[] | undefined;
   /** Open for reading only, and why: every change is refused with it, and nothing is written to any node. */

@@ -1,6 +1,6 @@
 /** Rebuilding the index: what a refusal leaves as it was, and nodes that are lost for good. */
 import assert from 'node:assert/strict';
-import { readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { DriveError, hasCode } from '../../src/core/errors.js';
@@ -67,6 +67,40 @@ test('half of the nodes and the index are lost for good: the volume goes on with
   await drive.open();
   assert.equal((await drive.get('file')).toString(), 'content');
   await drive.put('later', 'saved');
+});
+
+test('with all of the write set given up the others go on, once; nobody is given up by that later', async (t) => {
+  const drive = await (await TestDrive.create(t, { nodes: ['a', 'b', 'c'] })).open();
+  await drive.put('file', 'content');
+  const status = await drive.drive.status();
+  const nameOf = ({ path }: { readonly path: string }) => path.split('/').at(-1)!;
+  const members = status.nodes.filter((node) => node.writeSet);
+  const follower = status.nodes.find((node) => !node.writeSet)!;
+  await drive.close();
+  for (const member of members) await drive.pull(nameOf(member));
+  await rm(drive.directory, { recursive: true });
+  const nodes = [follower.path];
+  const without = members.map(({ label }) => label);
+  await assert.rejects(rebuildVolume({ directory: drive.directory, nodes, without: [without[0]!] }, drive.context));
+  await rebuildVolume({ directory: drive.directory, nodes, without }, drive.context);
+  const volumeFile = join(drive.directory, 'volume.json');
+  const said = await readFile(volumeFile, 'utf8');
+  await drive.open();
+  assert.equal((await drive.get('file')).toString(), 'content');
+  await drive.put('later', 'saved');
+  for (const member of members) await drive.plug(nameOf(member));
+  for (const member of members) await drive.untilState(nameOf(member), 'online');
+  await drive.until('all have all', async () => (await drive.drive.status()).nodes.every(({ behind }) => behind === 0));
+  await drive.pull(nameOf(follower));
+  await drive.untilState(nameOf(follower), 'offline');
+  await drive.put('newest', 'only there');
+  await drive.closeUnchecked();
+  for (const member of members) await drive.pull(nameOf(member));
+  await drive.plug(nameOf(follower));
+  await writeFile(volumeFile, said);
+  await drive.open();
+  await assert.rejects(drive.volume.makeFolder(['on old contents'], {}), withCode('READ_ONLY'));
+  await drive.closeUnchecked();
 });
 
 test('a node that was left out and returns with changes of its own is refused', async (t) => {

@@ -32,6 +32,8 @@ export interface OpeningInput {
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
   /** Number of the last batch that this process has seen durable on any node. */
   readonly newestKnown?: number | undefined;
+  /** Nodes that are lost for good, as a person said when the index ended with the batch of that hash. */
+  readonly givenUp?: { readonly nodes: readonly NodeId[]; readonly after: string } | undefined;
   /** Operations of a new volume; without them an empty history is refused. */
   readonly genesis?: readonly Operation[] | undefined;
 }
@@ -51,7 +53,10 @@ export const indexOffChain = 'index-off-chain';
 
 export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
   const { meta, nodes } = input;
-  const { history, sources } = await readHistory(input);
+  const { history, sources } = await readHistory(input).catch((error: unknown) => {
+    if (!lacksOnlyGivenUp(error, input)) throw error;
+    return readHistory({ ...input, acceptsFollowers: true });
+  });
   if (!history) return startGenesis(input);
   const named = new Set<SegmentId>();
   const replayed = await catchUpIndex({
@@ -85,6 +90,13 @@ export async function openHistory(input: OpeningInput): Promise<OpenedHistory> {
     dead: history.dead,
   });
   return { tip: sealed, writeSet, forked, behind, replayedBatches: replayed };
+}
+
+/** The disks that hold the newest changes are those that were given up: the others go on without them. */
+function lacksOnlyGivenUp(error: unknown, { meta, givenUp }: OpeningInput): boolean {
+  if (!givenUp || !hasCode(error, 'READ_ONLY') || givenUp.after !== meta.reader.tip()?.hash) return false;
+  const members = error.details.members as readonly NodeId[] | undefined;
+  return members?.every((member) => givenUp.nodes.includes(member)) ?? false;
 }
 
 /**
