@@ -139,16 +139,8 @@ class HoldfastDrive implements Drive {
       const report = (level: DriveEvent['level'], message: string) => events.report(level, message);
       const notifier = new Notifier({ settings, clock: context.clock, volume: file, report });
       events.listen(notifier.offer);
-      engine = await DriveEngine.open({
-        directory,
-        context,
-        nodes,
-        events,
-        volume: { id: file.id, replicas },
-        meta,
-        absences,
-        givenUp: file.givenUp,
-      });
+      const parts = { directory, context, nodes, events, meta, absences };
+      engine = await DriveEngine.open({ ...parts, volume: { id: file.id, replicas }, givenUp: file.givenUp });
       const running = engine;
       const rehearsals = await Rehearsals.open({
         directory,
