@@ -81,7 +81,7 @@ export function* whileTime(points: readonly Point[], least: Share): Generator<Po
 }
 
 /** The other tests that run at the same time, and the simulation after them. */
-const otherTestsMs = 19 * 60_000;
+const otherTestsMs = 37 * 60_000;
 
 const shareOf = (points: readonly Point[], [wanted, outOf]: Share): Point[] =>
   points.filter((_, index) => ((index + 1) * wanted) % outOf < wanted);
