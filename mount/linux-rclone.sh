@@ -30,9 +30,11 @@ check_tools() {
   [ -e /dev/fuse ] || fail 'this kernel has no /dev/fuse' 'sudo modprobe fuse'
 }
 
-# Whether files wait in the cache: rclone notes "Dirty": true beside each until the server has it.
+# Whether files wait in the cache: rclone notes "Dirty": false with each once the server has it. A note that is being
+# written is empty, and counts as waiting.
 unsent() {
-  grep -rqs '"Dirty": *true' "$state/cache/vfsMeta"
+  waiting=$(grep -rLs '"Dirty": *false' "$state/cache/vfsMeta") || :
+  [ -n "$waiting" ]
 }
 
 # Up to ten minutes, then it is the person's turn.

@@ -32,12 +32,12 @@ export class RcloneMount {
     return mount;
   }
 
-  /** Until the server has everything: rclone notes with each file in its cache whether that is so. */
+  /** Until the server has everything: rclone notes with each file in its cache whether that is so. A note that is being written is empty. */
   async settle(): Promise<void> {
     const waiting = async (): Promise<boolean> => {
       const notes = readdirSync(join(this.#cacheFolder, 'vfsMeta'), { recursive: true, withFileTypes: true });
       const files = notes.filter((entry) => entry.isFile());
-      return files.some(({ parentPath, name }) => /"Dirty": *true/.test(readIfThere(join(parentPath, name))));
+      return files.some(({ parentPath, name }) => !/"Dirty": *false/.test(readIfThere(join(parentPath, name)) ?? sent));
     };
     await waitUntil('rclone has sent everything', async () => !(await waiting()), { timeoutMs: 600_000 });
   }
@@ -55,11 +55,13 @@ export class RcloneMount {
   }
 }
 
+const sent = '"Dirty": false';
+
 /** Notes come and go. */
-function readIfThere(path: string): string {
+function readIfThere(path: string): string | undefined {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return '';
+    return undefined;
   }
 }
