@@ -88,7 +88,7 @@ export type ChangeInput = ChangeRequest;
 const uploadMemoryBytes = 32 * 1024 * 1024;
 /** Between two attempts of an upload to write a chunk. */
 const retryPauseMs = 200;
-const readCacheBytes = 32 * 1024 * 1024;
+const readCacheBytes = 24 * 1024 * 1024;
 
 export class VolumeEngine {
   readonly meta: MetaStore;
