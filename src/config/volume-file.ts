@@ -63,8 +63,8 @@ export async function readVolumeFile(io: FileIo, directory: string): Promise<Vol
     throw unreadable(path, directory, 'its list of nodes is not valid');
   }
   const nodes = value.nodes.map(({ id, label, path }) => ({ id, label, path }));
-  const givenUp = isGivenUp(value.givenUp) ? value.givenUp : undefined;
-  return { id: value.id, name: value.name, nodes, givenUp };
+  const givenUp = isGivenUp(value.givenUp) ? { givenUp: value.givenUp } : {};
+  return { id: value.id, name: value.name, nodes, ...givenUp };
 }
 
 /** Atomic and durable: after a crash the file is the old or the new one. The directory must exist. */
