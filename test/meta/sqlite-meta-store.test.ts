@@ -19,7 +19,7 @@ function newFile(): string {
   return join(folder, `index-${files}.db`);
 }
 
-metaStoreSuite('index on SQLite, in memory', { open: () => openMetaStore({ file: ':memory:' }), propertyRuns: 60 });
+metaStoreSuite('index on SQLite, in memory', { open: () => openMetaStore({ file: ':memory:' }), propertyRuns: 30 });
 metaStoreSuite('index on SQLite, writer in a thread', {
   open: () => openMetaStore({ file: newFile() }),
   propertyRuns: 1,
