@@ -11,7 +11,7 @@ import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
-import { tellBadCopy } from './bad-copy-news.js';
+import { chunksLackingOn, tellBadCopy } from './bad-copy-news.js';
 import type { DataCheckReport } from './check-report.js';
 import { examineChunks } from './examined-chunks.js';
 import { noteProof, stateOf } from './note-proof.js';
@@ -95,7 +95,8 @@ export class DataCheck {
   }
 
   private async checkSegment(row: SegmentRow): Promise<void> {
-    const bad: MaintenanceNode[] = [];
+    const lacking = new Set<ChunkId>();
+    let bad = 0;
     const due = this.dueCopies(row);
     let good = row.replicas.length - due.length;
     for (const id of due) {
@@ -109,14 +110,20 @@ export class DataCheck {
       }
       this.readCopies += 1;
       if (state === 'good') good += 1;
+      const lacks = state === 'good' ? new Set<ChunkId>() : await chunksLackingOn(this.host, node, this.examining(row));
       const isNoted = await noteProof(this.host, { segment: row.id, node: id, before, time, state });
       if (!isNoted || state === 'good') continue;
-      bad.push(node);
-      const { signal } = this.options;
-      await tellBadCopy(this.host, { segment: row.id, node, state, signal, pace: this.pacer.pace });
+      bad += 1;
+      for (const chunk of lacks) lacking.add(chunk);
+      await tellBadCopy(this.host, { segment: row.id, node, state, lacks });
       this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
     }
-    if (bad.length > 0) await this.findChunks(row, bad, good);
+    if (good > 0) for (const chunk of lacking) this.concerned.add(chunk);
+    else if (bad > 0) await this.findLost(row);
+  }
+
+  private examining({ id: segment }: SegmentRow) {
+    return { segment, signal: this.options.signal, pace: this.pacer.pace };
   }
 
   /** The nodes whose copies are to be read. */
@@ -149,16 +156,13 @@ export class DataCheck {
     }
   }
 
-  /** With a good copy the living chunks that the bad ones lack; without, those that verify nowhere. */
-  private async findChunks(row: SegmentRow, bad: readonly MaintenanceNode[], good: number): Promise<void> {
-    const holders = this.host.nodes().filter(({ id }) => row.replicas.some(({ node }) => node === id));
-    const nodes = good > 0 ? bad : holders;
-    const { signal } = this.options;
-    const examined = examineChunks(this.host, { segment: row.id, nodes, signal, pace: this.pacer.pace });
-    for await (const chunk of examined) {
+  /** No copy is good as a whole: which of the living chunks verify nowhere. */
+  private async findLost(row: SegmentRow): Promise<void> {
+    const nodes = this.host.nodes().filter(({ id }) => row.replicas.some(({ node }) => node === id));
+    for await (const chunk of examineChunks(this.host, { ...this.examining(row), nodes })) {
       // Out of reach is not lost: the copy that is away may be good.
-      if (good === 0 && chunk.good + chunk.unknown === 0) this.lost.add(chunk.chunk);
-      else if (good === 0 || chunk.bad > 0) this.concerned.add(chunk.chunk);
+      if (chunk.good + chunk.unknown === 0) this.lost.add(chunk.chunk);
+      else this.concerned.add(chunk.chunk);
     }
   }
 }

@@ -4,11 +4,11 @@
  * was proven when stands in the index, so a restart goes on where it was.
  */
 import { hasCode } from '../../core/errors.js';
-import type { SegmentId } from '../../core/ids.js';
+import type { ChunkId, SegmentId } from '../../core/ids.js';
 import type { SegmentRow } from '../../meta/rows.js';
 import { verifyReplica } from '../../store/read/segment-copy.js';
 import { isReadable } from '../../store/store-node.js';
-import { tellBadCopy } from '../checking/bad-copy-news.js';
+import { chunksLackingOn, tellBadCopy } from '../checking/bad-copy-news.js';
 import { noteProof } from '../checking/note-proof.js';
 import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import { Pacer } from '../pacer.js';
@@ -101,11 +101,13 @@ export class Scrubber implements Worker {
       const pace = (bytes: number) => this.pace(bytes, signal);
       const state = await verifyReplica({ segment, lengthBytes, hash, node, signal, pace });
       this.readCopies += 1;
+      const examination = { segment, signal, pace: this.pacer.pace };
+      const lacks = state === 'good' ? new Set<ChunkId>() : await chunksLackingOn(this.host, node, examination);
       const isNoted = await noteProof(this.host, { segment, node: node.id, before: 'good', time, state });
       if (!isNoted || state === 'good') return;
       this.badCopies += 1;
       this.onBadCopy();
-      await tellBadCopy(this.host, { segment, node, state, signal, pace: this.pacer.pace });
+      await tellBadCopy(this.host, { segment, node, state, lacks });
     } catch (error) {
       // Its node leaves, or stutters: others are read meanwhile.
       if (!hasCode(error, 'UNAVAILABLE')) throw error;
