@@ -15,7 +15,7 @@ import {
   segmentFiles,
   untilStatus,
 } from '../drive-fixture.js';
-import { openHost } from '../host-fixture.js';
+import { type HostFixture, openHost } from '../host-fixture.js';
 
 const files = [0, 1].map((seed) => ({ name: `file-${seed}`, bytes: 300_000, seed }));
 const whole = { part: 1, parts: 1 };
@@ -37,6 +37,20 @@ test('a damaged copy is named with its file, noted, and degraded as long as anot
   assert.ok(result.readBytes > 600_000);
   assert.deepEqual(host.states(segment), ['a damaged', 'b good']);
   assert.equal(progress.at(-1), result.readBytes);
+});
+
+test('a file is named even when its copy is made good as soon as it is noted', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const segment = await host.save(...files);
+  const flip = () => host.all[0]!.store.damage('segments', segmentFileName(segment), 100_000);
+  flip();
+  const withWriter: HostFixture['withWriter'] = async (work) => {
+    const result = await host.withWriter(work);
+    if (host.states(segment).includes('a damaged')) flip();
+    return result;
+  };
+  const { degraded } = await new DataCheck({ ...host, withWriter }, whole).run();
+  assert.ok(degraded.includes('/file-0 is whole, and one of its copies is not'), degraded.join());
 });
 
 test('a file is damage only when a part of it verifies nowhere', async (t) => {

@@ -4,6 +4,7 @@
  */
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { hasCode } from '../../../../src/core/errors.js';
 import { productionSafety, type SafetyParameters } from '../../../../src/core/safety-parameters.js';
 import { type DriveContext, systemContext } from '../../../../src/drive/drive-context.js';
 import { openDrive, rebuildVolume } from '../../../../src/drive.js';
@@ -15,7 +16,15 @@ import { waitUntil } from '../../tools/wait.js';
 import { mountPointsBelow, type Workspace } from '../../tools/workspace.js';
 import { CrashDisk, type Cut } from './crash-images.js';
 import { differences, readTree } from './history.js';
-import { diskNames, type Moment, nodeNames, type Progress, type Recording, treeAfter } from './recording.js';
+import {
+  diskNames,
+  type Moment,
+  nodeNames,
+  type Progress,
+  type Recording,
+  stutteringDisks,
+  treeAfter,
+} from './recording.js';
 
 export interface CrashState {
   readonly number: number;
@@ -131,10 +140,18 @@ class Bench {
         await drive.close();
       }
     } catch (error) {
+      if (this.#isRightToRefuse(error, state)) return [];
       return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
     } finally {
       await this.#clear();
     }
+  }
+
+  /** Where disks stuttered in the recorded life, the newest changes may lie on one disk alone: without it the drive says so. */
+  #isRightToRefuse(error: unknown, { missing }: CrashState): boolean {
+    if (!hasCode(error, 'READ_ONLY') || stutteringDisks(this.#recording).length === 0) return false;
+    const { members } = error.details;
+    return Array.isArray(members) && members.length === 1 && error.hint?.startsWith(`plug in "${missing}" `) === true;
   }
 
   async #judge(drive: Drive, moment: Moment): Promise<string[]> {

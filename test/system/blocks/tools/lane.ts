@@ -10,7 +10,7 @@ import { runSeed } from '../../tools/seeded.js';
 import { Workspace } from '../../tools/workspace.js';
 import { checkStates, type Failure, type StatesOptions } from './crash-states.js';
 import type { FileSystem } from './recorded-disks.js';
-import { keepRecording, loadRecording, type Recording, record } from './recording.js';
+import { keepRecording, loadRecording, type Recording, record, stutteringDisks } from './recording.js';
 import { storageDaemonTools } from './storage-daemon.js';
 
 export const laneOptions = {
@@ -42,6 +42,8 @@ export async function runLane(context: TestContext, fileSystems: readonly FileSy
     ? await loadRecording(kept)
     : await record(workspace, { seed, fileSystems, changesPerClient: 90 });
   context.diagnostic(`${recording.moments.length} moments, ${recording.deeds.join(', ')}, seed ${recording.seed}`);
+  const stuttering = stutteringDisks(recording);
+  if (stuttering.length > 0) context.diagnostic(`left unasked: ${recording.warnings.join('; ')}`);
   const options: StatesOptions = { count: states, ...(only === undefined ? {} : { only: Number(only) }) };
   const { doubtful, failures, states: seen } = await checkStates(workspace, recording, options);
   context.diagnostic(`${seen} crash states, ${doubtful} of them with writes in doubt`);
@@ -60,5 +62,7 @@ async function explain(recording: Recording, failures: readonly Failure[], isKep
       `${JSON.stringify(state)}: HOLDFAST_RECORDING=${folder} HOLDFAST_STATE=${state.number}`,
       ...findings.slice(0, 10),
     ]);
-  return [`${failures.length} crash states are wrong`, ...lines].join('\n');
+  return [`${failures.length} crash states are wrong`, ...lines, 'the drive had warned:', ...recording.warnings].join(
+    '\n',
+  );
 }

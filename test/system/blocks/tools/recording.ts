@@ -23,6 +23,7 @@ import { type FileSystem, RecordedDisks } from './recorded-disks.js';
 /** The volume's directory lies on the first, a node on each of the others. */
 export const diskNames: readonly string[] = ['index', 'node-1', 'node-2', 'node-3'];
 export const nodeNames = diskNames.slice(1);
+const pulledNode = 'node-3';
 
 export interface Progress {
   readonly folder: string;
@@ -51,6 +52,8 @@ export interface Recording {
   readonly clients: readonly ClientStory[];
   /** What was seen to happen on the way. */
   readonly deeds: readonly string[];
+  /** What the drive warned of. */
+  readonly warnings: readonly string[];
 }
 
 export interface RecordingOptions {
@@ -110,6 +113,7 @@ class Recorder {
   readonly #acknowledged: number[];
   readonly #moments: Moment[] = [];
   readonly #deeds: string[] = [];
+  readonly #warnings: string[] = [];
   readonly #context: DriveContext;
   #drive: Drive | undefined;
   #isRecording = false;
@@ -145,16 +149,15 @@ class Recorder {
     await this.#open();
     const third = Math.ceil(this.#options.changesPerClient / 3);
     await this.#work(third);
-    if (this.#options.isEventful ?? true) await this.#loseAndRegain('node-3', 2 * third);
+    if (this.#options.isEventful ?? true) await this.#loseAndRegain(pulledNode, 2 * third);
     else await this.#work(2 * third);
     if (this.#options.isEventful ?? true) {
-      await this.#drive?.close();
+      await this.#close();
       await this.#open();
       this.#deeds.push('opened again');
     }
     await this.#work(this.#options.changesPerClient);
-    await this.#drive?.close();
-    this.#drive = undefined;
+    await this.#close();
     this.#isRecording = false;
     await moments;
   }
@@ -171,6 +174,7 @@ class Recorder {
         steps: steps.map(({ does, after }) => ({ does, after: [...after] })),
       })),
       deeds: this.#deeds,
+      warnings: this.#warnings,
     };
   }
 
@@ -221,6 +225,12 @@ class Recorder {
     this.#drive = await openDrive({ directory: join(this.#disks.mountPoint('index'), 'volume') }, this.#context);
   }
 
+  async #close(): Promise<void> {
+    for (const { level, message } of this.#drive?.events() ?? []) if (level !== 'info') this.#warnings.push(message);
+    await this.#drive?.close();
+    this.#drive = undefined;
+  }
+
   async #takeMoments(): Promise<void> {
     while (this.#isRecording) {
       this.#noteMoment();
@@ -240,6 +250,13 @@ class Recorder {
     });
   }
 }
+
+/**
+ * Disks that left the drive in the recorded life though nobody pulled them: a busy machine is slow. What is saved while only
+ * one is left lies on that one.
+ */
+export const stutteringDisks = ({ warnings }: Recording): string[] =>
+  nodeNames.filter((name) => name !== pulledNode && warnings.some((warning) => warning.startsWith(`${name} is `)));
 
 export const treeAfter = (client: ClientStory, changes: number): Tree =>
   new Map(changes === 0 ? [] : client.steps[changes - 1]!.after);
