@@ -73,7 +73,13 @@ export class WrittenFile {
 
   /** Reads through the handle that writes, so that what was just written is seen; undefined when that is closed. */
   async read(buffer: Buffer, position: number): Promise<number | undefined> {
-    return (await this.#handle)?.read(buffer, position);
+    // Counted, so that an idle node does not close it in between.
+    this.#active += 1;
+    try {
+      return await (await this.#handle)?.read(buffer, position);
+    } finally {
+      this.#active -= 1;
+    }
   }
 
   /** Closes the handle unless something is in use, or not synced and still to be: a failed file keeps no disk busy. */
