@@ -12,6 +12,7 @@ import { uniqueBody, uniqueBuffer } from '../client/unique-bytes.js';
 import { ChildServer } from '../peers/child-server.js';
 
 const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
+const probe = new URL('../peers/stall-probe.js', import.meta.url).href;
 const waitLimitMs = 20 * 60_000;
 
 export class BenchDrive implements Disposable {
@@ -21,7 +22,8 @@ export class BenchDrive implements Disposable {
 
   private constructor(server: ChildServer, url: URL, directory: string) {
     const address = { host: url.hostname, port: Number(url.port) };
-    const peer = { address, basePath: url.pathname, processId: server.processId, description: '' };
+    const longestStallMs = async () => Number((await server.ask('SIGUSR2', /^stall ([\d.]+)$/m))[1]);
+    const peer = { address, basePath: url.pathname, processId: server.processId, description: '', longestStallMs };
     this.#server = server;
     this.target = new Target('holdfast', { ...peer, stop: () => server.stop() });
     this.#control = new ControlClient(systemPlatform.controlAddress(directory));
@@ -32,7 +34,7 @@ export class BenchDrive implements Disposable {
     const directory = join(folder, 'volume');
     const words = nodes.flatMap((node) => ['--node', node]);
     await promisify(execFile)(process.execPath, [program, 'init', directory, ...words, '--name', 'bench']);
-    const args = [program, 'serve', directory, '--port', '0', '--grace', '0', '--json'];
+    const args = ['--import', probe, program, 'serve', directory, '--port', '0', '--grace', '0', '--json'];
     const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
       const line = stdout.split('\n', 1)[0]!;
       return stdout.includes('\n') ? (JSON.parse(line) as { url: string }) : undefined;
@@ -52,6 +54,13 @@ export class BenchDrive implements Disposable {
 
   status(): Promise<DriveStatus> {
     return this.#control.call('status', {});
+  }
+
+  /** Reads every copy until it is done or aborted. */
+  async scrub(signal: AbortSignal): Promise<void> {
+    await this.#control.call('scrub', {}, { signal }).catch((error: unknown) => {
+      if (!signal.aborted) throw error;
+    });
   }
 
   async until(what: string, isSo: (status: DriveStatus) => boolean): Promise<DriveStatus> {
