@@ -165,6 +165,7 @@ class HoldfastDrive implements Drive {
         notifier,
         release,
       });
+      await running.engine(); // An index that turned out to be damaged meanwhile is being made anew.
       await drive.status(); // From here on there is always one to show.
       return drive;
     } catch (error) {

@@ -184,7 +184,7 @@ async function writeFirstEpoch(input: {
     ),
   ];
   await makeIndexFile(context.fileIo, join(directory, indexName));
-  const meta = await openMetaStore({ file: join(directory, indexName) });
+  const meta = await openMetaStore({ file: join(directory, indexName), isAlone: true });
   try {
     const engine = await DriveEngine.open({ directory, context, nodes, events, volume, meta, genesis });
     const refused = engine.trouble;

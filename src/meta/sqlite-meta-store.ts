@@ -39,6 +39,8 @@ export interface MetaStoreOptions {
   readonly onWal?: ((state: WalState) => void) | undefined;
   /** It is made anew and takes its name when it is whole: nothing is synced, whoever names it does that after `close`. */
   readonly isBeingMade?: boolean | undefined;
+  /** The writer needs no thread: this process has nothing else to do meanwhile. */
+  readonly isAlone?: boolean | undefined;
   /** Bounds of single requests, for tests. */
   readonly limits?: Partial<Limits> | undefined;
 }
@@ -47,6 +49,9 @@ export interface MetaStoreOptions {
 export async function openMetaStore(options: MetaStoreOptions): Promise<MetaStore> {
   return SqliteMetaStore.open(options);
 }
+
+/** Of the file and SQLite's log. What reads so little is done within milliseconds; a thread alone takes 60 to start. */
+const smallBytes = 1024 * 1024;
 
 class SqliteMetaStore implements MetaStore {
   readonly writer: MetaWriter;
@@ -65,6 +70,7 @@ class SqliteMetaStore implements MetaStore {
     verify,
     onWal = () => undefined,
     isBeingMade = false,
+    isAlone = false,
     random = systemRandom,
   }: MetaStoreOptions): Promise<SqliteMetaStore> {
     const isTemporary = file === ':memory:';
@@ -76,14 +82,16 @@ class SqliteMetaStore implements MetaStore {
       limits,
       commits: commits.shared,
     };
-    const backend = isTemporary
-      ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
-      : await ThreadWriter.open(writerOptions, onWal);
+    const backend =
+      isTemporary || isAlone
+        ? new LocalWriter(translated(() => new SqliteWriter(writerOptions)))
+        : await ThreadWriter.open(writerOptions, onWal);
     let store: SqliteMetaStore | undefined;
     try {
       const isDoubtful =
         typeof verify === 'number' ? (await backend.call('wal', [])).frames < verify : verify === 'all';
-      if (isDoubtful) await runIndexJob({ kind: 'verify', file: path }, { inThread: !isTemporary });
+      if (isDoubtful)
+        await runIndexJob({ kind: 'verify', file: path }, { inThread: !isTemporary && !(await isSmall(path)) });
       const isUnread = verify !== undefined && !isDoubtful;
       const reader = translated(
         () =>
@@ -209,8 +217,17 @@ class SqliteMetaStore implements MetaStore {
   }
 
   #run(job: IndexJob, options: Omit<JobOptions, 'inThread'> = {}): ReturnType<typeof runIndexJob> {
-    return this.#watch(() => runIndexJob(job, { ...options, inThread: !this.#isTemporary }));
+    return this.#watch(async () => {
+      const inThread = !this.#isTemporary && (job.kind === 'copy' || !(await isSmall(this.#file)));
+      return runIndexJob(job, { ...options, inThread });
+    });
   }
+}
+
+async function isSmall(file: string): Promise<boolean> {
+  const fileIo = new SystemFileIo();
+  const stats = await Promise.all([file, `${file}-wal`].map((path) => fileIo.stat(path)));
+  return stats.reduce((sum, stat) => sum + (stat?.sizeBytes ?? 0), 0) <= smallBytes;
 }
 
 /** The backend, and somebody who hears of it when the index turns out to be damaged. */

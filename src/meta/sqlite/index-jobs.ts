@@ -40,6 +40,7 @@ const marker = 'holdfast index job';
 
 /** ABORTED, and the errors of opening an index. */
 export async function runIndexJob(job: IndexJob, options: JobOptions): Promise<Omit<Answer, 'error'>> {
+  if (options.signal?.aborted) throw new DriveError('ABORTED');
   const { error, ...answer } = options.inThread
     ? await answerOfThread(job, options)
     : answerTo(job, options.onProgress ?? (() => undefined));
@@ -49,7 +50,6 @@ export async function runIndexJob(job: IndexJob, options: JobOptions): Promise<O
 
 function answerOfThread(job: IndexJob, { onProgress, signal }: JobOptions): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    if (signal?.aborted) return reject(new DriveError('ABORTED'));
     const worker = new Worker(new URL(import.meta.url), { workerData: { marker, job } });
     // Over when the thread is: as long as its connection is open, nobody else's closing folds the WAL.
     const abort = () => void worker.terminate();

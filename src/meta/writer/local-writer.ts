@@ -1,5 +1,6 @@
-/** The writer in this process, for simulations: the same SqliteWriter without a thread around it. */
+/** The writer in this process, for simulations and a new volume: the same SqliteWriter without a thread around it. */
 import { DriveError } from '../../core/errors.js';
+import { translated } from '../sqlite/sqlite-errors.js';
 import type { WriterArguments, WriterBackend, WriterMethod } from './serial-writer.js';
 import type { SqliteWriter } from './sqlite-writer.js';
 
@@ -14,13 +15,15 @@ export class LocalWriter implements WriterBackend {
   async call<K extends WriterMethod>(method: K, parameters: WriterArguments<K>): Promise<ReturnType<SqliteWriter[K]>> {
     if (this.#closed) throw new DriveError('CLOSED');
     const run = this.#writer[method] as (...parameters: WriterArguments<K>) => ReturnType<SqliteWriter[K]>;
-    const result = run.apply(this.#writer, parameters);
-    this.#writer.tidyWal();
-    return result;
+    return translated(() => {
+      const result = run.apply(this.#writer, parameters);
+      this.#writer.tidyWal();
+      return result;
+    });
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#writer.close();
+    translated(() => this.#writer.close());
   }
 }

@@ -5,13 +5,14 @@ import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { ReferenceSum } from '../../../src/meta/checking/reference-sum.js';
+import { runIndexJob } from '../../../src/meta/sqlite/index-jobs.js';
 import { openMetaStore } from '../../../src/meta/sqlite-meta-store.js';
 import { IndexDriver } from '../../suites/index-driver.js';
 import { tamperWithIndex } from '../../support/tampered-index.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
 
 async function begun(file: string) {
-  const store = await openMetaStore({ file });
+  const store = await openMetaStore({ file, isAlone: true });
   return { store, driver: await new IndexDriver(store).begin() };
 }
 
@@ -52,7 +53,7 @@ test('each broken invariant is a finding', async (t) => {
     const broken = join(folder, 'broken.db');
     await copyFile(file, broken);
     tamperWithIndex(broken, sql);
-    const again = await openMetaStore({ file: broken });
+    const again = await openMetaStore({ file: broken, isAlone: true });
     const findings = await again.check();
     await again.close();
     assert.match(findings.join('\n'), finding, sql);
@@ -69,7 +70,7 @@ test('sums show references that went astray', async (t) => {
     const broken = join(folder, 'broken.db');
     await copyFile(file, broken);
     tamperWithIndex(broken, sql);
-    const again = await openMetaStore({ file: broken });
+    const again = await openMetaStore({ file: broken, isAlone: true });
     assert.equal((await again.check({ only: 'sums' })).length, 1, sql);
     await again.close();
   }
@@ -83,6 +84,29 @@ test('a check tells how far it is, and ends when it is not wanted any more', asy
   assert.deepEqual([...phases], ['asking the index', 'reading chunks']);
   await assert.rejects(store.check({ signal: AbortSignal.abort() }), { code: 'ABORTED' });
   await store.close();
+});
+
+test('work on the index gives the same in a thread and without one', async (t) => {
+  const file = join(await temporaryFolder(t), 'index.db');
+  const { store, driver } = await begun(file);
+  await driver.put('f', 'text');
+  await store.close();
+  tamperWithIndex(file, 'UPDATE chunk SET refs = 7');
+  for (const kind of ['verify', 'read', 'check-file', 'check', 'check-sums', 'needs'] as const) {
+    const [threaded, here] = await Promise.all(
+      [true, false].map((inThread) => runIndexJob({ kind, file }, { inThread })),
+    );
+    assert.deepEqual(threaded, here, kind);
+    if (kind.startsWith('check')) assert.equal(here!.findings!.length > 0, kind !== 'check-file');
+  }
+  for (const inThread of [true, false]) {
+    const missing = runIndexJob({ kind: 'check', file: `${file}.none` }, { inThread });
+    await assert.rejects(missing, { code: 'UNAVAILABLE' });
+  }
+  const cut = new AbortController();
+  const work = runIndexJob({ kind: 'check', file }, { inThread: true, signal: cut.signal });
+  cut.abort();
+  await assert.rejects(work, { code: 'ABORTED' });
 });
 
 test('sums of references tell sets apart: by chunk, by length and by number', () => {
