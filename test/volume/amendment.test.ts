@@ -26,11 +26,12 @@ test('chunks that are not touched are neither read nor written: they are the sam
     drive.meta.reader.contentChunks((await volume.stat(['file']))!.content!, 0, 100).map(({ chunk }) => chunk);
   const old = await chunks();
   const { storedBytes } = drive.meta.reader.counts();
+  // Without those of a second copy because the first is slow: here only the machine is.
   const reads = () =>
     [...drive.stores.values()].flatMap(({ log }) =>
       log.filter(({ operation, phase }) => operation === 'read' && phase === 'start'),
-    );
-  const readsBefore = reads().length;
+    ).length - drive.engine.segmentReader.counters.hedges;
+  const readsBefore = reads();
   await volume.amend(['file'], amendment('start', 4 * MiB + 100, 'x'.repeat(50)), {});
   const now = await chunks();
   assert.deepEqual(
@@ -39,7 +40,7 @@ test('chunks that are not touched are neither read nor written: they are the sam
   );
   const grownBytes = drive.meta.reader.counts().storedBytes - storedBytes;
   assert.ok(grownBytes > MiB && grownBytes < MiB + 100_000, `${grownBytes} bytes were written`);
-  assert.ok(reads().length - readsBefore <= 6, `${reads().length - readsBefore} reads`);
+  assert.ok(reads() - readsBefore <= 6, `${reads() - readsBefore} reads`);
   const expected = Buffer.from(before);
   expected.write('x'.repeat(50), 4 * MiB + 100);
   assert.ok((await contentOf(volume, 'file')).equals(expected));
