@@ -3,7 +3,7 @@
  * each write is there, torn between sectors, or lost, in any combination. Moments have to come in order: images are
  * built on each other.
  */
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Chance } from '../../tools/seeded.js';
 import { type BlockEntry, BlockLog, sectorBytes } from './block-log.js';
@@ -14,10 +14,11 @@ export type Cut = 'mixed' | 'all-lost' | 'all-kept' | 'lying';
 /** A lying disk goes back to a flush at least this many entries ago: its file system is sound, and old. */
 const lyingEntries = 100;
 const pageBytes = 4096;
+const pagesRead = 256;
 
 export class CrashDisk {
   readonly #log: BlockLog;
-  /** All entries before `#applied`. */
+  /** All entries before `#applied`. Only pages in use take memory: each program that is started costs in proportion to it. */
   readonly #durable: Buffer;
   /** Pages that hold something, so that images stay sparse. */
   readonly #used: Uint8Array;
@@ -26,13 +27,11 @@ export class CrashDisk {
   constructor(folder: string, name: string) {
     this.#log = new BlockLog(join(folder, `${name}.log`));
     this.#log.verify();
-    this.#durable = readFileSync(join(folder, `${name}.base`));
+    const base = openSync(join(folder, `${name}.base`), 'r');
+    this.#durable = Buffer.alloc(fstatSync(base).size);
     this.#used = new Uint8Array(this.#durable.length / pageBytes);
-    const zeros = Buffer.alloc(pageBytes);
-    for (let page = 0; page < this.#used.length; page++) {
-      const at = page * pageBytes;
-      this.#used[page] = this.#durable.compare(zeros, 0, pageBytes, at, at + pageBytes) === 0 ? 0 : 1;
-    }
+    this.#readUsed(base);
+    closeSync(base);
   }
 
   /** Writes the image of a cut after `entries` entries; how many entries were in doubt. */
@@ -63,6 +62,20 @@ export class CrashDisk {
 
   close(): void {
     this.#log.close();
+  }
+
+  #readUsed(file: number): void {
+    const zeros = Buffer.alloc(pageBytes);
+    const pages = Buffer.alloc(pagesRead * pageBytes);
+    for (let at = 0; at < this.#durable.length; at += pages.length) {
+      const length = readSync(file, pages, 0, pages.length, at);
+      for (let from = 0; from < length; from += pageBytes) {
+        const page = pages.subarray(from, from + pageBytes);
+        if (page.equals(zeros)) continue;
+        page.copy(this.#durable, at + from);
+        this.#used[(at + from) / pageBytes] = 1;
+      }
+    }
   }
 
   #safeEntries(entries: number, cut: Cut): number {

@@ -129,9 +129,7 @@ class Bench {
 
   async examine(moment: Moment, state: CrashState): Promise<string[]> {
     try {
-      const mounted = diskNames.filter((name) => name !== state.missing);
-      const tried = await Promise.allSettled(mounted.map((name) => this.#mount(name)));
-      for (const result of tried) if (result.status === 'rejected') throw result.reason;
+      await this.#mount(diskNames.filter((name) => name !== state.missing));
       const directory = await this.#directory(state);
       const drive = await openDrive({ directory }, context);
       try {
@@ -198,11 +196,18 @@ class Bench {
     return directory;
   }
 
-  async #mount(name: string): Promise<void> {
-    const index = diskNames.indexOf(name);
-    // The clones of a file system bear one id.
-    const options = this.#recording.fileSystems[index] === 'xfs' ? 'loop,noatime,nouuid' : 'loop,noatime';
-    await mustRun('mount', ['-o', options, this.#image(index), join(this.#folder, name)]);
+  /** All by one program. */
+  async #mount(names: readonly string[]): Promise<void> {
+    const table = join(this.#folder, 'fstab');
+    const lines = names.map((name) => {
+      const index = diskNames.indexOf(name);
+      const fileSystem = this.#recording.fileSystems[index]!;
+      // The clones of a file system bear one id.
+      const options = fileSystem === 'xfs' ? 'loop,noatime,nouuid' : 'loop,noatime';
+      return `${this.#image(index)} ${join(this.#folder, name)} ${fileSystem} ${options}\n`;
+    });
+    await writeFile(table, lines.join(''));
+    await mustRun('mount', ['--all', '--fstab', table]);
   }
 
   async #clear(): Promise<void> {
