@@ -250,6 +250,7 @@ export class VolumeEngine {
     const session = new UploadSession(
       {
         budget: this.budget,
+        chunkId: (plain) => this.segments.chunkId(plain),
         findStored: (chunk) => this.findStored(chunk),
         append: (chunks, where) => this.append(chunks, where),
         submit: (request, chunks) => this.committer.submit(request, chunks),

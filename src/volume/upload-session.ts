@@ -5,17 +5,20 @@
  */
 import type { ByteBudget } from '../core/byte-budget.js';
 import { asDriveError, DriveError } from '../core/errors.js';
-import type { ChunkReference, SegmentId } from '../core/ids.js';
+import type { ChunkId, ChunkReference, SegmentId } from '../core/ids.js';
 import { ContentChecksum } from '../meta/content-checksum.js';
 import type { ContentId } from '../meta/operations.js';
 import type { ChangeRequest, ChangeResult, StagedContent } from '../meta/requests.js';
-import { chunkBytes, chunkId } from '../segment/chunk-id.js';
+import { chunkBytes } from '../segment/chunk-id.js';
 import type { AppendedChunk, ChunkToStore, Lane, StoredBefore } from '../store/store-types.js';
 import type { AppendOptions } from '../store/write/segment-store.js';
+import { uploadMemory } from '../store/write/upload-memory.js';
 import type { ByteRange, Upload, UploadedContent } from './volume.js';
 
 export interface UploadHost {
   readonly budget: ByteBudget;
+  /** Its name. The bytes may not change before it resolves. */
+  chunkId(plain: Buffer): Promise<ChunkId>;
   /** A committed chunk, or undefined. */
   findStored(chunk: ChunkToStore): StoredBefore | undefined;
   append(chunks: readonly ChunkToStore[], options: AppendOptions): Promise<AppendedChunk[]>;
@@ -44,7 +47,8 @@ export interface CopySource {
 }
 
 interface Piece {
-  readonly reference: ChunkReference;
+  /** Undefined until its bytes are hashed. */
+  reference: ChunkReference | undefined;
   /** False while the chunk is on its way. */
   isStored: boolean;
   /** Undefined for a chunk that was stored and committed before: it needs to be made durable no more. */
@@ -74,7 +78,8 @@ export class UploadSession implements Upload {
   private readonly checksum = new ContentChecksum();
   private readonly pinned = new Set<SegmentId>();
   private readonly inFlight = new Set<Promise<void>>();
-  /** The body's own buffers that make the chunk in the making; joined once, when it is full. */
+  /** The chunk in the making: gathered in memory that is used again, or for a short body its own buffers, joined at its end. */
+  private memory: Buffer | undefined;
   private parts: Buffer[] = [];
   private filledBytes = 0;
   private reservedBytes = 0;
@@ -106,8 +111,7 @@ export class UploadSession implements Upload {
     while (offset < bytes.length) {
       if (this.reservedBytes === 0) await this.reserve();
       const take = Math.min(bytes.length - offset, chunkBytes - this.filledBytes);
-      this.parts.push(bytes.subarray(offset, offset + take));
-      this.filledBytes += take;
+      this.gather(bytes.subarray(offset, offset + take));
       offset += take;
       if (this.filledBytes === chunkBytes) await this.sendChunk('bulk');
     }
@@ -151,10 +155,11 @@ export class UploadSession implements Upload {
     while (this.inFlight.size > 0) await Promise.race(this.inFlight);
     await this.recording;
     this.assertUsable();
+    const references = this.references(this.pieces);
     const staged: StagedContent = {
       content: this.content,
       recorded: this.recordedCount,
-      chunks: this.pieces.map((piece) => piece.reference),
+      chunks: references,
       sizeBytes: this.sizeBytes,
       checksum: this.checksum.digest(),
     };
@@ -190,21 +195,20 @@ export class UploadSession implements Upload {
   }
 
   private async sendChunk(lane: Lane): Promise<void> {
-    const plain = this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.filledBytes);
+    const plain = this.gathered();
     const reservedBytes = this.reservedBytes;
+    this.memory = undefined;
     this.parts = [];
     this.filledBytes = 0;
     this.reservedBytes = 0;
-    const chunk: ChunkToStore = { id: chunkId(plain), plain };
-    const reference: ChunkReference = [chunk.id, plain.length];
-    this.checksum.add([reference]);
-    const piece: Piece = { reference, isStored: false, appended: undefined };
+    const piece: Piece = { reference: undefined, isStored: false, appended: undefined };
     this.pieces.push(piece);
-    const sending = this.store(piece, chunk, lane)
+    const sending = this.store(piece, plain, lane)
       .catch((error: unknown) => {
         this.failure ??= asDriveError(error);
       })
       .finally(() => {
+        uploadMemory.giveBack(plain);
         this.host.budget.release(reservedBytes);
         this.inFlight.delete(sending);
       });
@@ -225,14 +229,33 @@ export class UploadSession implements Upload {
       lengthBytes += reference[1];
     }
     if (lengthBytes === 0) throw new DriveError('CORRUPT', { message: 'the chunk list ends before the file does' });
-    this.checksum.add(references);
     this.sizeBytes += lengthBytes;
     await this.recordWhenDue();
     this.assertUsable();
     return lengthBytes;
   }
 
-  private async store(piece: Piece, chunk: ChunkToStore, lane: Lane): Promise<void> {
+  private gather(bytes: Buffer): void {
+    if (this.memory) this.memory.set(bytes, this.filledBytes);
+    else this.parts.push(bytes);
+    this.filledBytes += bytes.length;
+  }
+
+  private gathered(): Buffer {
+    if (this.memory) return this.memory.subarray(0, this.filledBytes);
+    return this.parts.length === 1 ? this.parts[0]! : Buffer.concat(this.parts, this.filledBytes);
+  }
+
+  /** Of the first pieces, which are all named by now; each goes into the checksum once, in its order. */
+  private references(pieces: readonly Piece[]): ChunkReference[] {
+    const references = pieces.map((piece) => piece.reference!);
+    this.checksum.add(references.slice(this.checksum.count - this.recordedCount));
+    return references;
+  }
+
+  private async store(piece: Piece, plain: Buffer, lane: Lane): Promise<void> {
+    const chunk: ChunkToStore = { id: await this.host.chunkId(plain), plain };
+    piece.reference = [chunk.id, plain.length];
     const before = this.host.findStored(chunk);
     // As many copies as are wanted here must be there now, and stay there.
     if (before && Math.min(before.nodes.length, before.wanted) >= this.wanted) {
@@ -278,7 +301,7 @@ export class UploadSession implements Upload {
       const { content } = await this.host.submit({ kind: 'reserve-content', ...base }, []);
       this.content = content!;
     }
-    const chunks = batch.map((piece) => piece.reference);
+    const chunks = this.references(batch);
     const operation = { o: 'chunks', content: this.content, first: this.recordedCount, chunks } as const;
     await this.host.submit(
       { kind: 'operations', ...base, operations: [operation] },
@@ -289,15 +312,21 @@ export class UploadSession implements Upload {
   }
 
   private async reserve(): Promise<void> {
-    const wanted = Math.min(chunkBytes, Math.max(1, (this.expectedBytes ?? chunkBytes) - this.sizeBytes));
-    await this.host.budget.acquire(wanted);
-    this.reservedBytes = wanted;
+    const leftBytes = (this.expectedBytes ?? 0) - this.sizeBytes;
+    // Of what was not announced, or not so long, any chunk may become a whole one.
+    const isLong = leftBytes <= 0 || leftBytes > smallBytes;
+    const reservedBytes = isLong ? chunkBytes : leftBytes;
+    await this.host.budget.acquire(reservedBytes);
+    this.reservedBytes = reservedBytes;
+    if (isLong) this.memory = uploadMemory.take();
     // What was granted after the end belongs to the others.
     if (this.ended) this.releaseReserved();
     this.assertUsable();
   }
 
   private releaseReserved(): void {
+    if (this.memory) uploadMemory.giveBack(this.memory);
+    this.memory = undefined;
     this.parts = [];
     this.filledBytes = 0;
     if (this.reservedBytes > 0) this.host.budget.release(this.reservedBytes);

@@ -1,27 +1,22 @@
 /**
- * The engine hashes sealed segments in a worker thread, whose answers would come at times that no seed chooses. Here
+ * The engine hashes chunks and segments in a worker thread, whose answers would come at times that no seed chooses. Here
  * `Worker` is replaced in this process by one that hashes in the next turns of the event loop.
  */
-import { createHash } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import { syncBuiltinESMExports } from 'node:module';
 import workerThreads from 'node:worker_threads';
+import { type HashTask, HashTasks } from '../../src/store/write/hash-tasks.js';
 
 class SimHashWorker extends EventEmitter {
-  #hash = createHash('sha256');
+  readonly #tasks = new HashTasks();
 
   constructor(file: URL) {
     super();
     if (!file.pathname.endsWith('/hash-worker.js')) throw new Error(`no simulated thread for ${file.pathname}`);
   }
 
-  postMessage(piece: Uint8Array | null): void {
-    let answer = '';
-    if (piece) this.#hash.update(piece);
-    else {
-      answer = this.#hash.digest('hex');
-      this.#hash = createHash('sha256');
-    }
+  postMessage(task: HashTask): void {
+    const answer = this.#tasks.answer(task);
     setImmediate(() => this.emit('message', answer));
   }
 

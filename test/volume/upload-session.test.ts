@@ -163,6 +163,7 @@ async function loseAllDisks(volume: TestVolume) {
   const upload = await volume.engine.upload({});
   const bytes = randomBytes(2 * MiB + 1);
   const state = { failure: undefined as unknown, hasEnded: false };
+  const { pending } = volume.clock;
   const sending = send(upload, bytes)
     .then(() => upload.finish())
     .catch((error: unknown) => {
@@ -171,6 +172,8 @@ async function loseAllDisks(volume: TestVolume) {
     .finally(() => {
       state.hasEnded = true;
     });
+  // Chunks are hashed in real time; then each of the three waits for a disk.
+  await until(() => volume.clock.pending >= pending + 3);
   await volume.clock.advance(testSafety.retryMs / 2);
   await settleAll();
   assert.equal(state.hasEnded, false, 'it waits');

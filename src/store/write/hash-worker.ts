@@ -1,16 +1,6 @@
-/** SHA-256 in a thread of its own. Bytes come in by transfer, one piece at a time; `null` asks for the digest. */
-import { createHash } from 'node:crypto';
+/** SHA-256 in a thread of its own. Tasks are answered in their order; bytes come in shared memory or by transfer. */
 import { parentPort } from 'node:worker_threads';
+import { type HashTask, HashTasks } from './hash-tasks.js';
 
-let hash = createHash('sha256');
-
-parentPort?.on('message', (message: Uint8Array | null) => {
-  if (message instanceof Uint8Array) {
-    hash.update(message);
-    parentPort?.postMessage('');
-    return;
-  }
-  const digest = hash.digest('hex');
-  hash = createHash('sha256');
-  parentPort?.postMessage(digest);
-});
+const tasks = new HashTasks();
+parentPort?.on('message', (task: HashTask) => parentPort?.postMessage(tasks.answer(task)));

@@ -12,7 +12,9 @@ import { encodeRecord, recordBytes } from '../../segment/record.js';
 import { encodeFooter, footerBytes } from '../../segment/segment-footer.js';
 import { encodeSegmentHeader, segmentHeaderBytes } from '../../segment/segment-header.js';
 import type { AppendedChunk, ChunkToStore, SegmentKind } from '../store-types.js';
+import type { RunningHash } from './segment-hasher.js';
 import type { SegmentReplica } from './segment-replica.js';
+import { uploadMemory } from './upload-memory.js';
 
 /** Longest single write: keeps the answers of a long queue coming. */
 const longestWriteBytes = 8 * 1024 * 1024;
@@ -26,6 +28,8 @@ export interface OpenSegmentOptions {
   readonly volumeId: string;
   readonly limitBytes: number;
   readonly replicas: readonly SegmentReplica[];
+  /** Of all that is written; absent: the segment is read back for its hash. */
+  readonly hash?: RunningHash | undefined;
 }
 
 interface Waiting {
@@ -40,6 +44,7 @@ export class OpenSegment {
   readonly kind: SegmentKind;
   readonly limitBytes: number;
   readonly replicas: readonly SegmentReplica[];
+  readonly hash: RunningHash | undefined;
   readonly #header: Buffer;
   #places: ChunkPlace[] = [];
   #waiting: Waiting[] = [];
@@ -50,12 +55,13 @@ export class OpenSegment {
   #accepting = true;
   #flushing: Promise<void> | undefined;
 
-  constructor({ id, epoch, kind, volumeId, limitBytes, replicas }: OpenSegmentOptions) {
+  constructor({ id, epoch, kind, volumeId, limitBytes, replicas, hash }: OpenSegmentOptions) {
     this.id = id;
     this.epoch = epoch;
     this.kind = kind;
     this.limitBytes = limitBytes;
     this.replicas = replicas;
+    this.hash = hash;
     this.#header = encodeSegmentHeader({ volume: volumeId, segment: id });
   }
 
@@ -152,7 +158,12 @@ export class OpenSegment {
     if (position === 0) buffers.unshift(this.#header);
     const end = batch.at(-1)!.end;
     this.#issued = end;
-    const took = await Promise.all(this.replicas.map((replica) => replica.write(position, buffers, end - position)));
+    const [took] = await Promise.all([
+      Promise.all(this.replicas.map((replica) => replica.write(position, buffers, end - position))),
+      this.hash?.add(buffers),
+    ]);
+    // A write that missed its deadline may read its buffers later.
+    if (took.includes(false)) for (const buffer of buffers) uploadMemory.abandon(buffer);
     const nodes = this.nodes.filter((_, index) => took[index]);
     for (const { resolve } of batch) resolve(nodes);
   }

@@ -16,6 +16,7 @@ import { placementTable } from '../placement-table.js';
 import { type StoreNode, takesNewData } from '../store-node.js';
 import type { SegmentKind } from '../store-types.js';
 import { OpenSegment } from './open-segment.js';
+import type { RunningHash } from './segment-hasher.js';
 import { SegmentReplica } from './segment-replica.js';
 
 const mostBulkSegments = 3;
@@ -31,6 +32,8 @@ export interface OpenSegmentsOptions {
   readonly availableBytes?: (() => number) | undefined;
   /** Segments not sealed yet, whose bytes `usedBytes` does not know. */
   readonly unsealed: () => Iterable<OpenSegment>;
+  /** The hash of a segment for bulk chunks, made while it is written. */
+  readonly startHash: () => RunningHash;
   readonly onOpened: (segment: OpenSegment) => void;
   /** The segment gets no more appends: full, of an earlier epoch, or with fewer copies than can be had now. */
   readonly onEnded: (segment: OpenSegment) => void;
@@ -125,7 +128,7 @@ export class OpenSegments {
   }
 
   #open(kind: SegmentKind, room: Room, plainBytes: number): OpenSegment {
-    const { epoch: currentEpoch, volumeId, clock, safety, onOpened } = this.#options;
+    const { epoch: currentEpoch, volumeId, clock, safety, startHash, onOpened } = this.#options;
     const epoch = currentEpoch();
     const counter = epoch === this.#epoch ? this.#counter + 1 : 1;
     const id = formatSegmentId({ epoch, counter });
@@ -156,7 +159,9 @@ export class OpenSegments {
           },
         }),
     );
-    const segment = new OpenSegment({ id, epoch, kind, volumeId, limitBytes: segmentBytes, replicas });
+    // What is written in small pieces is read back in long ones instead.
+    const hash = kind.lane === 'bulk' ? startHash() : undefined;
+    const segment = new OpenSegment({ id, epoch, kind, volumeId, limitBytes: segmentBytes, replicas, hash });
     onOpened(segment);
     return segment;
   }

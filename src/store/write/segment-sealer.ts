@@ -1,15 +1,18 @@
 /**
- * Ends a segment for good: footer when all its replicas are good, fsync, close, hash of what was verified record by
- * record. Then the caller is told, first the seal and then the copies that must be healed.
+ * Ends a segment for good: footer when all its replicas are good, fsync, close, and the hash: the one that was made
+ * while it was written, else of what is read back and verified record by record. Then the caller is told, first the
+ * seal and then the copies that must be healed.
  */
 import type { SegmentId } from '../../core/ids.js';
 import { verifiedPieces } from '../read/verified-pieces.js';
 import type { BadCopy, SealedSegment } from '../store-types.js';
 import type { OpenSegment } from './open-segment.js';
-import { SegmentHasher } from './segment-hasher.js';
+import type { SegmentHasher } from './segment-hasher.js';
 import type { SegmentReplica } from './segment-replica.js';
 
 export interface SegmentSealerOptions {
+  /** Closed with the sealer. */
+  readonly hasher: SegmentHasher;
   readonly onSealed: (sealed: SealedSegment) => void;
   /** Nothing of the segment was ever durable, and no node is left that took a byte: there is nothing to seal. */
   readonly onEmpty: (segment: SegmentId) => void;
@@ -18,7 +21,6 @@ export interface SegmentSealerOptions {
 
 export class SegmentSealer {
   readonly #options: SegmentSealerOptions;
-  readonly #hasher = new SegmentHasher();
   readonly #running = new Map<SegmentId, Promise<void>>();
 
   constructor(options: SegmentSealerOptions) {
@@ -42,7 +44,7 @@ export class SegmentSealer {
   /** Waits for what is being sealed; idempotent. */
   async close(): Promise<void> {
     await Promise.all(this.#running.values());
-    await this.#hasher.close();
+    await this.#options.hasher.close();
   }
 
   async #seal(segment: OpenSegment): Promise<void> {
@@ -54,6 +56,7 @@ export class SegmentSealer {
     await Promise.all(segment.replicas.map((replica) => replica.finish()));
     segment.dropPlaces();
     const { lengthBytes } = segment;
+    const written = await segment.hash?.end(lengthBytes);
     if (lengthBytes === 0) return this.#options.onEmpty(segment.id);
     const kept = wholeReplicas(segment, lengthBytes);
     const badCopies: BadCopy[] = [];
@@ -61,13 +64,14 @@ export class SegmentSealer {
       const problem = replica.isTrusted ? 'short' : 'io';
       if (!replica.isTrusted || replica.writtenBytes < lengthBytes) badCopies.push(badCopy(segment, replica, problem));
     }
-    const hash = await this.#hash(segment, lengthBytes, kept, badCopies);
+    const isTrusted = kept.some((replica) => replica.isTrusted);
+    const hash = isTrusted && written ? written : await this.#hashOfFile(segment, lengthBytes, kept, badCopies);
     const nodes = kept.map(({ node }) => node);
     this.#options.onSealed({ segment: segment.id, lengthBytes, hash, nodes, wanted: segment.kind.wanted });
     for (const copy of badCopies) this.#options.onBadCopy(copy);
   }
 
-  async #hash(
+  async #hashOfFile(
     segment: OpenSegment,
     lengthBytes: number,
     kept: readonly SegmentReplica[],
@@ -78,7 +82,7 @@ export class SegmentSealer {
     if (sources.length === 0) return null;
     const onBadCopy = (copy: BadCopy) => badCopies.push(copy);
     try {
-      return await this.#hasher.hash(verifiedPieces({ segment: segment.id, lengthBytes, sources, onBadCopy }));
+      return await this.#options.hasher.hash(verifiedPieces({ segment: segment.id, lengthBytes, sources, onBadCopy }));
     } catch {
       // What could not be read is told as bad copies; a seal without a hash is a seal all the same.
       return null;

@@ -6,7 +6,7 @@
  * Nothing is durable before `sync`, and only what `durableNodes` names counts for an acknowledgement.
  */
 import { DriveError } from '../../core/errors.js';
-import type { NodeId, SegmentId } from '../../core/ids.js';
+import type { ChunkId, NodeId, SegmentId } from '../../core/ids.js';
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import type { NodeLimits } from '../capacity.js';
 import type {
@@ -21,6 +21,7 @@ import type {
 } from '../store-types.js';
 import type { OpenSegment } from './open-segment.js';
 import { OpenSegments, type OpenSegmentsOptions } from './open-segments.js';
+import { SegmentHasher } from './segment-hasher.js';
 import { SegmentSealer } from './segment-sealer.js';
 
 export interface SegmentStoreOptions
@@ -47,6 +48,7 @@ export interface AppendOptions {
 const mostSealedKept = 1024;
 
 export class SegmentStore {
+  readonly #hasher = new SegmentHasher();
   readonly #lanes: OpenSegments;
   readonly #sealer: SegmentSealer;
   readonly #nodeCount: () => number;
@@ -60,6 +62,7 @@ export class SegmentStore {
     this.#copies = copies;
     this.#nodeCount = () => options.nodes().length;
     this.#sealer = new SegmentSealer({
+      hasher: this.#hasher,
       onBadCopy,
       onEmpty: (segment) => this.#unsealed.delete(segment),
       onSealed: (sealed) => {
@@ -71,6 +74,7 @@ export class SegmentStore {
     this.#lanes = new OpenSegments({
       ...options,
       unsealed: () => this.#unsealed.values(),
+      startHash: () => this.#hasher.start(),
       onOpened: (segment) => this.#unsealed.set(segment.id, segment),
       onEnded: seal,
       onDoubt: seal,
@@ -80,6 +84,11 @@ export class SegmentStore {
   /** Touches no node: the first append makes the first files. */
   static async open(options: SegmentStoreOptions): Promise<SegmentStore> {
     return new SegmentStore(options);
+  }
+
+  /** The name of a chunk to be appended, off the main thread where that pays. The bytes may not change before it resolves. */
+  chunkId(plain: Buffer): Promise<ChunkId> {
+    return this.#hasher.chunkId(plain);
   }
 
   /**
