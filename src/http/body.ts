@@ -15,6 +15,7 @@ export function contentLength(request: IncomingMessage): number {
 
 /** The whole body. 413 above `limitBytes`, INCOMPLETE_BODY when the sender leaves. */
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  if (!hasBody(request)) return Buffer.alloc(0);
   if (contentLength(request) > limitBytes) throw tooLarge(limitBytes);
   const parts: Buffer[] = [];
   let length = 0;

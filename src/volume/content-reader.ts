@@ -6,6 +6,7 @@
 import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import { askIndex, type MetaReader } from '../meta/meta-store.js';
+import type { ContentId } from '../meta/operations.js';
 import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
 import type { SegmentReader } from '../store/read/segment-reader.js';
@@ -13,6 +14,8 @@ import type { ReadTarget } from '../store/store-types.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {
+  /** Those that the content was opened with. */
+  readonly opened: ServingReads;
   /** The index and the nodes as they are now: others after the volume was reopened. UNAVAILABLE, CLOSED. */
   current(): Promise<ServingReads>;
   readonly clock: Clock;
@@ -26,7 +29,7 @@ export interface ContentSource {
 
 export interface ServingReads {
   readonly reader: MetaReader;
-  readonly segmentReader: Pick<SegmentReader, 'read'>;
+  readonly segmentReader: Pick<SegmentReader, 'read' | 'atHand'>;
 }
 
 /** Between two attempts to reach a copy. */
@@ -57,6 +60,10 @@ export class PinnedContentReader implements ContentReader {
   }
 
   async *read(range: ByteRange, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Buffer, void> {
+    if (isWithinOneChunk(range)) {
+      yield* this.readOne(range, signal);
+      return;
+    }
     const stop = new AbortController();
     // Not AbortSignal.any: for a small file it would cost as much as the read itself.
     const onAbort = () => stop.abort();
@@ -71,17 +78,38 @@ export class PinnedContentReader implements ContentReader {
         if (inFlight.length > aheadChunks) yield await inFlight.shift()!;
       }
       while (inFlight.length > 0) yield await inFlight.shift()!;
-      if (range.start === 0 && range.end >= this.sizeBytes) this.source.onReadWhole?.(this.entry);
+      this.noteRead(range);
     } finally {
       signal?.removeEventListener('abort', onAbort);
       if (inFlight.length > 0) stop.abort(); // An abort makes an error with a stack: not for each whole answer.
     }
   }
 
+  atHand(range: ByteRange): Buffer | undefined {
+    const { entry, sizeBytes, source } = this;
+    if (this.closed || entry.content === null || range.end > sizeBytes || !isWithinOneChunk(range)) return undefined;
+    const chunk = placeAtHand(source.opened.reader, entry.content, Math.floor(range.start / chunkBytes));
+    if (!chunk?.place) return undefined;
+    const start = range.start % chunkBytes;
+    const bytes = source.opened.segmentReader.atHand(chunk.place, start, start + range.end - range.start);
+    if (bytes !== undefined) this.noteRead(range);
+    return bytes;
+  }
+
   close(): void {
     if (this.closed) return;
     this.closed = true;
     this.unpin();
+  }
+
+  /** Nothing is read ahead, so nothing of its own has to be stopped: a signal costs more than a small read. */
+  private async *readOne(range: ByteRange, signal: AbortSignal | undefined): AsyncGenerator<Buffer, void> {
+    for await (const piece of this.pieces(range)) yield await this.readPiece(piece, signal);
+    this.noteRead(range);
+  }
+
+  private noteRead({ start, end }: ByteRange): void {
+    if (start === 0 && end >= this.sizeBytes) this.source.onReadWhole?.(this.entry);
   }
 
   private async *pieces(range: ByteRange): AsyncGenerator<Piece> {
@@ -108,8 +136,8 @@ export class PinnedContentReader implements ContentReader {
     }
   }
 
-  private async readPiece(piece: Piece, signal: AbortSignal): Promise<Buffer> {
-    if (signal.aborted) throw new DriveError('ABORTED');
+  private async readPiece(piece: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
+    if (signal?.aborted) throw new DriveError('ABORTED');
     try {
       if (!piece.target) throw new DriveError('DAMAGED', { message: 'a part of this file lies on no known node' });
       return await this.readTarget(piece.target, piece, signal);
@@ -124,7 +152,7 @@ export class PinnedContentReader implements ContentReader {
    * Cleaning and healing may have moved the chunk since its place was looked up: then it is asked for where it is now.
    * A copy that is only out of reach may be back in a moment, and a volume being reopened soon serves again.
    */
-  private async readTarget(first: ReadTarget, { start, end }: Piece, signal: AbortSignal): Promise<Buffer> {
+  private async readTarget(first: ReadTarget, { start, end }: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
     const { clock, retryMs } = this.source;
     const deadline = clock.monotonic() + retryMs;
     let target = first;
@@ -140,7 +168,7 @@ export class PinnedContentReader implements ContentReader {
         if (!now) await clock.sleep(Math.min(retryPauseMs, retryMs), { signal });
         target = now ?? target;
       }
-      if (signal.aborted) throw new DriveError('ABORTED');
+      if (signal?.aborted) throw new DriveError('ABORTED');
     }
   }
 
@@ -151,5 +179,17 @@ export class PinnedContentReader implements ContentReader {
     const hasMoved =
       now && (now.place.segment !== target.place.segment || nodes.some((node) => !target.nodes.includes(node)));
     return hasMoved ? { place: now.place, nodes } : undefined;
+  }
+}
+
+const isWithinOneChunk = ({ start, end }: ByteRange): boolean =>
+  start < end && Math.floor(start / chunkBytes) === Math.floor((end - 1) / chunkBytes);
+
+/** undefined also when the index cannot say: whoever reads then meets the same trouble, and answers it. */
+function placeAtHand(reader: MetaReader, content: ContentId, first: number) {
+  try {
+    return reader.contentChunks(content, first, 1)[0];
+  } catch {
+    return undefined;
   }
 }

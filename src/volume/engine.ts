@@ -216,6 +216,7 @@ export class VolumeEngine {
     this.contentPins.add(content);
     const { clock, safety, current = async () => this, events } = this.options;
     const source: ContentSource = {
+      opened: this,
       current,
       clock,
       retryMs: safety.retryMs,

@@ -27,6 +27,8 @@ export interface ContentReader {
    * Throws DAMAGED (nothing more comes; the caller must cut the connection) or ABORTED.
    */
   read(range: ByteRange, options?: { readonly signal?: AbortSignal }): AsyncIterable<Buffer>;
+  /** The same bytes in one buffer, if they were verified lately and are in memory; undefined: they have to be read. */
+  atHand(range: ByteRange): Buffer | undefined;
   /** Idempotent. */
   close(): void;
 }

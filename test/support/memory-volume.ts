@@ -95,6 +95,7 @@ export class MemoryVolume implements Volume {
           yield bytes.subarray(offset, Math.min(end, offset + 65536));
         }
       },
+      atHand: () => undefined,
       close: () => {
         if (open) this.openReaders -= 1;
         open = false;

@@ -183,3 +183,23 @@ test('folders and names that are not there cannot be opened', async (t) => {
   assert.throws(() => volume.engine.open(names('nothing')), withCode('NOT_FOUND'));
   assert.deepEqual(volume.engine.contentPins.keys(), []);
 });
+
+test('what was verified lately is at hand, and nothing else', async (t) => {
+  const volume = await TestVolume.create(t);
+  await withFile(volume);
+  const reader = volume.engine.open(names('file'));
+  const wanted = { start: MiB + 65_000, end: MiB + 66_000 };
+  assert.equal(reader.atHand(wanted), undefined, 'nothing was read yet');
+  await range(volume, wanted.start, wanted.end);
+  assert.ok(reader.atHand(wanted)?.equals(bytes.subarray(wanted.start, wanted.end)));
+  for (const other of [
+    { start: MiB + 65_000, end: MiB + 3 * 65_536 },
+    { start: MiB - 1, end: MiB + 66_000 },
+    { start: wanted.start, end: bytes.length + 1 },
+    { start: wanted.start, end: wanted.start },
+  ]) {
+    assert.equal(reader.atHand(other), undefined, `${other.start} to ${other.end}`);
+  }
+  reader.close();
+  assert.equal(reader.atHand(wanted), undefined, 'closed');
+});

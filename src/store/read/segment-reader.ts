@@ -80,6 +80,11 @@ export class SegmentReader {
     return this.#reads % otherReplicaEvery === 0 ? preferOther(candidates) : candidates;
   }
 
+  /** The plain bytes, if they were verified lately and are in memory; the caller's to give back, not to change. */
+  atHand(place: ChunkPlace, plainStart: number, plainEnd: number): Buffer | undefined {
+    return this.#hotBlocks.get(place, plainStart, plainEnd);
+  }
+
   /**
    * The plain bytes from `plainStart` to `plainEnd` (exclusive; inside the chunk), which the caller may not change.
    * DAMAGED when no copy is left that could be good, UNAVAILABLE while one is only out of reach (`details.copies` says

@@ -63,6 +63,11 @@ async function sendFile(context: DavContext, entry: EntryRow, reader: ContentRea
     response.statusCode = 206;
     response.setHeader('Content-Range', `bytes ${part.start}-${part.end - 1}/${entry.sizeBytes}`);
   }
+  const bytes = reader?.atHand(part);
+  if (bytes) {
+    response.end(bytes, () => readBuffers.giveBack(bytes));
+    return;
+  }
   if (reader) await sendBytes(context, reader, part);
   response.end();
 }

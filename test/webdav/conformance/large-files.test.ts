@@ -24,6 +24,7 @@ test('M-42: a file of 5 GiB has its size everywhere, and its last bytes can be r
     async *read({ start, end }) {
       for (let at = start; at < end; at += 1) yield Buffer.from([at % 251]);
     },
+    atHand: () => undefined,
     close: () => {},
   });
   assert.equal((await server.send('HEAD', '/home/big')).headers['content-length'], String(sizeBytes));
