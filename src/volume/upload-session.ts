@@ -105,17 +105,20 @@ export class UploadSession implements Upload {
     return this.ended;
   }
 
-  async write(bytes: Buffer): Promise<void> {
+  async write(bytes: Buffer): Promise<boolean> {
     this.assertUsable();
+    let isCopied = true;
     let offset = 0;
     while (offset < bytes.length) {
       if (this.reservedBytes === 0) await this.reserve();
       const take = Math.min(bytes.length - offset, chunkBytes - this.filledBytes);
       this.gather(bytes.subarray(offset, offset + take));
+      isCopied &&= this.memory !== undefined;
       offset += take;
       if (this.filledBytes === chunkBytes) await this.sendChunk('bulk');
     }
     this.sizeBytes += bytes.length;
+    return isCopied;
   }
 
   /** Called when it was put, or ended without. */

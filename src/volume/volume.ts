@@ -35,8 +35,11 @@ export interface ContentReader {
 
 /** Bytes on their way in. Chunks are hashed and written to the nodes while they arrive. */
 export interface Upload {
-  /** Resolves when more may be sent (backpressure). The buffer may not be changed afterwards. OUT_OF_SPACE, UNAVAILABLE. */
-  write(bytes: Buffer): Promise<void>;
+  /**
+   * Resolves when more may be sent (backpressure). True when the bytes were copied; else the buffer is kept and may not
+   * be changed afterwards. OUT_OF_SPACE, UNAVAILABLE.
+   */
+  write(bytes: Buffer): Promise<boolean>;
   /** Ends the body. Nothing is visible before `Volume.put` with the handle. */
   finish(): Promise<UploadedContent>;
   /** Leaves no trace but dead space. Idempotent; after `put` it does nothing. */

@@ -121,6 +121,7 @@ export class MemoryVolume implements Volume {
         this.uploadedBytes += bytes.length;
         if (length > (await this.space()).availableBytes) throw new DriveError('OUT_OF_SPACE');
         parts.push(Buffer.from(bytes));
+        return true;
       },
       finish: async () => {
         end();

@@ -5,6 +5,7 @@
  */
 import type { OutgoingHttpHeaders } from 'node:http';
 import { DriveError } from '../../core/errors.js';
+import { discard } from '../../core/memory/discard.js';
 import { bodyOf } from '../../http/body.js';
 import { strongTag } from '../../http/entity-tags.js';
 import { formatHttpDate } from '../../http/http-dates.js';
@@ -62,7 +63,7 @@ async function store(context: DavContext, checksums: BodyChecksums, options: Put
     context.acceptBody();
     for await (const bytes of bodyOf(request)) {
       checksums.update(bytes);
-      await upload.write(bytes);
+      if (await upload.write(bytes)) discard(bytes);
     }
     const properties = [checksums.verify()];
     return await volume.put(path, await upload.finish(), { ...options, properties });
