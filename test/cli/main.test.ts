@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { createVolume } from '../../src/drive.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
@@ -34,10 +35,14 @@ async function holdfast(...parameters: string[]): Promise<Ended> {
 /** A volume with three nodes; gives its directory. */
 async function makeVolume(t: TestContext): Promise<string> {
   const folder = await temporaryFolder(t);
-  const nodes = ['a', 'b', 'c'].flatMap((name) => ['--node', join(folder, name)]);
-  const made = await holdfast('init', join(folder, 'volume'), ...nodes, '--name', 'home');
-  assert.equal(made.code, 0, made.err);
-  return join(folder, 'volume');
+  const directory = join(folder, 'volume');
+  await createVolume({
+    directory,
+    nodes: ['a', 'b', 'c'].map((name) => join(folder, name)),
+    replicas: 2,
+    name: 'home',
+  });
+  return directory;
 }
 
 interface Serving {
@@ -138,7 +143,11 @@ test("after kill -9 the socket left behind is in nobody's way", posixOnly, async
 });
 
 test('a second server of one volume is refused', async (t) => {
-  const directory = await makeVolume(t);
+  const folder = await temporaryFolder(t);
+  const directory = join(folder, 'volume');
+  const nodes = ['a', 'b', 'c'].flatMap((name) => ['--node', join(folder, name)]);
+  const made = await holdfast('init', directory, ...nodes, '--name', 'home');
+  assert.equal(made.code, 0, made.err);
   const { child, url } = await serve(t, directory);
   const { code, err } = await holdfast('serve', directory, '--port', '0');
   assert.equal(code, 1);

@@ -224,7 +224,7 @@ export class DamagedVolume {
 
   /** The answer, asked for again while there is none: "not now" is no wrong answer. */
   async #answer<T>(ask: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 60_000;
     for (;;) {
       try {
         return await ask();
@@ -256,7 +256,7 @@ export class DamagedVolume {
     const said = () => this.events.map(({ level, message }) => `${level}: ${message}`).join('\n');
     assertSame(await this.tree(), expected, said);
     await this.looksUp(expected);
-    const deadline = performance.now() + 30_000;
+    const deadline = performance.now() + 60_000;
     for (;;) {
       const findings = await this.#answer(async () => (await this.drive.check()).findings);
       if (findings.length === 0) break;

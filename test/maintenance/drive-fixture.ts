@@ -120,7 +120,7 @@ export const isWhole = ({ health, segments, healing }: DriveStatus): boolean =>
   health === 'good' && segments.degraded === 0 && healing.queuedSegments === 0 && !healing.active;
 
 export async function untilTrue(isSo: () => boolean | Promise<boolean>, say: () => string): Promise<void> {
-  const deadline = performance.now() + 25_000;
+  const deadline = performance.now() + 90_000;
   while (!(await isSo())) {
     if (performance.now() > deadline) assert.fail(`it did not happen: ${say()}`);
     await sleep(20);

@@ -9,13 +9,13 @@ const keptSeeds = JSON.parse(
   readFileSync(new URL('../../../test/simulation/seeds.json', import.meta.url), 'utf8'),
 ) as readonly { readonly seed: number; readonly found: string }[];
 
-const freshSeeds = 2;
+const freshSeed = 1000;
 
 describe('the engine in the simulation', () => {
   it('repeats from its seed, and lives are the same whether crashes are imagined in them or not', async () => {
     const trace = async (statesPerPoint: number) => {
       const lines: string[] = [];
-      await simulateEngine(3, { lives: 3, statesPerPoint, trace: (line) => lines.push(line) });
+      await simulateEngine(3, { lives: 2, statesPerPoint, trace: (line) => lines.push(line) });
       return lines.filter((line) => !line.startsWith('imagined'));
     };
     const lines = await trace(4);
@@ -34,12 +34,7 @@ describe('the engine in the simulation', () => {
     });
   }
 
-  it(`keeps every promise in seeds 1000 to ${999 + freshSeeds}`, async () => {
-    const failed: string[] = [];
-    for (let seed = 1000; seed < 1000 + freshSeeds; seed++) {
-      const { problems } = await simulateEngine(seed);
-      if (problems.length > 0) failed.push(`seed ${seed}: ${problems.join('; ')}`);
-    }
-    assert.deepEqual(failed, []);
+  it(`keeps every promise in seed ${freshSeed}; in many more in test/system`, async () => {
+    assert.deepEqual((await simulateEngine(freshSeed)).problems, []);
   });
 });

@@ -124,7 +124,7 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders, weighted
         const stored = volume.segments.length;
         assert.ok(Math.abs(stored - predicted) <= nodes.length, `${stored} stored, ${predicted} predicted`);
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 }
@@ -160,7 +160,7 @@ test('the figure is what filling achieves, within one segment a node: disks adde
       const { stored, predicted } = filledFurther(volume);
       assert.ok(Math.abs(stored - predicted) <= volume.nodes.length, `${stored} stored, ${predicted} predicted`);
     }),
-    { numRuns: 20 },
+    { numRuns: 15 },
   );
 });
 
@@ -178,7 +178,7 @@ test('the figure is what filling achieves, within one segment a node: two small 
       const { stored, predicted } = filledFurther(volume);
       assert.ok(Math.abs(stored - predicted) <= volume.nodes.length, `${stored} stored, ${predicted} predicted`);
     }),
-    { numRuns: 20 },
+    { numRuns: 15 },
   );
 });
 
@@ -197,7 +197,7 @@ for (const [what, figures] of Object.entries({ disks, grouped, folders })) {
           );
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 15 },
     );
   });
 }

@@ -9,12 +9,9 @@ export class SeededRandom implements Random {
   }
 
   bytes(lengthBytes: number): Buffer {
-    const buffer = Buffer.alloc(lengthBytes);
-    for (let at = 0; at < lengthBytes; at += 4) {
-      const word = this.#next();
-      for (let byte = 0; byte < 4 && at + byte < lengthBytes; byte += 1) buffer[at + byte] = word >>> (8 * byte);
-    }
-    return buffer;
+    const words = new DataView(new ArrayBuffer(4 * Math.ceil(lengthBytes / 4)));
+    for (let at = 0; at < lengthBytes; at += 4) words.setUint32(at, this.#next(), true);
+    return Buffer.from(words.buffer, 0, lengthBytes);
   }
 
   /** From 0 to `limit - 1`. */

@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../src/core/clock.js';
 import type { DriveError } from '../../src/core/errors.js';
 import { testSafety } from '../../src/core/safety-parameters.js';
@@ -330,10 +331,13 @@ export async function settleAll(turns = 50): Promise<void> {
   for (let turn = 0; turn < turns; turn += 1) await new Promise<void>((resolve) => setImmediate(resolve));
 }
 
-/** Waits in turns of the event loop; threads and files need real time. */
-export async function until(isDone: () => boolean, limitMs = 10_000): Promise<void> {
+/** Waits in turns of the event loop; threads and files need real time, and get the processor. */
+export async function until(isDone: () => boolean, limitMs = 60_000): Promise<void> {
   const deadline = systemClock.monotonic() + limitMs;
-  while (!isDone() && systemClock.monotonic() < deadline) await settleAll(1);
+  for (let turn = 0; !isDone() && systemClock.monotonic() < deadline; turn += 1) {
+    if (turn < 100) await settleAll(1);
+    else await sleep(1);
+  }
   assert.ok(isDone(), 'it did not happen');
 }
 

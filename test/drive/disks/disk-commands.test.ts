@@ -87,6 +87,10 @@ test('unplugging says which files get down to one copy, and opens a window only 
   const { until } = await disks.unplug({ nodes, forMs: hourMs, dryRun: false });
   assert.ok(until);
   assert.equal((await nodeOf(drive, holder!.label)).mayBeGoneUntil, until);
+  await drive.until(
+    'what lay open there is sealed',
+    async () => (await nodeOf(drive, holder!.label)).usedBytes > holder!.usedBytes,
+  );
   // Nothing comes to depend on it any more, also in the next opening.
   const { usedBytes } = await nodeOf(drive, holder!.label);
   await drive.put('/two', randomBytes(300_000, 2));

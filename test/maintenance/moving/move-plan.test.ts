@@ -62,7 +62,7 @@ for (const [what, figures] of Object.entries({ disks, grouped })) {
         assert.equal(bytesOn(holders, leaving.id), plan.stuck.length * segmentBytes);
         for (const nodes of holders.values()) assert.equal(nodes.size, copies);
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   });
 
@@ -105,7 +105,7 @@ for (const [what, figures] of Object.entries({ disks, grouped })) {
           );
         }
       }),
-      { numRuns: 30 },
+      { numRuns: 20 },
     );
   });
 }
@@ -130,7 +130,7 @@ test('after a plan was carried out there is none, and every node is within one s
       };
       assert.deepEqual(planRebalance(moved).moves, []);
     }),
-    { numRuns: 30 },
+    { numRuns: 20 },
   );
 });
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { replugStory } from './replug-story.js';
 
 const firstSeed = 1;
-const limitMs = 8_000;
+const limitMs = 4_000;
 const fewestSeeds = 5;
 
 test('a disk that was away brings nothing back and overwrites nothing newer', async (context) => {
