@@ -66,12 +66,19 @@ test('flipped bits are found at the next read, the read is right, and the copy i
   for (const [index, path] of damaged.entries()) {
     for (let at = 5_000; at < before[index]!.length; at += 100_000) await flipBit(path, at);
   }
-  for (let round = 0; round < 5; round += 1) await readAll(fixture);
+  // A node that was slow once is asked last, and what was read stays in memory: both until the next opening.
+  for (let opening = 0; opening < 20; opening += 1) {
+    await readAll(fixture);
+    if ((await fixture.drive.status()).reads.checksumErrors > 0) break;
+    await reopen(fixture);
+  }
+  assert.ok((await fixture.drive.status()).reads.checksumErrors > 0, 'no bad copy was ever read');
+  const isHealed = async (path: string, index: number) => (await readFile(path)).equals(before[index]!);
+  await untilTrue(
+    async () => (await Promise.all(damaged.map(isHealed))).includes(true),
+    () => eventsOf(fixture),
+  );
   await untilStatus(fixture, 'healed', isWhole);
-  const after = await Promise.all(damaged.map((path) => readFile(path)));
-  const whole = after.filter((bytes, index) => bytes.equals(before[index]!)).length;
-  const { reads } = await fixture.drive.status();
-  assert.ok(reads.checksumErrors > 0 && whole > 0, `${reads.checksumErrors} errors, ${whole} healed`);
 });
 
 test('both copies damaged in different places: each gives the other what it lacks', async (t) => {

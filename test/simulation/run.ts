@@ -1,10 +1,4 @@
-/**
- * Replays or searches seeds of the engine's simulation:
- *   node dist/test/simulation/run.js --seed N --verbose        one seed with its trace
- *   node dist/test/simulation/run.js --from N --seeds N        these seeds
- *   node dist/test/simulation/run.js --minutes 30 --workers 2  fresh seeds from the clock; those that fail are written,
- *                                                              with the commit, to simulation-failures.jsonl
- */
+/** Replays or searches seeds of the engine's simulation; --help says how. */
 import { execFileSync } from 'node:child_process';
 import { appendFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -22,17 +16,26 @@ const { values } = parseArgs({
     verbose: { type: 'boolean', default: false },
     'no-index-loss': { type: 'boolean', default: false },
     'no-faults': { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
   },
 });
 
 const failuresFile = 'simulation-failures.jsonl';
+const usage = `node dist/test/simulation/run.js ...
+  --seed N --verbose        one seed with its trace
+  --from N --seeds N        these seeds (100)
+  --minutes 30 --workers 2  fresh seeds from the clock; those that fail are written, with the commit, to ${failuresFile}
+  --states N                crash states that are opened at each point (6)
+  --no-index-loss           the index is never lost
+  --no-faults               disks never fail`;
 const options: SimulationOptions = {
   indexMayBeLost: !values['no-index-loss'],
   disksMayFail: !values['no-faults'],
   statesPerPoint: Number(values.states),
 };
 
-if (values.seed === undefined) await search();
+if (values.help) console.log(usage);
+else if (values.seed === undefined) await search();
 else await replay(Number(values.seed));
 
 async function replay(seed: number): Promise<void> {

@@ -110,8 +110,11 @@ async function writeBody(outgoing: NodeJS.WritableStream, pieces: Iterable<Buffe
   for (const piece of pieces) {
     if (!outgoing.write(piece)) {
       await new Promise<void>((resolve) => {
-        outgoing.once('drain', resolve);
-        outgoing.once('close', resolve);
+        const goOn = () => {
+          outgoing.off('drain', goOn).off('close', goOn);
+          resolve();
+        };
+        outgoing.on('drain', goOn).on('close', goOn);
       });
     }
     if ('destroyed' in outgoing && outgoing.destroyed) return;
