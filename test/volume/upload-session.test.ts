@@ -151,6 +151,24 @@ test('all uploads together hold a bounded number of bytes; one that ends while i
   await Promise.all(last.map((upload) => upload.abort()));
 });
 
+test('of bodies whose length is not known each further chunk counts whole', async (t) => {
+  const volume = await TestVolume.create(t);
+  const letGo = hold(t, volume);
+  const uploads = await Promise.all(Array.from({ length: 20 }, () => volume.engine.upload({})));
+  let granted = 0;
+  const writes = uploads.map((upload, index) =>
+    upload.write(randomBytes(MiB, index)).then(async () => {
+      await upload.write(Buffer.from('x'));
+      granted += 1;
+    }),
+  );
+  await settleAll(500);
+  assert.equal(granted, 12, 'the others have no room for a second chunk');
+  letGo();
+  await Promise.all(writes);
+  await Promise.all(uploads.map((upload) => upload.abort()));
+});
+
 test('a body that cannot fit is refused before it is read', async (t) => {
   const volume = await TestVolume.create(t);
   const { availableBytes } = volume.engine.space();

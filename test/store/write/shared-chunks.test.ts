@@ -80,6 +80,17 @@ for (const effect of ['NODE_IO', 'NODE_FULL', 'torn'] as const) {
   });
 }
 
+test('what was hashed and taken by no node is not in the hash', async () => {
+  const fixture = await openFixture({ letters: 'ab' });
+  const [first] = await fixture.store.append([sharedChunk(MiB, 1)], bulk);
+  await fixture.store.sync([first!.place.segment]);
+  for (const { store } of fixture.nodes) store.plan({ operation: 'write', effect: 'NODE_FULL' });
+  await assert.rejects(fixture.store.append([sharedChunk(MiB, 2)], bulk));
+  await assertSealedHashes(fixture);
+  assert.equal(fixture.sealed[0]!.lengthBytes, first!.place.offset + first!.place.recordBytes);
+  await endFixture(fixture);
+});
+
 test('memory that a hung write may still read is never used again', async () => {
   const fixture = await openFixture({ letters: 'ab' });
   const hangs = () => fixture.nodes.flatMap(({ store }) => store.log).filter(({ operation }) => operation === 'write');
