@@ -165,15 +165,15 @@ function decodeOperation(line: string): Operation {
   const kind = parsed.o;
   const fields = typeof kind === 'string' ? kinds.get(kind) : undefined;
   if (fields === undefined) throw newer(`the operation "${String(kind)}" is not known to this version`);
-  const operation: Record<string, unknown> = { o: kind };
   for (const [key, shape] of fields) {
     const value = Object.hasOwn(parsed, key) ? parsed[key] : undefined;
     if (!shape(value)) throw corrupt(`field "${key}" of operation "${String(kind)}" is not valid`);
-    if (value !== undefined) operation[key] = value;
   }
-  const extra = Object.keys(parsed).find((key) => key !== 'o' && !fields.has(key));
-  if (extra !== undefined) throw newer(`operation "${String(kind)}" has a field "${extra}" unknown to this version`);
-  return operation as unknown as Operation;
+  for (const key of Object.keys(parsed)) {
+    if (key === 'o' || fields.has(key)) continue;
+    throw newer(`operation "${String(kind)}" has a field "${key}" unknown to this version`);
+  }
+  return parsed as unknown as Operation;
 }
 
 function parseObject(line: string): Record<string, unknown> {

@@ -4,7 +4,8 @@
  *
  * Rows lie in tables `<name>_row`, which statements that change them name. Whoever reads says `<name>`: a temporary view,
  * of which no row comes out that does not match its CRC (CORRUPT). Temporary triggers make the CRCs, and no row is
- * changed or removed that does not match. So no statement can forget it. (A text that is compared for equality and is not
+ * changed or removed that does not match. So no statement can forget it. Statements that run for every file bring the CRC
+ * themselves (SumWriter): a trigger writes its row a second time, after a call out of SQLite. (A text that is compared for equality and is not
  * in an index is written `+column`; why, schema.ts tells.) A row that is *missing*, or is an old one, does
  * not show in single reads; the totals tell, where a whole table is read.
  */
@@ -32,11 +33,13 @@ const summedTables = [
   'journal',
   'journaled',
 ] as const;
+/** Rows come to these by SumWriter alone, no trigger sees it: one written without its sum is refused by every reader. */
+const withOwnSum: ReadonlySet<string> = new Set(['entry', 'content', 'page', 'chunk', 'journal']);
 /** Bears the totals itself. */
 const guardedTables = [...summedTables, 'counters'] as const;
 export type SummedTable = (typeof summedTables)[number];
 
-type Value = number | bigint | string | Buffer | null;
+export type Value = number | bigint | string | Buffer | null;
 
 /** A sum, a CRC and one modulus more are still an exact number. */
 const modulus = 2 ** 51;
@@ -72,17 +75,60 @@ class TableSums {
   }
 }
 
+const writtenOn = new WeakMap<Connection, TableSums>();
+
+/**
+ * For statements on one table that set `row_sum` themselves; the triggers leave such rows alone. Values are those of all
+ * columns, in the table's order, as SQLite gives them back.
+ */
+export class SumWriter {
+  readonly #table: number;
+  readonly #written: TableSums;
+
+  constructor(connection: Connection, table: SummedTable) {
+    this.#table = summedTables.indexOf(table);
+    this.#written = writtenOn.get(connection)!;
+  }
+
+  added(sum: number): void {
+    this.#written.add(this.#table, sum, 1);
+  }
+
+  /** CORRUPT when the row as it was read does not match its sum. */
+  demandIntact(sum: number, values: readonly Value[]): void {
+    verified(this.#table, sum, values.map(asShown));
+  }
+
+  /** A row was updated, and its sum with it. Equal sums: the trigger did it. */
+  replaced(before: number, after: number): void {
+    if (before === after) return;
+    this.#written.add(this.#table, before, -1);
+    this.#written.add(this.#table, after, 1);
+  }
+}
+
+/** `sumOf` the values as the triggers would give them to it: SQLite stores no lone surrogates, and `quote` shows bytes. */
+export function sumAsStored(values: readonly Value[]): number {
+  let text = '';
+  for (const value of values) text += summed(asShown(value));
+  return loneSurrogate.test(text) ? sumOf(values.map((value) => asStored(asShown(value)))) : crc32(text);
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+const asStored = (value: Value): Value => (typeof value === 'string' ? Buffer.from(value).toString() : value);
+
+const asShown = (value: Value): Exclude<Value, Buffer> =>
+  Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value;
+
 /**
  * The functions that triggers and views call, and with them this connection's own totals: `row_totals()` of what was
  * written (changes taken back included: the writer sets them), `rows_seen()` of what was read since it was last asked.
  */
 export function registerRowSums(connection: Connection): void {
   const written = new TableSums();
+  writtenOn.set(connection, written);
   let seen = new TableSums();
-  const verified = (table: number, sum: number, values: readonly Value[]): number => {
-    if (sumOf(values) !== sum) throw damagedIndex(`a row of ${guardedTables[table]} does not match its checksum`);
-    return sum;
-  };
   const define = (name: string, work: (...parameters: never[]) => Value) =>
     connection.function(name, { varargs: true }, work as (...parameters: unknown[]) => unknown);
   define('row_added', (table: number, ...values: Value[]) => {
@@ -110,17 +156,25 @@ export function registerRowSums(connection: Connection): void {
   });
 }
 
+function verified(table: number, sum: number, values: readonly Value[]): number {
+  if (sumOf(values) !== sum) throw damagedIndex(`a row of ${guardedTables[table]} does not match its checksum`);
+  return sum;
+}
+
 /** CRC-32 of the values, each with its type and its end. */
 function sumOf(values: readonly Value[]): number {
   let text = '';
   let sum = 0;
   for (const value of values) {
-    if (value === null) text += 'n,';
-    else if (typeof value === 'string') text += `${value.length}:${value},`;
-    else if (typeof value === 'object') sum = crc32(value, crc32(`${value.length};`, sum));
-    else text += `${value},`;
+    if (Buffer.isBuffer(value)) sum = crc32(value, crc32(`${value.length};`, sum));
+    else text += summed(value);
   }
   return crc32(text, sum);
+}
+
+function summed(value: Exclude<Value, Buffer>): string {
+  if (value === null) return 'n,';
+  return typeof value === 'string' ? `${value.length}:${value},` : `${value},`;
 }
 
 /**
@@ -145,12 +199,14 @@ export function guardRows(connection: Connection, mode: 'reads' | 'writes' | 'tr
     const add = `UPDATE ${table} SET row_sum = row_added(${number}, ${of('NEW')}) WHERE ${key.join(' AND ')};`;
     const remove = `SELECT row_removed(${number}, OLD.row_sum, ${of('OLD')});`;
     const trigger = (event: string, when: string, work: string) =>
-      `CREATE TEMP TRIGGER ${name}_${event} AFTER ${when} ON main.${table} BEGIN ${work} END;`;
+      `CREATE TEMP TRIGGER ${name}_${event} AFTER ${when} BEGIN ${work} END;`;
+    const updated = `UPDATE OF ${values.join(', ')} ON main.${table} WHEN NEW.row_sum = OLD.row_sum`;
+    const inserted = withOwnSum.has(name) ? [] : [trigger('inserted', `INSERT ON main.${table}`, add)];
     return [
       view,
-      trigger('inserted', 'INSERT', add),
-      trigger('updated', `UPDATE OF ${values.join(', ')}`, `${remove} ${add}`),
-      trigger('deleted', 'DELETE', remove),
+      ...inserted,
+      trigger('updated', updated, `${remove} ${add}`),
+      trigger('deleted', `DELETE ON main.${table}`, remove),
     ];
   });
   const work = statements.join('\n');

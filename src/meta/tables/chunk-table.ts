@@ -5,6 +5,8 @@
 import type { ChunkPlace } from '../../segment/chunk-place.js';
 import type { ChunkId, ChunkReference } from '../operations.js';
 import type { Connection } from '../sqlite/connection.js';
+import { RowInsert } from '../sqlite/row-insert.js';
+import { SumWriter, sumAsStored } from '../sqlite/row-sums.js';
 
 export interface StoredChunk {
   /** null while no place is known. */
@@ -21,11 +23,13 @@ const columns = 'segment, offset, record_bytes, plain_bytes, refs';
 export const chunkKey = (id: ChunkId): Buffer => Buffer.from(id, 'hex');
 
 export class ChunkTable {
+  readonly #sums;
   readonly #get;
   readonly #insert;
   readonly #refer;
   readonly #release;
   readonly #setPlace;
+  readonly #unplaced;
   readonly #setFirstPlace;
   readonly #living;
   readonly #anyLiving;
@@ -36,9 +40,8 @@ export class ChunkTable {
 
   constructor(connection: Connection) {
     this.#get = connection.prepare<[Buffer], Raw>(`SELECT ${columns} FROM chunk WHERE id = ?`).raw();
-    this.#insert = connection.prepare(
-      'INSERT INTO chunk_row (id, plain_bytes, refs) VALUES (?, ?, 1) ON CONFLICT (id) DO NOTHING',
-    );
+    this.#sums = new SumWriter(connection, 'chunk');
+    this.#insert = new RowInsert(connection, 'chunk', { onConflict: 'ON CONFLICT (id) DO NOTHING' });
     this.#refer = connection
       .prepare<[Buffer], Raw>(`UPDATE chunk_row SET refs = refs + 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
@@ -46,11 +49,14 @@ export class ChunkTable {
       .prepare<[Buffer], Raw>(`UPDATE chunk_row SET refs = refs - 1 WHERE id = ? RETURNING ${columns}`)
       .raw();
     this.#setPlace = connection.prepare('UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ? WHERE id = ?');
-    this.#setFirstPlace = connection
-      .prepare<[number, number, number, Buffer], number>(
-        'UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ? WHERE id = ? AND segment IS NULL RETURNING refs',
+    this.#unplaced = connection
+      .prepare<[Buffer], [plainBytes: number, refs: number, sum: number]>(
+        'SELECT plain_bytes, refs, row_sum FROM chunk_row WHERE id = ? AND segment IS NULL',
       )
-      .pluck();
+      .raw();
+    this.#setFirstPlace = connection.prepare(
+      'UPDATE chunk_row SET segment = ?, offset = ?, record_bytes = ?, row_sum = ? WHERE id = ?',
+    );
     this.#living = connection
       .prepare<[number, number, number], [Buffer, number, number, number]>(
         `SELECT id, offset, record_bytes, plain_bytes FROM chunk
@@ -77,7 +83,7 @@ export class ChunkTable {
   /** One reference more; the row is made when there is none. Returns it as it is now. */
   refer([id, plainBytes]: ChunkReference): StoredChunk {
     const key = chunkKey(id);
-    if (this.#insert.run(key, plainBytes).changes === 0) return toChunk(this.#refer.get(key))!;
+    if (!this.#insert.run(key, null, null, null, plainBytes, 1)) return toChunk(this.#refer.get(key))!;
     return { segment: null, offset: 0, recordBytes: 0, plainBytes, refs: 1 };
   }
 
@@ -96,7 +102,16 @@ export class ChunkTable {
 
   /** Only of a chunk without a place: how many references it has. undefined when it is not known, or has a place. */
   setFirstPlace(segment: number, place: ChunkPlace): number | undefined {
-    return this.#setFirstPlace.get(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
+    const key = chunkKey(place.chunk);
+    const row = this.#unplaced.get(key);
+    if (row === undefined) return undefined;
+    const [plainBytes, refs, before] = row;
+    this.#sums.demandIntact(before, [key, null, null, null, plainBytes, refs]);
+    const { offset, recordBytes } = place;
+    const after = sumAsStored([key, segment, offset, recordBytes, plainBytes, refs]);
+    this.#setFirstPlace.run(segment, offset, recordBytes, after, key);
+    this.#sums.replaced(before, after);
+    return refs;
   }
 
   /** Living chunks of a segment by offset. */

@@ -5,6 +5,7 @@
 import { checksumOfPages, chunksPerPage, decodePage, encodePage, pageDigest } from '../content-checksum.js';
 import type { ChunkReference, ContentId } from '../operations.js';
 import type { Connection } from '../sqlite/connection.js';
+import { RowInsert } from '../sqlite/row-insert.js';
 
 export interface StoredContent {
   readonly id: ContentId;
@@ -56,9 +57,7 @@ export class ContentTable {
     this.#unfinished = connection
       .prepare<[], number>('SELECT id FROM content WHERE refs = 0 AND checksum IS NULL ORDER BY id')
       .pluck();
-    this.#insert = connection.prepare(
-      'INSERT INTO content_row (size, count, checksum, refs, id) VALUES (?, ?, ?, ?, ?)',
-    );
+    this.#insert = new RowInsert(connection, 'content');
     this.#update = connection.prepare(
       'UPDATE content_row SET size = ?, count = ?, checksum = ?, refs = ? WHERE id = ?',
     );
@@ -66,9 +65,7 @@ export class ContentTable {
     this.#page = connection
       .prepare<[number, number], Buffer>('SELECT chunks FROM page WHERE content = ? AND number = ?')
       .pluck();
-    this.#putPage = connection.prepare(
-      'INSERT OR REPLACE INTO page_row (content, number, digest, chunks) VALUES (?, ?, ?, ?)',
-    );
+    this.#putPage = new RowInsert(connection, 'page', { or: 'OR REPLACE' });
     this.#digests = connection
       .prepare<[number], Buffer>('SELECT digest FROM page WHERE content = ? ORDER BY number')
       .pluck();
@@ -169,7 +166,8 @@ export class ContentTable {
   /** Writes the rows that are held back: before anything else reads the table. */
   settle(): void {
     for (const { id, sizeBytes, chunkCount, checksum, refs, isNew } of this.#held.values()) {
-      (isNew ? this.#insert : this.#update).run(sizeBytes, chunkCount, checksum, refs, id);
+      if (isNew) this.#insert.run(id, sizeBytes, chunkCount, checksum, refs);
+      else this.#update.run(sizeBytes, chunkCount, checksum, refs, id);
     }
     this.#held.clear();
   }

@@ -7,6 +7,7 @@ import type { ContentId, EntryId } from '../operations.js';
 import { rootEntry, stagingEntry } from '../operations.js';
 import type { EntryRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
+import { RowInsert } from '../sqlite/row-insert.js';
 
 const columns = 'id, parent, name, kind, content, size, etag, created, modified, born, has_properties';
 type Raw = [number, number, string, number, number | null, number, string, number, number, number, number];
@@ -58,9 +59,7 @@ export class EntryTable {
       .pluck();
     this.#all = connection.prepare<[], Raw>(`SELECT ${columns} FROM entry ORDER BY parent, key`).raw();
     this.#hasChildren = connection.prepare<[number], number>('SELECT 1 FROM entry WHERE parent = ? LIMIT 1').pluck();
-    this.#insert = connection.prepare(
-      `INSERT INTO entry_row (${columns}, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    );
+    this.#insert = new RowInsert(connection, 'entry');
     this.#remove = connection.prepare('DELETE FROM entry_row WHERE id = ?');
     this.#move = connection.prepare('UPDATE entry_row SET parent = ?, key = ?, name = ? WHERE id = ?');
     this.#setContent = connection.prepare(
@@ -160,8 +159,9 @@ export class EntryTable {
     if (this.#touched.has(row.id)) this.settle(); // What was touched before is not this one.
     const kind = row.kind === 'folder' ? 1 : 0;
     this.#insert.run(
-      row.id,
       row.parent,
+      nameKey(row.name),
+      row.id,
       row.name,
       kind,
       row.content,
@@ -171,7 +171,6 @@ export class EntryTable {
       row.modified,
       row.born,
       row.hasProperties ? 1 : 0,
-      nameKey(row.name),
     );
   }
 

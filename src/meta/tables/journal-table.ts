@@ -3,6 +3,7 @@ import type { BatchIdentity } from '../meta-store.js';
 import type { NodeId } from '../operations.js';
 import type { Tip } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
+import { RowInsert } from '../sqlite/row-insert.js';
 
 export class JournalTable {
   readonly #tip;
@@ -25,7 +26,7 @@ export class JournalTable {
       'INSERT OR REPLACE INTO tip_row (only, sequence, hash, epoch) VALUES (1, ?, ?, ?)',
     );
     this.#touch = connection.prepare('UPDATE counters_row SET only = 1');
-    this.#add = connection.prepare('INSERT INTO journal_row (sequence, epoch, hash, bytes) VALUES (?, ?, ?, ?)');
+    this.#add = new RowInsert(connection, 'journal');
     this.#after = connection.prepare<[number], BatchIdentity>(
       'SELECT sequence, epoch, hash, bytes FROM journal WHERE sequence > ? ORDER BY sequence',
     );
