@@ -92,11 +92,13 @@ export interface MetaWriter {
   abort(): Promise<void>;
   /**
    * Replays journaled batches in one transaction: applied, tip moved, bytes kept. `places`: what segment scans found
-   * (for any chunks; those of no interest are ignored).
+   * (for any chunks; those of no interest are ignored). `goesOn`: the next call is a replay, too, of the same transaction;
+   * one that fails takes all of it back; of `places`, those in segments that are not sealed are ignored.
    */
   replay(input: {
     readonly batches: readonly (BatchIdentity & { readonly operations: Buffer })[];
     readonly places: readonly ChunkPlace[];
+    readonly goesOn?: boolean;
   }): Promise<void>;
   /**
    * Loads a checkpoint part by part into an empty index (`begin` first), then `finish` sets the tip. Derived numbers

@@ -40,9 +40,10 @@ export function applyPrune(operation: Of<'prune'>, { tables }: ApplyContext): vo
 }
 
 function contentInTheMaking(tables: Tables, id: ContentId) {
-  const known = tables.contents.get(id);
+  const { totals } = tables.counters;
+  // What is made has the next id nearly always: nothing to look for.
+  const known = id > totals.highestContent ? undefined : tables.contents.get(id);
   if (known === undefined) {
-    const { totals } = tables.counters;
     totals.highestContent = Math.max(totals.highestContent, id);
     tables.contents.insert(id);
   } else if (known.checksum !== null) {

@@ -1,6 +1,6 @@
 /** An INSERT that brings its row's sum (row-sums.ts), for tables that get a row with every file. */
 import type { Connection } from './connection.js';
-import { SumWriter, type SummedTable, sumAsStored, type Value } from './row-sums.js';
+import { type SummedTable, SumWriter, sumAsStored, type Value } from './row-sums.js';
 
 export interface RowInsertOptions {
   /** What stands before INTO. */

@@ -18,6 +18,14 @@ export interface StoredChunk {
 }
 
 type Raw = [segment: number | null, offset: number, recordBytes: number, plainBytes: number, refs: number];
+/** Of a chunk without a place, whose row is not in the table yet. */
+interface HeldChunk {
+  readonly plainBytes: number;
+  refs: number;
+}
+
+/** Rows held back at most: some 30 MiB. */
+const heldLimit = 150_000;
 const columns = 'segment, offset, record_bytes, plain_bytes, refs';
 
 export const chunkKey = (id: ChunkId): Buffer => Buffer.from(id, 'hex');
@@ -37,6 +45,8 @@ export class ChunkTable {
   readonly #removeDead;
   readonly #removeUnplaced;
   readonly #forgetPlaces;
+  /** In a replay the place comes when the segment is read: the row is written once. */
+  readonly #held = new Map<ChunkId, HeldChunk>();
 
   constructor(connection: Connection) {
     this.#get = connection.prepare<[Buffer], Raw>(`SELECT ${columns} FROM chunk WHERE id = ?`).raw();
@@ -77,18 +87,25 @@ export class ChunkTable {
   }
 
   get(id: ChunkId): StoredChunk | undefined {
+    const held = this.#held.get(id);
+    if (held !== undefined) return { ...unplaced, ...held };
     return toChunk(this.#get.get(chunkKey(id)));
   }
 
   /** One reference more; the row is made when there is none. Returns it as it is now. */
   refer([id, plainBytes]: ChunkReference): StoredChunk {
-    const key = chunkKey(id);
-    if (!this.#insert.run(key, null, null, null, plainBytes, 1)) return toChunk(this.#refer.get(key))!;
-    return { segment: null, offset: 0, recordBytes: 0, plainBytes, refs: 1 };
+    const held = this.#held.get(id);
+    if (held !== undefined) held.refs += 1;
+    const known = held ? { ...unplaced, ...held } : toChunk(this.#refer.get(chunkKey(id)));
+    if (known !== undefined) return known;
+    this.#held.set(id, { plainBytes, refs: 1 });
+    if (this.#held.size >= heldLimit) this.settle();
+    return { ...unplaced, plainBytes, refs: 1 };
   }
 
   /** One reference less; undefined when the chunk is not known. */
   release(id: ChunkId): StoredChunk | undefined {
+    this.#settleOne(id);
     const key = chunkKey(id);
     const chunk = toChunk(this.#release.get(key));
     // Without a place it belongs to no segment, so no retirement would ever take it.
@@ -97,17 +114,24 @@ export class ChunkTable {
   }
 
   setPlace(segment: number, place: ChunkPlace): void {
+    this.#settleOne(place.chunk);
     this.#setPlace.run(segment, place.offset, place.recordBytes, chunkKey(place.chunk));
   }
 
   /** Only of a chunk without a place: how many references it has. undefined when it is not known, or has a place. */
   setFirstPlace(segment: number, place: ChunkPlace): number | undefined {
+    const { offset, recordBytes } = place;
     const key = chunkKey(place.chunk);
+    const held = this.#held.get(place.chunk);
+    if (held !== undefined) {
+      this.#insert.run(key, segment, offset, recordBytes, held.plainBytes, held.refs);
+      this.#held.delete(place.chunk);
+      return held.refs;
+    }
     const row = this.#unplaced.get(key);
     if (row === undefined) return undefined;
     const [plainBytes, refs, before] = row;
     this.#sums.demandIntact(before, [key, null, null, null, plainBytes, refs]);
-    const { offset, recordBytes } = place;
     const after = sumAsStored([key, segment, offset, recordBytes, plainBytes, refs]);
     this.#setFirstPlace.run(segment, offset, recordBytes, after, key);
     this.#sums.replaced(before, after);
@@ -126,6 +150,7 @@ export class ChunkTable {
   }
 
   withoutPlace(limit: number): ChunkId[] {
+    this.settle();
     return this.#withoutPlace.all(limit).map((id) => id.toString('hex'));
   }
 
@@ -134,7 +159,28 @@ export class ChunkTable {
     this.#removeDead.run(segment);
     this.#forgetPlaces.run(segment);
   }
+
+  /** Writes the rows that are held back. */
+  settle(): void {
+    for (const [id, { plainBytes, refs }] of this.#held)
+      this.#insert.run(chunkKey(id), null, null, null, plainBytes, refs);
+    this.#held.clear();
+  }
+
+  /** After a rollback. */
+  forgetHeld(): void {
+    this.#held.clear();
+  }
+
+  #settleOne(id: ChunkId): void {
+    const held = this.#held.get(id);
+    if (held === undefined) return;
+    this.#insert.run(chunkKey(id), null, null, null, held.plainBytes, held.refs);
+    this.#held.delete(id);
+  }
 }
+
+const unplaced = { segment: null, offset: 0, recordBytes: 0 } as const;
 
 function toChunk(raw: Raw | undefined): StoredChunk | undefined {
   if (raw === undefined) return undefined;

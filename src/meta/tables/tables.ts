@@ -33,14 +33,16 @@ export interface Tables {
 }
 
 /** Writes what tables hold back: before a savepoint, and before a commit. They do it by themselves before they are read. */
-export function settle({ contents, entries, segments }: Tables): void {
+export function settle({ chunks, contents, entries, segments }: Tables): void {
+  chunks.settle();
   contents.settle();
   entries.settle();
   segments.settle();
 }
 
 /** After a rollback: what was held back is not part of the state any more. */
-export function forgetHeld({ contents, entries, segments }: Tables): void {
+export function forgetHeld({ chunks, contents, entries, segments }: Tables): void {
+  chunks.forgetHeld();
   contents.forgetHeld();
   entries.forgetHeld();
   segments.forgetHeld();

@@ -43,6 +43,21 @@ export function addFoundPlaces(tables: Tables, places: readonly ChunkPlace[]): v
   }
 }
 
+/**
+ * From a scan while a replay goes on: the end of an open segment is not known yet, and what lies behind the end of a sealed
+ * one does not count.
+ */
+export function addEarlyPlaces(tables: Tables, places: readonly ChunkPlace[]): void {
+  for (const [id, inSegment] of bySegment(places)) {
+    const segment = tables.segments.get(id);
+    if (segment?.sealed !== 1) continue;
+    addFoundPlaces(
+      tables,
+      inSegment.filter(({ offset, recordBytes }) => offset + recordBytes <= segment.length),
+    );
+  }
+}
+
 const nextSequence = ({ journal }: Tables): number => (journal.tip()?.sequence ?? 0) + 1;
 
 /** Places of one segment together, so that its length changes once. */

@@ -25,7 +25,7 @@ import {
 import { migrate } from '../sqlite/schema.js';
 import { translateSqliteError } from '../sqlite/sqlite-errors.js';
 import { forgetHeld, openTables, settle, type Tables } from '../tables/tables.js';
-import { addFoundPlaces, addPlacesOfBatch, movePlaces } from './chunk-places.js';
+import { addEarlyPlaces, addFoundPlaces, addPlacesOfBatch, movePlaces } from './chunk-places.js';
 
 type Input<K extends keyof MetaWriter> = MetaWriter[K] extends (input: infer I) => unknown ? I : never;
 type DataSegments = Input<'prepare'>['data'];
@@ -57,6 +57,7 @@ export class SqliteWriter {
   #newChunks = new Set<ChunkId>();
   #isPrepared = false;
   #isLoading = false;
+  #isReplaying = false;
   /** Bytes of a checkpoint's last line that goes on in the next part. */
   #rest: Buffer = Buffer.alloc(0);
   #failed = false;
@@ -119,8 +120,10 @@ export class SqliteWriter {
     if (this.#isPrepared) this.#rollback();
   }
 
-  replay({ batches, places }: Input<'replay'>): void {
-    this.#transaction(() => {
+  replay({ batches, places, goesOn = false }: Input<'replay'>): void {
+    if (!this.#isReplaying) this.#begin();
+    this.#isReplaying = goesOn;
+    this.#work(() => {
       for (const { operations, ...batch } of batches) {
         // Numbers of failed batches are never used again, so there may be gaps; the caller has followed the chain.
         const tip = this.#tables.journal.tip();
@@ -130,8 +133,10 @@ export class SqliteWriter {
         this.#applyAll(decodeOperations(operations), batch.sequence, new Set());
         this.#tables.journal.add(batch);
       }
-      addFoundPlaces(this.#tables, places);
+      if (goesOn) addEarlyPlaces(this.#tables, places);
+      else addFoundPlaces(this.#tables, places);
     });
+    if (!goesOn) this.#finish(() => undefined);
   }
 
   loadCheckpoint(part: Input<'loadCheckpoint'>): void {
@@ -297,12 +302,19 @@ export class SqliteWriter {
 
   /** Ends the open transaction: all of `work` or nothing. */
   #finish(work: () => void): void {
-    try {
+    this.#work(() => {
       work();
       settle(this.#tables);
       this.#tables.counters.save();
       this.#commits.during(() => this.#connection.exec('COMMIT'));
       this.#isPrepared = false;
+    });
+  }
+
+  /** Inside the open transaction, which ends when it fails. */
+  #work(work: () => void): void {
+    try {
+      work();
     } catch (error) {
       this.#rollback();
       throw translateSqliteError(error);
@@ -311,6 +323,7 @@ export class SqliteWriter {
 
   #rollback(): void {
     this.#isPrepared = false;
+    this.#isReplaying = false;
     forgetHeld(this.#tables);
     if (this.#connection.inTransaction) this.#connection.exec('ROLLBACK');
     this.#tables.counters.reload();

@@ -11,6 +11,7 @@ import type { MetaStore } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
 import type { Operation } from '../../meta/operations.js';
 import type { Tip } from '../../meta/rows.js';
+import type { ChunkPlace } from '../../segment/chunk-place.js';
 import { genesisHash } from '../../segment/journal-batch.js';
 import { writeEpoch } from '../commit/epoch-writer.js';
 import { WriteSet } from '../commit/write-set.js';
@@ -159,12 +160,15 @@ export async function catchUpIndex({
   history,
   sources,
   onBatch,
+  earlyPlaces,
 }: {
   readonly meta: MetaStore;
   readonly history: History;
   readonly sources: JournalSources;
   /** Told of each before it is applied. */
   readonly onBatch: (batch: FullBatch) => void;
+  /** Places in segments that were named since it was last asked. They need not be found: it saves writing rows twice. */
+  readonly earlyPlaces?: (segments: ReadonlySet<SegmentId>) => AsyncIterable<readonly ChunkPlace[]>;
 }): Promise<number> {
   const tip = meta.reader.tip();
   if (tip && !history.indexOnChain) {
@@ -186,33 +190,64 @@ export async function catchUpIndex({
   let applied: Promise<void> = Promise.resolve();
   let batches: FullBatch[] = [];
   let bytes = 0;
+  let uncommitted = 0;
+  const named = new Set<SegmentId>();
+  const replay = async (places: readonly ChunkPlace[], goesOn: boolean) => {
+    await applied;
+    applied = meta.writer.replay({ batches, places, goesOn });
+    applied.catch(() => undefined); // Told by whoever waits for it.
+    batches = [];
+    bytes = 0;
+  };
+  const apply = async (isLast: boolean) => {
+    uncommitted += bytes;
+    if (!isLast && uncommitted < commitBytes) return replay([], true);
+    if (earlyPlaces) {
+      await replay([], true);
+      for await (const places of earlyPlaces(named)) await replay(places, true);
+      named.clear();
+    }
+    await replay([], false);
+    uncommitted = 0;
+  };
   try {
     for (const link of missing) {
       const batch = await sources.batch(link);
       onBatch(batch);
+      if (earlyPlaces) for (const segment of segmentsNamed(batch)) named.add(segment);
       batches.push(batch);
       bytes += batch.bytes.length;
-      if (bytes < replayBytes && link !== missing.at(-1)) continue;
-      await applied;
-      applied = meta.writer.replay({ batches, places: [] });
-      applied.catch(() => undefined); // Told by whoever waits for it.
-      batches = [];
-      bytes = 0;
+      if (bytes >= replayBytes) await apply(false);
     }
   } finally {
+    // Also when a batch cannot be read: what was replayed is kept, and no transaction stays open.
+    if (missing.length > 0) await apply(true);
     await applied;
   }
   return missing.length;
 }
 
 const replayBytes = 4 * 1024 * 1024;
+/** Chunk ids are hashes, so each commit writes most of the chunks' pages again. */
+const commitBytes = 64 * 1024 * 1024;
 
-function segmentsNamed(batch: FullBatch): SegmentId[] {
-  const operations = [...decodeOperations(batch.operations)];
-  return operations.flatMap((operation) =>
-    operation.o === 'data' ? operation.segments.map((segment) => segment.id) : [],
-  );
+/** Decodes nothing else: a line break in an operation is escaped, so that lines begin where operations do. */
+function segmentsNamed({ operations }: FullBatch): SegmentId[] {
+  const named: SegmentId[] = [];
+  let at = operations.indexOf(dataStart);
+  while (at >= 0) {
+    const end = operations.indexOf('\n', at) + 1;
+    if (at === 0 || operations[at - 1] === 0x0a) {
+      for (const operation of decodeOperations(operations.subarray(at, end))) {
+        if (operation.o === 'data') named.push(...operation.segments.map(({ id }) => id));
+      }
+    }
+    at = operations.indexOf(dataStart, at + 1);
+  }
+  return named;
 }
+
+const dataStart = '{"o":"data",';
 
 /** Writes what a node's journal lacks behind `position`; false when it cannot (the monitor knows why). */
 async function level(

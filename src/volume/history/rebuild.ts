@@ -13,7 +13,7 @@ import { parseCheckpointName } from '../../segment/checkpoint-name.js';
 import { checkpointPieces } from '../../store/journal/node-checkpoints.js';
 import type { EngineNode } from '../engine-node.js';
 import { catchUpIndex, readHistory } from './opening.js';
-import { findPlaces } from './segment-places.js';
+import { earlyPlaces, findPlaces } from './segment-places.js';
 
 export interface RebuildInput {
   /** Makes a new empty index; called again when a checkpoint turns out to be damaged. */
@@ -52,7 +52,8 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
     const total = chain.filter(({ sequence }) => sequence > from).length;
     let done = 0;
     const onBatch = () => onProgress?.({ phase: 'replaying the journal', done: done++, total, unit: 'batches' });
-    await catchUpIndex({ meta, history: { ...history, chain }, sources, onBatch });
+    const early = earlyPlaces(input.nodes, input.signal);
+    await catchUpIndex({ meta, history: { ...history, chain }, sources, onBatch, earlyPlaces: early });
     demandMajority(meta, history.epoch, input);
     await findPlaces({ ...input, meta });
     return meta;

@@ -57,6 +57,26 @@ export async function findPlaces({ meta, nodes, segments, onProgress, signal }: 
   if (places.length > 0) await meta.writer.addPlaces(places);
 }
 
+/**
+ * Places in these segments as their files have them, a part at a time; in the order of `findPlaces`. Each segment is read
+ * once by all calls. The index is not asked: it decides which of them count.
+ */
+export function earlyPlaces(nodes: readonly EngineNode[], signal?: AbortSignal) {
+  const read = new Set<SegmentId>();
+  return async function* (segments: ReadonlySet<SegmentId>): AsyncGenerator<readonly ChunkPlace[]> {
+    for (const [segment, copies] of await copiesOnNodes(nodes)) {
+      if (signal?.aborted) throw new DriveError('ABORTED');
+      if (!segments.has(segment) || read.has(segment)) continue;
+      read.add(segment);
+      for (const copy of copies) {
+        const { found, clean } = await scanCopy(segment, copy, copy.sizeBytes);
+        for (let at = 0; at < found.length; at += placesAtOnce) yield found.slice(at, at + placesAtOnce);
+        if (clean) break;
+      }
+    }
+  };
+}
+
 /** A node that cannot be listed is as good as away. */
 async function copiesOnNodes(nodes: readonly EngineNode[]): Promise<Map<SegmentId, Copy[]>> {
   const files = new Map<SegmentId, Copy[]>();
