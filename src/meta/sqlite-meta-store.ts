@@ -45,6 +45,9 @@ export interface MetaStoreOptions {
   readonly limits?: Partial<Limits> | undefined;
 }
 
+/** Chunks come in the order of nothing: pages that have no room here are written, and read again, with every few of them. */
+const makingCacheBytes = 32 * 1024 * 1024;
+
 /** NEWER_FORMAT; CORRUPT when it is no index or is damaged; UNAVAILABLE; IN_USE. */
 export async function openMetaStore(options: MetaStoreOptions): Promise<MetaStore> {
   return SqliteMetaStore.open(options);
@@ -79,6 +82,7 @@ class SqliteMetaStore implements MetaStore {
     const writerOptions: SqliteWriterOptions = {
       file: path,
       durability: isTemporary || isBeingMade ? 'off' : 'normal',
+      cacheBytes: isBeingMade ? makingCacheBytes : undefined,
       limits,
       commits: commits.shared,
     };

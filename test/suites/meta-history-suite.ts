@@ -204,6 +204,43 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
     assert.deepEqual(store.reader.tip(), driver.tip);
   });
 
+  it('takes back all parts of a replay when one of them fails', async (context) => {
+    const driver = await begin(context);
+    await driver.put('f', 'text');
+    const store = await open(context);
+    context.after(() => store.close());
+    const [first, ...others] = driver.journaled;
+    const wrong = { ...others.at(-1)!, operations: Buffer.from('{"o":"end","id":99,"time":0}\n') };
+    await store.writer.replay({ batches: [first!], places: [], goesOn: true });
+    const batches = [...others.slice(0, -1), wrong];
+    await assert.rejects(store.writer.replay({ batches, places: [], goesOn: true }), withCode('CORRUPT'));
+    assert.equal(store.reader.tip(), undefined);
+    await store.writer.replay({ batches: driver.journaled, places: driver.places });
+    assert.deepEqual(store.reader.tip(), driver.tip);
+    assert.deepEqual(await store.check(), []);
+  });
+
+  it('believes places while a replay goes on only before the end of sealed segments', async (context) => {
+    const driver = await begin(context);
+    await driver.put('f', 'text');
+    const store = await open(context);
+    context.after(() => store.close());
+    const [place] = driver.places;
+    await store.writer.replay({ batches: driver.journaled, places: [place!], goesOn: true });
+    const known = driver.journaled.length;
+    await driver.seal();
+    const sealing = driver.journaled.slice(known);
+    await store.writer.replay({ batches: sealing, places: [{ ...place!, offset: place!.offset + 1 }], goesOn: true });
+    await store.writer.replay({ batches: [], places: [] });
+    assert.deepEqual(store.reader.chunksWithoutPlace(10), [place!.chunk]);
+    await driver.put('g', 'other text');
+    const rest = driver.journaled.slice(known + sealing.length);
+    await store.writer.replay({ batches: rest, places: [place!], goesOn: true });
+    await store.writer.replay({ batches: [], places: [] });
+    assert.deepEqual(store.reader.chunkPlace(place!.chunk)?.place, place);
+    assert.equal(store.reader.chunksWithoutPlace(10).length, 1);
+  });
+
   it('retires nothing while the place of a living chunk is not known: it may lie there', async (context) => {
     const driver = await begin(context);
     await driver.put('f', 'text');
@@ -252,6 +289,7 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
           const driver = await begin({ ...context, after: () => undefined } as unknown as typeof context);
           const replayed = await open(context);
           const loaded = await open(context);
+          const parted = await open(context);
           try {
             for (const batch of batches) await driver.batch(batch);
             const live = await driver.checkpoint();
@@ -259,18 +297,23 @@ export function historySuite(begin: Begin, open: MetaStoreUnderTest['open'], pro
             await replayed.writer.replay({ batches: driver.journaled, places: driver.places });
             assert.equal((await checkpointOf(replayed)).bytes.toString(), live.bytes.toString());
             assert.deepEqual(await replayed.check(), []);
+            const { places } = driver;
+            for (const one of driver.journaled) await parted.writer.replay({ batches: [one], places, goesOn: true });
+            await parted.writer.replay({ batches: [], places });
+            assert.equal((await checkpointOf(parted)).bytes.toString(), live.bytes.toString());
+            assert.deepEqual(await parted.check(), []);
             await load(loaded, live.bytes, live.tip);
             await loaded.writer.addPlaces(driver.places);
             assert.equal((await checkpointOf(loaded)).bytes.toString(), live.bytes.toString());
             assert.deepEqual(await loaded.check(), []);
             // An open segment reaches to its last chunk that is known: what was pruned behind it is found by no scan.
             const { storedBytes: _, ...counts } = driver.store.reader.counts();
-            for (const store of [replayed, loaded]) {
+            for (const store of [replayed, loaded, parted]) {
               const { storedBytes: __, ...others } = store.reader.counts();
               assert.deepEqual(others, counts);
             }
           } finally {
-            for (const store of [driver.store, replayed, loaded]) await store.close();
+            for (const store of [driver.store, replayed, loaded, parted]) await store.close();
           }
         },
       ),

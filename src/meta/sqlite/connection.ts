@@ -19,6 +19,8 @@ export function openConnection(options: {
   readonly file: string;
   readonly role: 'writer' | 'reader';
   readonly durability: Durability;
+  /** Of the pages in memory at most. Default: the binding's, 16 MiB. */
+  readonly cacheBytes?: number | undefined;
 }): Connection {
   const readonly = options.role === 'reader';
   const connection = connect(options.file, readonly);
@@ -26,6 +28,7 @@ export function openConnection(options: {
     refuseOldSqlite(connection);
     setAndVerify(connection, 'journal_mode', 'wal', !readonly);
     setDurability(connection, options.durability);
+    if (options.cacheBytes !== undefined) connection.pragma(`cache_size = -${options.cacheBytes / 1024}`);
     setAndVerify(connection, 'mmap_size', 0); // Mapped pages turn a failed read into a SIGBUS.
     setAndVerify(connection, 'cell_size_check', 1);
     setAndVerify(connection, 'trusted_schema', 0);

@@ -107,7 +107,7 @@ export class SumWriter {
   }
 }
 
-/** `sumOf` the values as the triggers would give them to it: SQLite stores no lone surrogates, and `quote` shows bytes. */
+/** `sumOf` the values as the triggers would give them to it: lone surrogates come back changed, and `quote` shows bytes. */
 export function sumAsStored(values: readonly Value[]): number {
   let text = '';
   for (const value of values) text += summed(asShown(value));
@@ -115,8 +115,11 @@ export function sumAsStored(values: readonly Value[]): number {
 }
 
 const loneSurrogate = /\p{Surrogate}/u;
+const loneSurrogates = /\p{Surrogate}/gu;
 
-const asStored = (value: Value): Value => (typeof value === 'string' ? Buffer.from(value).toString() : value);
+/** The binding stores three bytes for each that are no UTF-8, and reads each of them as a replacement character. */
+const asStored = (value: Value): Value =>
+  typeof value === 'string' ? value.replaceAll(loneSurrogates, '\ufffd'.repeat(3)) : value;
 
 const asShown = (value: Value): Exclude<Value, Buffer> =>
   Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value;

@@ -33,6 +33,8 @@ type DataSegments = Input<'prepare'>['data'];
 export interface SqliteWriterOptions {
   readonly file: string;
   readonly durability: Durability;
+  /** Default: SQLite's own. */
+  readonly cacheBytes?: number | undefined;
   readonly limits?: Partial<Limits> | undefined;
   /** Of the index's CommitCount. */
   readonly commits?: SharedArrayBuffer | undefined;

@@ -52,7 +52,7 @@ export async function rebuildIndex(input: RebuildInput): Promise<MetaStore> {
     const total = chain.filter(({ sequence }) => sequence > from).length;
     let done = 0;
     const onBatch = () => onProgress?.({ phase: 'replaying the journal', done: done++, total, unit: 'batches' });
-    const early = earlyPlaces(input.nodes, input.signal);
+    const early = earlyPlaces(input);
     await catchUpIndex({ meta, history: { ...history, chain }, sources, onBatch, earlyPlaces: early });
     demandMajority(meta, history.epoch, input);
     await findPlaces({ ...input, meta });

@@ -61,12 +61,13 @@ export async function findPlaces({ meta, nodes, segments, onProgress, signal }: 
  * Places in these segments as their files have them, a part at a time; in the order of `findPlaces`. Each segment is read
  * once by all calls. The index is not asked: it decides which of them count.
  */
-export function earlyPlaces(nodes: readonly EngineNode[], signal?: AbortSignal) {
+export function earlyPlaces({ nodes, onProgress, signal }: Omit<PlaceSearch, 'meta' | 'segments'>) {
   const read = new Set<SegmentId>();
   return async function* (segments: ReadonlySet<SegmentId>): AsyncGenerator<readonly ChunkPlace[]> {
-    for (const [segment, copies] of await copiesOnNodes(nodes)) {
+    const files = [...(await copiesOnNodes(nodes))].filter(([segment]) => segments.has(segment) && !read.has(segment));
+    for (const [at, [segment, copies]] of files.entries()) {
       if (signal?.aborted) throw new DriveError('ABORTED');
-      if (!segments.has(segment) || read.has(segment)) continue;
+      onProgress?.({ phase: 'reading segments', done: at, total: files.length, unit: 'segments' });
       read.add(segment);
       for (const copy of copies) {
         const { found, clean } = await scanCopy(segment, copy, copy.sizeBytes);
