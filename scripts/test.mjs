@@ -69,8 +69,8 @@ function isLast(file) {
 async function runTests(files, counts) {
   const stream = run({
     files,
-    // System tests spend much of their time waiting for disks and clients.
-    concurrency: values.system ? 3 : 2,
+    // For two processors: tests spend much of their time waiting for disks, clients and the clock.
+    concurrency: 3,
     timeout: values.system ? fileLimitMs.system : fileLimitMs.ordinary,
     testNamePatterns: values.name?.map((name) => new RegExp(escapeText(name))),
   });
