@@ -6,6 +6,9 @@ import { childElements, textOf, type XmlElement } from '../../src/webdav/xml/xml
 import { readXml } from '../../src/webdav/xml/xml-reader.js';
 import { escapeXml, innerXml, standaloneXml } from '../../src/webdav/xml/xml-writer.js';
 
+/** Of this process alone: others may keep the processors busy. */
+const cpuMs = (since: NodeJS.CpuUsage): number => process.cpuUsage(since).user / 1000;
+
 const read = (text: string): XmlElement => readXml(Buffer.from(text));
 
 test('namespaces, attributes, CDATA, references and comments are understood', () => {
@@ -89,9 +92,9 @@ test('what is not well-formed, too deep, or dangerous is refused', () => {
 test('reading takes time in proportion to the length', () => {
   const hostile = ['<', '<a ', '&', '<!--', ']]', '"', '<a xmlns:b="c">', '&#'];
   for (const piece of hostile) {
-    const started = performance.now();
+    const started = process.cpuUsage();
     assert.throws(() => read(`<a>${piece.repeat(Math.floor(1_000_000 / piece.length))}`));
-    assert.ok(performance.now() - started < 1000, piece);
+    assert.ok(cpuMs(started) < 1000, piece);
   }
 });
 
@@ -99,10 +102,10 @@ test('a flood of namespaces costs no more than its bytes', () => {
   const many = Array.from({ length: 9000 }, (_, at) => `xmlns:p${at}="urn:${at}"`).join(' ');
   const used = Array.from({ length: 4000 }, (_, at) => `p${at}:k=""`).join(' ');
   const children = Array.from({ length: 2000 }, (_, at) => `<c xmlns:q="urn:q${at}" q:k="1"/>`).join('');
-  const started = performance.now();
+  const started = process.cpuUsage();
   const root = read(`<r ${many} ${used}>${children}</r>`);
   assert.ok(standaloneXml(root).length > 100_000);
-  assert.ok(performance.now() - started < 500);
+  assert.ok(cpuMs(started) < 500);
 });
 
 test('a property value stands on its own: namespaces and language come along', () => {
