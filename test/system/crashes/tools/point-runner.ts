@@ -115,7 +115,5 @@ export class PointRunner<Task, Message extends object> {
 async function end(server: ChildProcess): Promise<void> {
   if (server.exitCode !== null || server.signalCode !== null) return;
   server.kill('SIGKILL');
-  // The process of a point writes to the same pipe: with its end both are gone, and the disks can be unmounted.
-  server.stdout!.resume();
-  await once(server, 'close');
+  await once(server, 'exit');
 }
