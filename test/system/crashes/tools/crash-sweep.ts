@@ -58,7 +58,7 @@ export class CrashSweep {
     const disks = await CrashDisks.create(workspace, options.fileSystem);
     const { lie } = options;
     const runnerOptions = { program: './struck/point-process.js', folders: disks.paths, lie, limitMs };
-    return new CrashSweep(options, disks, await PointRunner.create(workspace, shim, runnerOptions));
+    return new CrashSweep(options, disks, new PointRunner(workspace, shim, runnerOptions));
   }
 
   /** The calls of the workload, on a volume that has seen a crash. The volume is given up. */
@@ -164,6 +164,7 @@ export class CrashSweep {
   async #powerUp({ struck }: PointOutcome<PointMessage>): Promise<void> {
     if (!struck) throw new Error(this.#explain('the process was killed, and not by the fault'));
     this.#options.tally.note(struck);
+    this.#runner.startAhead();
     if (this.#options.action === 'kill') return;
     await this.#disks.powerCycle();
   }

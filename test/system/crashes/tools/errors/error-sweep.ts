@@ -36,7 +36,7 @@ export class ErrorSweep {
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, 'ext4');
     const program = './struck/error-process.js';
-    return new ErrorSweep(disks, await PointRunner.create(workspace, shim, { program, folders: disks.paths, limitMs }));
+    return new ErrorSweep(disks, new PointRunner(workspace, shim, { program, folders: disks.paths, limitMs }));
   }
 
   /** The disks by their index in a point: the index's, then the nodes'. */

@@ -4,7 +4,7 @@
  * points, and when the fault has struck the index, it is closed and opened again before.
  * Only what strikes the index, or all disks for good, may refuse a change: trouble of one node is nobody's trouble.
  */
-import { appendFileSync, truncateSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { DriveError } from '../../../../../src/core/errors.js';
 import { createVolume } from '../../../../../src/drive.js';
 import type { Point } from '../chosen-points.js';
@@ -13,7 +13,6 @@ import { acknowledgedLine, readStrike } from '../strike-log.js';
 import { applied, type Change, possibleTrees, type Tree } from '../tree.js';
 import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
-import { leave, nextTask } from './task-server.js';
 import { type Workload, workloads } from './workloads.js';
 
 const speed = 50;
@@ -27,7 +26,7 @@ const reopenEvery = 8;
 /** Without a reopening only what the last points saved is read. */
 const recentPoints = 2;
 
-const task = nextTask<ErrorTask>();
+const task = JSON.parse(readFileSync(0, 'utf8')) as ErrorTask;
 const { directory, nodePaths, fault } = task;
 const workload: Workload = workloads[task.workload];
 const control = new FaultControl(task.control);
@@ -59,12 +58,11 @@ try {
   }
   await tested.close();
   say({ finished: true });
-  leave(0);
 } catch (error) {
   control.disarm();
   say({ violation: `${(error as Error).stack}\n${tested.events.slice(-40).join('\n')}`, point: current });
   // A drive that cannot even be closed must not keep the process.
-  leave(1);
+  process.exit(1);
 }
 
 async function strike(number: number, { at, folder }: Point): Promise<void> {

@@ -3,7 +3,7 @@
  * point before, verifies all that was acknowledged so far, prepares its workload, arms the fault and runs until it is
  * struck. Answers go out by synchronous writes: what the sweep has read was acknowledged.
  */
-import { appendFileSync, rmSync, writeSync } from 'node:fs';
+import { appendFileSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVolume } from '../../../../../src/drive.js';
@@ -13,14 +13,13 @@ import { acknowledgedLine } from '../strike-log.js';
 import { compareCopies } from './copies.js';
 import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
-import { leave, nextTask } from './task-server.js';
 import { type Workload, workloads } from './workloads.js';
 
 const waitMs = 60_000;
 const wholeSpeed = 50;
 const replicas = 2;
 
-const task = nextTask<PointTask>();
+const task = JSON.parse(readFileSync(0, 'utf8')) as PointTask;
 const workload: Workload = workloads[task.workload ?? 'put-new'];
 const control = new FaultControl(task.control);
 const { directory, nodePaths, log } = task;
@@ -32,13 +31,12 @@ const tested = new DriveUnderTest({ directory, nodePaths, speed, safety, waitMs 
 
 try {
   await runPoint();
-  leave(0);
 } catch (error) {
   // While the power goes, disk after disk, changes may fail; the kill is on its way then.
   await sleep(2_000);
   say({ violation: `${(error as Error).stack}\n${tested.events.join('\n')}` });
   // The drive is still open and would keep the process.
-  leave(1);
+  process.exit(1);
 }
 
 async function runPoint(): Promise<void> {
