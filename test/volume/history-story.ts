@@ -8,6 +8,9 @@ export interface Batch extends BatchHead {
   readonly row: EpochRecord | undefined;
 }
 
+/** Of each batch. */
+export const batchBytes = 100;
+
 /** Batches by name; each knows the one that it stands on. */
 export class Story {
   readonly batches = new Map<string, Batch>();
@@ -83,7 +86,7 @@ export class Story {
       epochOperations: row ? Buffer.alloc(0) : null,
       file: '',
       offset: 0,
-      lengthBytes: 0,
+      lengthBytes: batchBytes,
       row,
     });
     return name;

@@ -3,9 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { hasCode } from '../../src/core/errors.js';
 import { genesisHash } from '../../src/segment/journal-batch.js';
+import type { DamagedJournalFile } from '../../src/store/journal/journal-reader.js';
 import { decideHistory, type History, positionOf } from '../../src/volume/history/history.js';
 import { withCode } from '../suites/index-driver.js';
-import { Story } from './history-story.js';
+import { batchBytes, Story } from './history-story.js';
 
 /** Two members A and B; one, two, three; then perhaps more. */
 function begun(members = 'AB'): Story {
@@ -232,9 +233,14 @@ test('a node that lost its whole journal stands at nothing, not beyond a fork', 
   assert.deepEqual(history?.positions.get('B'), { kind: 'on-chain', sequence: 0, hash: genesisHash });
 });
 
+/** A damaged file of the epoch, from its first batch on. */
+function damagedFrom(epoch: string, sizeBytes = 1_000_000): DamagedJournalFile {
+  return { name: `damaged-${epoch}`, epoch, firstSequence: 1, sizeBytes };
+}
+
 test('a damaged journal alone does not say where the history ends while a member is away', () => {
   const story = begun();
-  const damaged = story.node('A', ['e', '1'], { damagedEpochs: ['e'] });
+  const damaged = story.node('A', ['e', '1'], { damagedFiles: [damagedFrom('e')] });
   assert.throws(
     () => story.decide([damaged]),
     (error) => hasCode(error, 'READ_ONLY') && String(error.hint).includes('B'),
@@ -247,15 +253,27 @@ test('a damaged journal alone does not say where the history ends while a member
     'nor is one that goes on past the damage',
   );
   assert.equal(story.decide([damaged, story.node('B', ['e', '1', '2', '3'])])?.tip.hash, '3', 'a whole member has it');
-  const whole = story.node('A', ['e', '1', '2', '3'], { damagedEpochs: [] });
+  const whole = story.node('A', ['e', '1', '2', '3'], { damagedFiles: [] });
   assert.equal(story.decide([whole])?.tip.hash, '3');
+});
+
+test('a damaged file beside a good one that has room for all that it held hides nothing', () => {
+  const story = begun();
+  const held = ['e', '1', '2', '3'];
+  const bytesUpTo3 = 4 * batchBytes;
+  const beside = (sizeBytes: number, names = held) =>
+    story.decide([story.node('A', names, { damagedFiles: [damagedFrom('e', sizeBytes)] })], 'e');
+  assert.equal(beside(bytesUpTo3)?.tip.hash, '3');
+  assert.throws(() => beside(bytesUpTo3 + 1), withCode('READ_ONLY'), 'it may have gone on');
+  // What stands behind a hole is no part of the chain.
+  assert.throws(() => beside(bytesUpTo3, ['e', '1', '3']), withCode('READ_ONLY'));
 });
 
 test('members that are damaged at different places hold the history together', () => {
   const story = begun();
   const nodes = [
-    story.node('A', ['e', '2', '3'], { damagedEpochs: ['e'] }),
-    story.node('B', ['e', '1', '3'], { damagedEpochs: ['e'] }),
+    story.node('A', ['e', '2', '3'], { damagedFiles: [damagedFrom('e')] }),
+    story.node('B', ['e', '1', '3'], { damagedFiles: [damagedFrom('e')] }),
   ];
   const history = story.decide(nodes);
   assert.deepEqual([history?.tip.hash, history?.chain.length], ['3', 4]);
@@ -265,10 +283,13 @@ test('members that are damaged at different places hold the history together', (
 test('damage in files of an earlier epoch does not matter; a file of an unknown epoch does', () => {
   const story = begun();
   story.epoch('f', '3', 'AB');
-  assert.equal(story.decide([story.node('A', ['e', '1', 'f'], { damagedEpochs: ['e'] })], 'f')?.tip.hash, 'f');
+  assert.equal(
+    story.decide([story.node('A', ['e', '1', 'f'], { damagedFiles: [damagedFrom('e')] })], 'f')?.tip.hash,
+    'f',
+  );
   const story2 = begun();
   assert.throws(
-    () => story2.decide([story2.node('A', ['e', '1', '2', '3'], { damagedEpochs: ['unknown'] })]),
+    () => story2.decide([story2.node('A', ['e', '1', '2', '3'], { damagedFiles: [damagedFrom('unknown')] })]),
     withCode('READ_ONLY'),
   );
 });

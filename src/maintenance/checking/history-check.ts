@@ -55,7 +55,7 @@ async function checkHistory(
 ): Promise<string[]> {
   const { start, sentences } = await newestCheckpoint(store, volume);
   const journal = await readJournal(store, start.sequence);
-  for (const name of journal.damagedFiles) sentences.push(`its journal file ${name} is damaged`);
+  for (const { name } of journal.damagedFiles) sentences.push(`its journal file ${name} is damaged`);
   const reach = reachOf(journal.heads, start);
   if (reach < position) {
     sentences.push(`its journal leads unbroken to batch ${reach}, and the index counts on it up to ${position}`);

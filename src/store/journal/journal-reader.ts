@@ -26,8 +26,15 @@ export interface BatchHead {
 export interface NodeJournal {
   readonly node: NodeId;
   readonly heads: readonly BatchHead[];
-  /** Files with damage before their end: their later batches must come from other nodes. */
-  readonly damagedFiles: readonly string[];
+  readonly damagedFiles: readonly DamagedJournalFile[];
+}
+
+/** A file with damage before its end: what it does not give must come from other files or nodes. */
+export interface DamagedJournalFile {
+  readonly name: string;
+  readonly epoch: EpochId;
+  readonly firstSequence: number;
+  readonly sizeBytes: number;
 }
 
 const readBytes = 1024 * 1024;
@@ -45,11 +52,13 @@ export async function readJournal(store: NodeStore, from: number): Promise<NodeJ
       return isNext && parsed!.firstSequence <= from + 1;
     });
   const heads: BatchHead[] = [];
-  const damagedFiles: string[] = [];
+  const damagedFiles: DamagedJournalFile[] = [];
   for (const file of files) {
     if (isBefore(file)) continue;
-    const whole = await readFileHeads(store, file.name, file.sizeBytes, heads);
-    if (!whole) damagedFiles.push(file.name);
+    const { name, sizeBytes, parsed } = file;
+    const isWhole = await readFileHeads(store, name, sizeBytes, heads);
+    const { epoch, firstSequence } = parsed!;
+    if (!isWhole) damagedFiles.push({ name, epoch, firstSequence, sizeBytes });
   }
   return { node: store.id, heads, damagedFiles };
 }

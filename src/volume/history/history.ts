@@ -10,7 +10,8 @@ import { DriveError } from '../../core/errors.js';
 import type { EpochId, NodeId } from '../../core/ids.js';
 import type { EpochRow, Tip } from '../../meta/rows.js';
 import { genesisHash } from '../../segment/journal-batch.js';
-import type { BatchHead } from '../../store/journal/journal-reader.js';
+import type { BatchHead, DamagedJournalFile } from '../../store/journal/journal-reader.js';
+import { mayHideBatches } from './hidden-batches.js';
 
 /** An epoch with the hash of its own batch. */
 export interface EpochRecord extends EpochRow {
@@ -22,8 +23,7 @@ export interface NodeHistory {
   readonly node: NodeId;
   readonly heads: readonly BatchHead[];
   readonly epochs: readonly EpochRecord[];
-  /** Epochs of the files that are damaged before their end: later batches of them may be missing. */
-  readonly damagedEpochs?: readonly EpochId[];
+  readonly damagedFiles?: readonly DamagedJournalFile[];
 }
 
 export interface HistoryInput {
@@ -75,8 +75,8 @@ export function decideHistory(input: HistoryInput): History | undefined {
   for (const node of input.nodes) for (const head of node.heads) links.set(head.hash, head);
 
   const tip = longestTip(newest, members, input);
-  demandWholeMember({ newest, members, epochs }, input);
   const chain = walkBack(tip, links);
+  demandWholeMember({ newest, members, epochs, chain }, input);
   const onChain = new Set(chain.map((link) => link.hash));
   onChain.add(chain[0]?.previousHash ?? genesisHash);
   const indexOnChain = input.tip !== undefined && (onChain.has(input.tip.hash) || input.tip.hash === tip.hash);
@@ -148,7 +148,8 @@ function mayHaveSaved(epoch: EpochRow, next: EpochRow | undefined, { nodes, kept
   if (keptHeads.some(isSaved) || nodes.some((node) => node.heads.some(isSaved))) return true;
   // What was acknowledged lies on every member: one that is here, with a whole journal, would have it.
   return !nodes.some(
-    ({ node, damagedEpochs = [] }) => epoch.members.includes(node) && !damagedEpochs.includes(epoch.id),
+    ({ node, damagedFiles = [] }) =>
+      epoch.members.includes(node) && !damagedFiles.some((file) => file.epoch === epoch.id),
   );
 }
 
@@ -196,12 +197,18 @@ function tipOfUnserved(epoch: EpochRow, nodes: readonly NodeHistory[]): Tip | un
  * left it behind, and the damaged file may go on past both.
  */
 function demandWholeMember(
-  found: { newest: EpochRow; members: readonly NodeHistory[]; epochs: ReadonlyMap<EpochId, EpochRow> },
+  found: {
+    readonly newest: EpochRow;
+    readonly members: readonly NodeHistory[];
+    readonly epochs: ReadonlyMap<EpochId, EpochRow>;
+    readonly chain: readonly ChainLink[];
+  },
   input: HistoryInput,
 ): void {
-  const { newest, members, epochs } = found;
-  const isDamaged = ({ damagedEpochs = [] }: NodeHistory) =>
-    damagedEpochs.some((epoch) => epoch === newest.id || !epochs.has(epoch));
+  const { newest, members, epochs, chain } = found;
+  const mayHideMore = (file: DamagedJournalFile) =>
+    !epochs.has(file.epoch) || (file.epoch === newest.id && mayHideBatches(file, chain, input.nodes));
+  const isDamaged = ({ damagedFiles = [] }: NodeHistory) => damagedFiles.some(mayHideMore);
   if (!members.every(isDamaged)) return;
   const away = newest.members.filter((id) => !input.nodes.some((node) => node.node === id));
   if (away.length === 0) return; // Nothing better can be plugged in.

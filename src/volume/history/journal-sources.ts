@@ -3,7 +3,6 @@ import { DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import type { BatchIdentity, MetaReader } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
-import { parseJournalFileName } from '../../segment/journal-file-name.js';
 import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../../store/journal/journal-reader.js';
 import type { EngineNode } from '../engine-node.js';
 import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
@@ -63,8 +62,8 @@ export class JournalSources {
       this.heads.set(head.hash, known);
       if (head.epochOperations) epochs.push(epochOf(head));
     }
-    const damagedEpochs = journal.damagedFiles.flatMap((name) => parseJournalFileName(name)?.epoch ?? []);
-    this.histories.push({ node: node.id, heads: journal.heads, epochs, damagedEpochs });
+    const { heads, damagedFiles } = journal;
+    this.histories.push({ node: node.id, heads, epochs, damagedFiles });
   }
 }
 
