@@ -30,6 +30,8 @@ export interface ContentSource {
 export interface ServingReads {
   readonly reader: MetaReader;
   readonly segmentReader: Pick<SegmentReader, 'read' | 'atHand'>;
+  /** Told of each piece of a long read: its client is there all the time. */
+  noteRequest(): void;
 }
 
 /** Between two attempts to reach a copy. */
@@ -158,8 +160,9 @@ export class PinnedContentReader implements ContentReader {
     let target = first;
     for (;;) {
       try {
-        const { segmentReader } = await this.source.current();
-        return await segmentReader.read(target, start, end, { signal });
+        const serving = await this.source.current();
+        serving.noteRequest();
+        return await serving.segmentReader.read(target, start, end, { signal });
       } catch (error) {
         const isOutOfReach = hasCode(error, 'UNAVAILABLE');
         if (!isOutOfReach && !hasCode(error, 'DAMAGED')) throw error;

@@ -1,7 +1,6 @@
 /**
- * One opening of a volume: the history that openHistory decided on, the committer that goes on with it, the segment
- * store below, and what is open above (uploads, readers, pins). It ends by `close` or when the committer breaks; then
- * the drive opens a new one. Requests come from DriveVolume, background work from maintenance.
+ * One opening of a volume: the history that openHistory decided on, its committer, the segment store below, and what is
+ * open above (uploads, readers, pins). It ends by `close` or when the committer breaks; then the drive opens a new one.
  */
 import { ByteBudget } from '../core/byte-budget.js';
 import type { Clock } from '../core/clock.js';
@@ -210,9 +209,15 @@ export class VolumeEngine {
     return result;
   }
 
+  /** Background work yields to whoever saves or reads now. */
+  noteRequest(): void {
+    this.lastRequestMs = this.options.clock.monotonic();
+  }
+
   open(path: EntryPath): ContentReader {
     const entry = requireFile(this.reader.lookup(path));
     const content = entry.content!;
+    this.noteRequest();
     this.contentPins.add(content);
     const { clock, safety, current = async () => this, events } = this.options;
     const source: ContentSource = {
@@ -318,10 +323,6 @@ export class VolumeEngine {
       .filter((replica) => replica.state === 'good' && online.some(({ id }) => id === replica.node))
       .map((replica) => replica.node);
     return { place: known.place, nodes, wanted: known.wanted };
-  }
-
-  private noteRequest(): void {
-    this.lastRequestMs = this.options.clock.monotonic();
   }
 
   /** Disks that are all away may be back in a moment: an upload of hours waits for them before it fails. */

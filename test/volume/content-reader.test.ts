@@ -50,6 +50,31 @@ test('ranges that touch every boundary are exact', async (t) => {
   assert.equal((await range(volume, 10, bytes.length + 5_000)).length, bytes.length - 10);
 });
 
+test('background work yields to whoever reads, from the first piece to the last', async (t) => {
+  const volume = await TestVolume.create(t);
+  await withFile(volume);
+  const { engine } = volume;
+  const isNoted = (): boolean => {
+    const noted = Number.isFinite(engine.lastRequestMs);
+    engine.lastRequestMs = Number.NEGATIVE_INFINITY;
+    return noted;
+  };
+  isNoted();
+  const reader = engine.open(names('file'));
+  assert.ok(isNoted(), 'opened');
+  let pieces = 0;
+  for await (const _ of reader.read({ start: 0, end: bytes.length })) {
+    pieces += 1;
+    // What is read ahead was asked for before.
+    assert.ok(isNoted() || pieces > 1, `piece ${pieces}`);
+  }
+  assert.equal(pieces, 4);
+  engine.lastRequestMs = Number.NEGATIVE_INFINITY;
+  await range(volume, 5, 10);
+  assert.ok(isNoted());
+  reader.close();
+});
+
 test('a replica that fails in the middle is made up for by another', async (t) => {
   const volume = await TestVolume.create(t);
   await withFile(volume);

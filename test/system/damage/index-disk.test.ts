@@ -60,12 +60,31 @@ async function opensOrTells({ volume, truth }: Begun): Promise<void> {
   try {
     await volume.open();
   } catch (cause) {
-    const error = asDriveError(cause);
-    assert.ok(refusals.includes(error.code), `${error.code}: ${error.message}`);
-    assert.ok(error.hint, `no word on what to do: ${error.code} ${error.message}`);
+    mustTell(cause);
     return;
   }
   for (const [path, text] of await volume.tree()) assert.equal(text, truth.get(path), path);
+}
+
+/**
+ * What it shows is right. A change that the journals have and the full disk of the index did not take ends all reading
+ * until there is room: older contents are never shown for the newest. Then it says so.
+ */
+async function showsOrTells({ volume, truth }: Begun): Promise<void> {
+  let tree: Tree;
+  try {
+    tree = await volume.tree();
+  } catch (cause) {
+    mustTell(cause);
+    return;
+  }
+  for (const [path, text] of truth) if (!isTouched(path)) assert.equal(tree.get(path), text, path);
+}
+
+function mustTell(cause: unknown): void {
+  const error = asDriveError(cause);
+  assert.ok(refusals.includes(error.code), `${error.code}: ${error.message}`);
+  assert.ok(error.hint, `no word on what to do: ${error.code} ${error.message}`);
 }
 
 async function savesAgain({ volume, truth }: Begun): Promise<void> {
@@ -134,11 +153,11 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
     await savesAgain(begun);
   });
 
-  it('that fills up while it is served: reads stay right, what is acknowledged is kept', {
+  it('that fills up while it is served: what is shown is right, what is acknowledged is kept', {
     timeout: 600_000,
   }, async (t) => {
     const begun = await begin(t);
-    const { volume, truth } = begun;
+    const { volume } = begun;
     await volume.open();
     const ballast = await fillDisk(volume);
     const saved: string[] = [];
@@ -152,10 +171,8 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
       }
     }
     assert.ok(refused, 'the disk of the index never was too small');
-    const error = asDriveError(refused);
-    assert.ok(refusals.includes(error.code), `${error.code}: ${error.message}`);
-    const whileFull = await volume.tree();
-    for (const [path, text] of truth) if (!isTouched(path)) assert.equal(whileFull.get(path), text, path);
+    mustTell(refused);
+    await showsOrTells(begun);
     await rm(ballast);
     await savesAgain(begun);
     const tree = await volume.tree();
