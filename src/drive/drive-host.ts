@@ -17,8 +17,8 @@ export interface HostOptions {
   readonly volume: { readonly replicas: number };
 }
 
-/** So long after a request its client may well send another one. */
-const servingMs = 1_000;
+/** So long after a piece of work for a client it is taken to go on; a film that is watched leaves pauses longer than that. */
+const servingMs = 100;
 
 export function hostFor(
   engine: VolumeEngine,
