@@ -30,6 +30,8 @@ export interface SafetyParameters {
   readonly gateShare: number;
   /** Files wait this long in the attic before they are unlinked (space need shortens it). */
   readonly atticMs: number;
+  /** A node is not listed again before so many times as long as its last listing took. */
+  readonly listingRest: number;
   /** Each copy is read whole and verified again within this time. */
   readonly scrubPeriodMs: number;
   /** An index that was opened without reading all of it is read so long after that, while it serves. */
@@ -54,6 +56,7 @@ export const productionSafety: SafetyParameters = {
   checkpointAfterBytes: 64 * MiB,
   gateShare: 0.5,
   atticMs: 24 * 3_600_000,
+  listingRest: 20,
   scrubPeriodMs: 30 * 24 * 3_600_000,
   indexReadDelayMs: 30_000,
   retryMs: 20_000,

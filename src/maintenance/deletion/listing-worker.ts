@@ -7,8 +7,6 @@ import type { MaintenanceHost, MaintenanceNode } from '../maintenance-host.js';
 import type { StepResult, Worker } from '../worker.js';
 
 const intervalMs = 60_000;
-/** After a listing that took t the same node rests for at least 20 t. */
-const restFactor = 20;
 
 interface Listed {
   readonly endedMs: number;
@@ -58,7 +56,7 @@ export class ListingWorker implements Worker {
     const last = this.listed.get(id);
     if (!last) return true;
     const restedMs = nowMs - last.endedMs;
-    return restedMs >= intervalMs || (this.wanted.has(id) && restedMs >= restFactor * last.tookMs);
+    return restedMs >= intervalMs || (this.wanted.has(id) && restedMs >= this.host.safety.listingRest * last.tookMs);
   }
 }
 

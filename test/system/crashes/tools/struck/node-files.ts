@@ -1,5 +1,5 @@
 /** What lies in the folders of a node, looked at without the program's help. */
-import { readdirSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface NodeFile {
@@ -14,6 +14,12 @@ export function filesIn(nodePath: string, folder: string): NodeFile[] {
   const inside = join(nodePath, own, folder);
   return readdirSync(inside).map((name) => ({ path: join(inside, name), name }));
 }
+
+/** Of all copies of segments. */
+export const segmentBytes = (nodePaths: readonly string[]): number =>
+  nodePaths
+    .flatMap((node) => filesIn(node, 'segments'))
+    .reduce((sum, { path }) => sum + (statSync(path, { throwIfNoEntry: false })?.size ?? 0), 0);
 
 /** One of the copies of the segment that was begun last. */
 export function newestSegment(nodePaths: readonly string[]): NodeFile {
