@@ -2,6 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 import { DriveError } from '../core/errors.js';
 import { refusal } from './status.js';
+import { TurnBudget } from './turn-budget.js';
+
+/** Of all bodies together; handling it takes the main thread some 5 ms. */
+const turnBytes = 2 * 1024 * 1024;
+const turns = new TurnBudget(turnBytes);
 
 /** Whether the request announces a body at all. */
 export function hasBody(request: IncomingMessage): boolean {
@@ -30,7 +35,10 @@ export async function readBody(request: IncomingMessage, limitBytes: number): Pr
 /** The body's buffers. Leaving early keeps the connection open, so that an answer can still be sent. */
 export async function* bodyOf(request: IncomingMessage): AsyncGenerator<Buffer, void, undefined> {
   try {
-    yield* request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+    for await (const bytes of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+      await turns.take(bytes.length);
+      yield bytes;
+    }
   } catch (cause) {
     throw new DriveError('INCOMPLETE_BODY', { cause });
   }
