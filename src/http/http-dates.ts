@@ -6,14 +6,42 @@ const fixDate = /^[A-Z][a-z]{2}, (\d{2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2})
 const rfc850Date = /^[A-Z][a-z]{5,8}, (\d{2})-([A-Z][a-z]{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2}) GMT$/;
 const asctimeDate = /^[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/;
 
+const dayMs = 86_400_000;
+const twoDigits = Array.from({ length: 60 }, (_, number) => String(number).padStart(2, '0'));
+
+/** The text of a day is kept from one date to the next: those of a listing are mostly of few days. */
+class DayTexts {
+  readonly #textOf: (date: Date) => string;
+  #day = Number.NaN;
+  #text = '';
+
+  constructor(textOf: (date: Date) => string) {
+    this.#textOf = textOf;
+  }
+
+  /** Day and time, cut to the second. */
+  format(timeMs: number): string {
+    const day = Math.floor(timeMs / dayMs);
+    if (day !== this.#day) this.#text = this.#textOf(new Date(timeMs));
+    this.#day = day;
+    const second = Math.floor((timeMs - day * dayMs) / 1000);
+    const minute = Math.floor(second / 60);
+    const hour = Math.floor(minute / 60);
+    return `${this.#text}${twoDigits[hour]}:${twoDigits[minute - hour * 60]}:${twoDigits[second - minute * 60]}`;
+  }
+}
+
+const httpDays = new DayTexts((date) => date.toUTCString().slice(0, -'00:00:00 GMT'.length));
+const isoDays = new DayTexts((date) => date.toISOString().slice(0, -'00:00:00.000Z'.length));
+
 /** Dates before 1970 become 1970: Finder refuses to mount a drive that shows one. */
 export function formatHttpDate(timeMs: number): string {
-  return new Date(Math.max(0, timeMs)).toUTCString();
+  return `${httpDays.format(Math.max(0, timeMs))} GMT`;
 }
 
 /** RFC 3339 in UTC, as DAV:creationdate wants it. */
 export function formatIsoDate(timeMs: number): string {
-  return `${new Date(Math.max(0, timeMs)).toISOString().slice(0, 19)}Z`;
+  return `${isoDays.format(Math.max(0, timeMs))}Z`;
 }
 
 /** Milliseconds since 1970, or undefined when this is no HTTP date (a condition with it is ignored then). */

@@ -161,7 +161,11 @@ export interface MetaReader {
   entry(id: EntryId): EntryRow | undefined;
   pathOf(id: EntryId): string[] | undefined;
   /** Children by name key after `after` (exclusive; '' for the first page); `next` is the key to go on from, or null. */
-  list(parent: EntryId, after: string, limit: number): { readonly rows: EntryRow[]; readonly next: string | null };
+  list(
+    parent: EntryId,
+    after: string,
+    limit: number,
+  ): { readonly rows: readonly EntryRow[]; readonly next: string | null };
   properties(entry: EntryId): PropertyRow[];
   /** Copies that a file at the path is to have by the nearest folder with a setting; null: as many as the volume. */
   copiesAt(path: EntryPath): number | null;

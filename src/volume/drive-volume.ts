@@ -43,7 +43,7 @@ export interface DriveVolumeOptions {
 /** Between two attempts. */
 const retryPauseMs = 50;
 
-/** Rows of one listing query: some milliseconds at most, so that nothing waits behind it. */
+/** Rows of one listing query, and of what others may wait for: a millisecond or two. */
 const listPageRows = 256;
 
 export class DriveVolume implements Volume {
@@ -66,13 +66,15 @@ export class DriveVolume implements Volume {
     return askIndex(this.options.engine, (engine) => engine.reader.spelling(path));
   }
 
-  async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
+  async *list(folder: EntryRow): AsyncGenerator<readonly EntryRow[]> {
     let after: string | null = '';
     while (after !== null) {
       const from: string = after;
       const page = await askIndex(this.options.engine, ({ reader }) => reader.list(folder.id, from, listPageRows));
       if (page.rows.length > 0) yield page.rows;
       after = page.next;
+      // A reader that takes all at once would never let the event loop turn.
+      if (after !== null) await new Promise<void>((resolve) => setImmediate(resolve));
     }
   }
 

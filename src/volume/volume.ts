@@ -103,8 +103,11 @@ export interface Volume {
    * of the only entry that Windows takes for the same; from the first name on that has none, as given.
    */
   spelling(path: EntryPath): Promise<EntryPath>;
-  /** Pages of children in key order; each page is one short query, never held open. NOT_FOUND never: an ended folder is empty. */
-  list(folder: EntryRow): AsyncIterable<EntryRow[]>;
+  /**
+   * Pages of children in key order; each page is one short query, never held open, and between two of them the event loop
+   * turns. Rows are shared: nobody may change them. NOT_FOUND never: an ended folder is empty.
+   */
+  list(folder: EntryRow): AsyncIterable<readonly EntryRow[]>;
   properties(entry: EntryRow): Promise<PropertyRow[]>;
   /** Locks that cover the path, inherited ones included. */
   locks(path: EntryPath): Promise<LockRow[]>;

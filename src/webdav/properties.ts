@@ -4,7 +4,6 @@
  * cannot contradict them after a later change.
  */
 import { contentTypeOf } from '../http/content-types.js';
-import { strongTag } from '../http/entity-tags.js';
 import { formatHttpDate, formatIsoDate, parseHttpDate } from '../http/http-dates.js';
 import type { EntryRow, LockRow, SpaceReport } from '../volume/volume.js';
 import { davNamespace } from './xml/xml-element.js';
@@ -31,9 +30,10 @@ export interface EntryTimes {
 export interface LiveProperty {
   readonly namespace: string;
   readonly name: string;
-  /** The element's name with its prefix, and what declares that prefix when the document does not. */
-  readonly tag: string;
-  readonly declaration: string;
+  /** The element without content; and around it. It declares its prefix when the document does not. */
+  readonly empty: string;
+  readonly start: string;
+  readonly end: string;
   /**
    * 'compact': also in the shortest listings. 'named': only when asked for by name: locks would put other hrefs into
    * listings, which Finder and some phone clients take for entries; RFC 4331 wants it so for quota.
@@ -46,14 +46,31 @@ export interface LiveProperty {
   readonly parseTime?: (text: string) => EntryTimes | undefined;
 }
 
-function dav(name: string, shownIn: LiveProperty['shownIn'], value: LiveProperty['value'], rest = {}): LiveProperty {
-  return { namespace: davNamespace, name, tag: `D:${name}`, declaration: '', shownIn, value, ...rest };
+type Optional = Pick<LiveProperty, 'needs' | 'parseTime'>;
+
+function dav(
+  name: string,
+  shownIn: LiveProperty['shownIn'],
+  value: LiveProperty['value'],
+  rest: Optional = {},
+): LiveProperty {
+  const tag = `D:${name}`;
+  return {
+    namespace: davNamespace,
+    name,
+    empty: `<${tag}/>`,
+    start: `<${tag}>`,
+    end: `</${tag}>`,
+    shownIn,
+    value,
+    ...rest,
+  };
 }
 
 function microsoft(name: string, value: LiveProperty['value'], parseTime: LiveProperty['parseTime']): LiveProperty {
-  const declaration = ` xmlns:Z="${microsoftNamespace}"`;
-  const base = { namespace: microsoftNamespace, name, tag: `Z:${name}`, declaration, shownIn: 'named', value } as const;
-  return { ...base, ...(parseTime && { parseTime }) };
+  const declared = `<Z:${name} xmlns:Z="${microsoftNamespace}"`;
+  const parts = { empty: `${declared}/>`, start: `${declared}>`, end: `</Z:${name}>` };
+  return { namespace: microsoftNamespace, name, ...parts, shownIn: 'named', value, ...(parseTime && { parseTime }) };
 }
 
 const isFolder = ({ entry }: PropertySource): boolean => entry.kind === 'folder';
@@ -84,7 +101,7 @@ export const liveProperties: readonly LiveProperty[] = [
   dav('getcontentlength', 'compact', (source) => (isFolder(source) ? undefined : String(source.entry.sizeBytes))),
   dav('getlastmodified', 'compact', ({ entry }) => formatHttpDate(entry.modified), { parseTime: modifiedFromHttpDate }),
   dav('creationdate', 'compact', ({ entry }) => formatIsoDate(entry.created)),
-  dav('getetag', 'allprop', ({ entry }) => (entry.etag === '' ? undefined : escapeXml(strongTag(entry.etag)))),
+  dav('getetag', 'allprop', ({ entry }) => (entry.etag === '' ? undefined : `&quot;${escapeXml(entry.etag)}&quot;`)),
   dav('getcontenttype', 'allprop', (source) => (isFolder(source) ? undefined : contentTypeOf(source.entry.name))),
   dav('displayname', 'allprop', ({ entry }) => escapeXml(entry.name)),
   dav('supportedlock', 'named', () => lockEntries),

@@ -88,12 +88,9 @@ export function propstatsXml(
   for (const property of request.live) {
     const value = property.value(source);
     if (value === undefined)
-      absent +=
-        options.profile.statusBlind && property.shownIn === 'compact'
-          ? ''
-          : `<${property.tag}${property.declaration}/>`;
-    else if (value === '') found += `<${property.tag}${property.declaration}/>`;
-    else found += `<${property.tag}${property.declaration}>${value}</${property.tag}>`;
+      absent += options.profile.statusBlind && property.shownIn === 'compact' ? '' : property.empty;
+    else if (value === '') found += property.empty;
+    else found += property.start + value + property.end;
   }
   if (request.kind === 'all') {
     for (const row of stored) if (!options.profile.compact || worthShowing(row)) found += row.value;
@@ -114,7 +111,7 @@ function namesXml(source: PropertySource, stored: readonly PropertyRow[]): strin
   for (const property of liveProperties) {
     if (property.needs !== 'space' && property.value(source) === undefined) continue;
     if (property.needs === 'space' && source.entry.kind !== 'folder') continue;
-    names += `<${property.tag}${property.declaration}/>`;
+    names += property.empty;
   }
   for (const { namespace, name } of stored) names += emptyElement(namespace, name);
   return `<D:propstat><D:prop>${names}</D:prop>${ok}</D:propstat>`;

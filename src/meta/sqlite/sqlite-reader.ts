@@ -100,8 +100,10 @@ export class SqliteReader implements MetaReader {
     return this.#read(({ entries }) => entries.pathOf(id));
   }
 
-  list(parent: EntryId, after: string, limit: number): { rows: EntryRow[]; next: string | null } {
-    const rows = this.#read(({ entries }) => entries.children(parent, after, limit));
+  list(parent: EntryId, after: string, limit: number): { rows: readonly EntryRow[]; next: string | null } {
+    // A folder that is open on a screen is listed again and again.
+    const question = `list ${parent} ${limit} ${after}`;
+    const rows = this.#remembered(question, ({ entries }) => entries.children(parent, after, limit));
     return { rows, next: rows.length < limit ? null : nameKey(rows.at(-1)!.name) };
   }
 

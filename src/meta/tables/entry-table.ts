@@ -8,7 +8,24 @@ import { rootEntry, stagingEntry } from '../operations.js';
 import type { EntryRow } from '../rows.js';
 import type { Connection } from '../sqlite/connection.js';
 import { RowInsert } from '../sqlite/row-insert.js';
+import { VerifiedRows } from '../sqlite/row-sums.js';
 
+/** As the table has them. */
+type Whole = [
+  parent: number,
+  key: string,
+  id: number,
+  name: string,
+  kind: number,
+  content: number | null,
+  size: number,
+  etag: string,
+  created: number,
+  modified: number,
+  born: number,
+  hasProperties: number,
+  sum: number,
+];
 const columns = 'id, parent, name, kind, content, size, etag, created, modified, born, has_properties';
 type Raw = [number, number, string, number, number | null, number, string, number, number, number, number];
 
@@ -41,11 +58,7 @@ export class EntryTable {
     this.#child = connection
       .prepare<[number, string], Raw>(`SELECT ${columns} FROM entry WHERE parent = ? AND key = ?`)
       .raw();
-    this.#children = connection
-      .prepare<[number, string, number], Raw>(
-        `SELECT ${columns} FROM entry WHERE parent = ? AND key > ? ORDER BY key LIMIT ?`,
-      )
-      .raw();
+    this.#children = new VerifiedRows<Whole>(connection, 'entry', 'WHERE parent = ? AND key > ? ORDER BY key LIMIT ?');
     this.#twin = connection
       .prepare<[number, string], number>('SELECT 1 FROM entry_row INDEXED BY entry_twin WHERE parent = ? AND key = ?')
       .pluck();
@@ -95,11 +108,11 @@ export class EntryTable {
   /** By name key, after `after` (exclusive; '' for the first). */
   children(parent: EntryId, after: string, limit: number): EntryRow[] {
     this.settle();
-    const rows = this.#children.all(parent, after, limit).map(toRow);
+    const rows = this.#children.all(parent, after, limit);
     const twins = this.#twins.all(parent, after, limit);
-    const isWhole = twins.length === rows.length && rows.every(({ name }, at) => nameKey(name) === twins[at]);
+    const isWhole = twins.length === rows.length && rows.every(([, key], at) => key === twins[at]);
     if (!isWhole) throw damagedIndex(`entries of folder ${parent} are lost`);
-    return rows;
+    return rows.map(fromWhole);
   }
 
   /**
@@ -240,4 +253,9 @@ function toRow(raw: Raw): EntryRow {
     born: raw[9],
     hasProperties: raw[10] === 1,
   };
+}
+
+function fromWhole(row: Whole): EntryRow {
+  const [parent, , id, name, kind, content, size, etag, created, modified, born, hasProperties] = row;
+  return toRow([id, parent, name, kind, content, size, etag, created, modified, born, hasProperties]);
 }

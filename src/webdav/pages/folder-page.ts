@@ -45,7 +45,7 @@ export async function sendFolderPage(context: DavContext, folder: EntryRow): Pro
   body.end();
 }
 
-async function* pagesForPeople(pages: AsyncIterable<EntryRow[]>): AsyncGenerator<EntryRow[]> {
+async function* pagesForPeople(pages: AsyncIterable<readonly EntryRow[]>): AsyncGenerator<readonly EntryRow[]> {
   let first: EntryRow[] | undefined = [];
   for await (const page of pages) {
     if (first) first.push(...page);

@@ -42,7 +42,7 @@ export class WindowsVolume implements Volume {
     return this.#inner.spelling(path);
   }
 
-  async *list(folder: EntryRow): AsyncGenerator<EntryRow[]> {
+  async *list(folder: EntryRow): AsyncGenerator<readonly EntryRow[]> {
     for await (const page of this.#inner.list(folder)) yield page.map(shown);
   }
 

@@ -7,6 +7,7 @@ export const xmlContentType = 'application/xml; charset="utf-8"';
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what XML forbids
 const special = /[&<>"\r\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]/g;
+const plain = /^[\w .-]*$/;
 const escapes: ReadonlyMap<string, string> = new Map([
   ['&', '&amp;'],
   ['<', '&lt;'],
@@ -21,7 +22,7 @@ const inDocument = new NamespaceScope(new Map([['D', davNamespace]]), outermost)
 
 /** For text and for attribute values in double quotes. What XML cannot carry at all becomes U+FFFD. */
 export function escapeXml(text: string): string {
-  return text.replace(special, (character) => escapes.get(character) ?? '\ufffd');
+  return plain.test(text) ? text : text.replace(special, (character) => escapes.get(character) ?? '\ufffd');
 }
 
 /** An empty element of any namespace, for documents that declare `D:` at their root. `Z` is what Windows uses itself. */
