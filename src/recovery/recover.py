@@ -16,11 +16,14 @@ The bytes are described in format.md, which lies beside this script.
 """
 import argparse
 import collections
+import errno
+import filecmp
 import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import struct
 import sys
 import time
@@ -32,6 +35,7 @@ BLOCK_BYTES = 65536
 PAGE_CHUNKS = 256
 WINDOW_BYTES = 1 << 20
 KNOWN_FORMAT = 1
+NAME_BYTES = 255  # The longest name that file systems take.
 
 SEGMENT_HEADER_BYTES = 64
 RECORD_HEADER = struct.Struct('<4sBBBB8sIIQ32sII8s')  # 80 bytes
@@ -46,6 +50,16 @@ class Failure(Exception):
 
 def warn(text):
     print('! ' + text, file=sys.stderr)
+
+
+def take_any_character():
+    """What a terminal or a file cannot show of a name is escaped, and never the end of the run."""
+    for name in ('stdout', 'stderr'):
+        stream = getattr(sys, name)
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
+        else:  # Python 3.6.
+            setattr(sys, name, open(stream.fileno(), 'w', 1, stream.encoding, 'backslashreplace', closefd=False))
 
 
 # ---------------------------------------------------------------------------------------------------------- the disks
@@ -128,13 +142,15 @@ Epoch = collections.namedtuple('Epoch', 'id parent sequence supersedes time')
 
 
 def read_batches(path):
-    """Every batch of a journal file that verifies; after a damaged one the search goes on behind it."""
+    """Every batch of a journal file that verifies; after a damaged one the search goes on behind it. None: damage."""
     with open(path, 'rb') as file:
         data = file.read()
-    at = 0
+    at = behind = 0
     while True:
         at = data.find(b'HFBT', at)
         if at < 0 or len(data) - at < BATCH_HEADER.size:
+            if data[behind:].strip(b'\0'):
+                yield None
             return
         fields = BATCH_HEADER.unpack_from(data, at)
         length = BATCH_HEADER.size + fields[8]
@@ -149,6 +165,7 @@ def read_batches(path):
             is_epoch = bool(fields[2] & 1)
             yield Batch(digest.digest(), fields[7], fields[3], fields[5].hex(), is_epoch, path, at, length)
             at += length
+            behind = at
         else:
             at += 4
 
@@ -211,6 +228,8 @@ class History:
 
     def __init__(self, disks):
         self.batches, self.checkpoints, self.epochs = {}, {}, {}
+        self.damaged_after = []  # (change, journal file): what follows it there does not verify.
+        self.is_whole = True  # Whether nothing speaks for changes after the line.
         for disk in disks:
             for path in disk.files('journal', r'\.journal$'):
                 self._read_journal(path)
@@ -222,8 +241,14 @@ class History:
                         self.epochs.setdefault(epoch.id, epoch)
 
     def _read_journal(self, path):
+        first = re.match(r'\d{16}', os.path.basename(path))
+        last = int(first.group(0)) - 1 if first else 0
         try:
             for batch in read_batches(path):
+                if batch is None:
+                    self.damaged_after.append((last, path))
+                    continue
+                last = batch.sequence
                 if batch.hash not in self.batches:
                     self.batches[batch.hash] = batch
                     if batch.is_epoch:
@@ -300,6 +325,11 @@ class History:
 
     def _tell_gap(self, end, ancestors):
         beyond = [b for b in self.batches.values() if b.epoch in ancestors and b.sequence > end and not b.is_epoch]
+        torn = [path for last, path in self.damaged_after if last == end]
+        self.is_whole = not beyond and not torn
+        if torn and not beyond:
+            warn('%s is damaged, or was cut off, after change %d, the last one known: a newer change may be missing. '
+                 'Name another disk of this volume: it may hold it' % (torn[0], end))
         if beyond:
             warn('the journal has a gap after change %d: %d later batches cannot be used. Name another disk of this '
                  'volume: it may hold what is missing' % (end, len(beyond)))
@@ -341,6 +371,7 @@ class Tree:
     def __init__(self):
         self.name, self.entries, self.contents, self.properties = '', {}, {}, {}
         self.unknown = collections.Counter()
+        self.is_newest = True  # False: changes are known to be missing, or may be.
 
     def apply(self, operation):
         kind = operation['o']
@@ -413,7 +444,8 @@ class Tree:
 
 
 def read_tree(disks, wanted):
-    checkpoint, batches = History(disks).line(wanted)
+    history = History(disks)
+    checkpoint, batches = history.line(wanted)
     tree = Tree()
     if checkpoint:
         for line in checkpoint_lines(checkpoint.path):
@@ -423,6 +455,7 @@ def read_tree(disks, wanted):
             tree.apply(operation)
     for kind, count in sorted(tree.unknown.items()):
         warn('%d operations "%s" are not known to this script and were passed over' % (count, kind))
+    tree.is_newest = history.is_whole and not tree.unknown
     return tree
 
 
@@ -628,86 +661,129 @@ def command_verify(tree, pool, files, options):
 
 def command_extract(tree, pool, files, options):
     target = os.path.abspath(options.to)
-    total = sum(tree.contents[e.content].size or 0 for _, _, e in files if e.content in tree.contents)
-    os.makedirs(target, exist_ok=True)
+    try:
+        os.makedirs(target, exist_ok=True)
+        names = Names(target)
+    except OSError as error:
+        raise Failure('nothing can be written to %s: %s. Choose another folder' % (target, error.strerror))
+    total = sum(needed(tree.contents[e.content], names, path) for path, _, e in files if e.content in tree.contents)
     free = shutil.disk_usage(target).free
     if free < total and not options.anyway:
         raise Failure('%s has %s free and %s are needed. Take another disk, or --anyway, or --only FOLDER for a part'
                       % (target, readable(free), readable(total)))
-    names = Names(target)
-    folders = [(names.make(path), entry) for path, _, entry in files if entry.content is None]
-    for folder, _ in folders:
-        os.makedirs(folder, exist_ok=True)
-    bad = each_file(tree, pool, files, lambda path, entry: FileSink(names.make(path), entry.modified))
+    folders, unmade = [], 0
+    for path, _, entry in files:
+        if entry.content is None:
+            try:
+                folders.append((names.folder(path), entry))
+            except OSError as error:
+                stop_when_full(path, error)
+                warn('%s: the folder could not be made: %s' % ('/'.join(path), error))
+                unmade += 1
+    bad = unmade + each_file(tree, pool, files, lambda path, entry: FileSink(names, path, entry.modified))
     for folder, entry in reversed(folders):
         set_time(folder, entry.modified)
-    write_properties(tree, files, target)
+    write_properties(tree, files, names)
     return bad
 
 
-def write_properties(tree, files, target):
+def needed(content, names, path):
+    """The room that the file will take: none when a file of its size is there, of an earlier run."""
+    try:
+        is_there = content.size == os.lstat(names.plain(path)).st_size
+    except OSError:
+        is_there = False
+    return 0 if is_there else content.size or 0
+
+
+def write_properties(tree, files, names):
     """What programs attached to files and folders (WebDAV properties), in one file beside them."""
     kept = {}
     for path, number, _ in files:
         values = {name: value for name, value in tree.properties.get(number, {}).items() if value is not None}
         if values:
             kept['/'.join(path)] = values
-    if kept:
-        with open(os.path.join(target, 'holdfast-properties.json'), 'w', encoding='utf-8') as file:
-            json.dump(kept, file, indent=1, ensure_ascii=False)
+    if not kept:
+        return
+    data = json.dumps(kept, indent=1, ensure_ascii=False).encode('utf-8', 'backslashreplace')
+    path = names.free(os.path.join(names.target, 'holdfast-properties.json'), lambda found: holds(found, data))
+    if path:
+        with open(path, 'xb') as file:
+            file.write(data)
+
+
+def holds(path, data):
+    with open(path, 'rb') as file:
+        return file.read(len(data) + 1) == data
+
+
+def holds_content(path, content):
+    """Whether the file is that content, byte by byte: each piece is named by its SHA-256."""
+    if os.path.getsize(path) != content.size:
+        return False
+    with open(path, 'rb') as file:
+        return all(hashlib.sha256(file.read(length)).digest() == chunk for chunk, length in content)
 
 
 class Sink:
     """Takes the bytes of a file and keeps nothing."""
 
-    def is_done(self, size):
+    def is_done(self, content):
         return False
 
     def write(self, data):
         pass
 
     def end(self, is_whole):
+        pass
+
+    def drop(self):
         pass
 
 
 class FileSink(Sink):
-    """Writes beside the final name, and renames when all is there. Never replaces a file."""
+    """Writes a file of its own and names it when all is there. Never replaces a file, never follows a link."""
 
-    def __init__(self, path, modified):
-        self.path, self.modified, self.file = path, modified, None
+    def __init__(self, names, path, modified):
+        self.names, self.modified, self.file = names, modified, None
+        self.path = os.path.join(names.folder(path[:-1]), names.safe(path[-1]))
 
-    def is_done(self, size):
-        try:
-            found = os.stat(self.path)
-        except OSError:
-            return False
-        if found.st_size == size and abs(found.st_mtime - self.modified / 1000) < 2.1:
-            return True  # Of an earlier run.
-        stem, number = self.path, 2
-        while os.path.lexists(self.path):
-            self.path = '%s (recovered %d)' % (stem, number)
-            number += 1
-        return False
+    def is_done(self, content):
+        free = self.names.free(self.path, lambda found: holds_content(found, content))  # Of an earlier run.
+        self.path = free or self.path
+        return free is None
 
     def write(self, data):
         if self.file is None:
-            self.file = self._open(self.path + '.part')
+            self.file = open(self.names.temporary, 'xb')
         self.file.write(data)
-
-    @staticmethod
-    def _open(path):
-        try:
-            return open(path, 'wb')
-        except FileNotFoundError:  # Only when a single file was asked for: all folders are made before their files.
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            return open(path, 'wb')
 
     def end(self, is_whole):
         self.write(b'')
         self.file.close()
-        target = self.path if is_whole else self.path + '.INCOMPLETE'
-        os.replace(self.path + '.part', target)
-        set_time(target, self.modified)
+        set_time(self.names.temporary, self.modified)
+        made = self.names.temporary
+        path = self.path
+        if not is_whole:
+            path = self.names.free(with_suffix(path, '.INCOMPLETE'), lambda found: filecmp.cmp(found, made, False))
+        if path:
+            os.rename(made, path)
+            self.file = None
+        else:  # An earlier run found as much.
+            self.drop()
+
+    def drop(self):
+        """Ends what was begun; nothing of it is left."""
+        if self.file is not None:
+            self.file.close()
+            self.file = None
+            os.unlink(self.names.temporary)
+
+
+def with_suffix(path, suffix):
+    folder, name = os.path.split(path)
+    room = NAME_BYTES - len(suffix)
+    return os.path.join(folder, name.encode('utf-8', 'replace')[:room].decode('utf-8', 'ignore') + suffix)
 
 
 def set_time(path, modified):
@@ -718,29 +794,71 @@ def set_time(path, modified):
 
 
 class Names:
-    """Paths below the target; where case does not count there, the second of two names gets a number."""
-
-    ignores_case = sys.platform in ('win32', 'darwin')
+    """Paths below the target. What is there already is left as it is: what has its name gets a number."""
 
     def __init__(self, target):
-        self.target, self.given = target, {}
+        self.target, self.folders = target, {(): target}
+        self.temporary = self.free(os.path.join(target, '.holdfast-%d.part' % os.getpid()), lambda found: False)
+        self.takes_few = os.name == 'nt' or not self._takes('.holdfast-%d:?' % os.getpid())
 
-    def make(self, path):
-        safe = os.path.join(self.target, *[self._safe(name) for name in path])
-        chosen, number = safe, 2
-        while self.ignores_case and self.given.setdefault(chosen.casefold(), path) != path:
-            chosen = '%s (%d)' % (safe, number)
-            number += 1
-        return chosen
+    def _takes(self, name):
+        """A disk that was formatted for Windows takes fewer names, whatever the system."""
+        path = os.path.join(self.target, name)
+        try:
+            open(path, 'xb').close()
+            os.unlink(path)
+            return True
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.EILSEQ, errno.ENOENT):
+                return False
+            raise
+
+    def folder(self, path):
+        """The folder of that path, made when it is not there."""
+        made = self.folders.get(path)
+        if made is None:
+            wanted = os.path.join(self.folder(path[:-1]), self.safe(path[-1]))
+            made, number = wanted, 2
+            while os.path.islink(made) or os.path.lexists(made) and not os.path.isdir(made):
+                made = with_suffix(wanted, ' (recovered %d)' % number)
+                number += 1
+            os.makedirs(made, exist_ok=True)
+            self.folders[path] = made
+        return made
+
+    def plain(self, path):
+        return os.path.join(self.target, *[self.safe(name) for name in path])
 
     @staticmethod
-    def _safe(name):
+    def free(path, is_it):
+        """The path, or the first with a number that nothing has; None when what lies there `is_it`."""
+        wanted, number = path, 2
+        while True:
+            try:
+                is_file = stat.S_ISREG(os.lstat(path).st_mode)
+            except FileNotFoundError:
+                return path
+            try:
+                if is_file and is_it(path):
+                    return None
+            except OSError as error:
+                warn('%s cannot be read, and is left as it is: %s' % (path, error))
+            path = with_suffix(wanted, ' (recovered %d)' % number)
+            number += 1
+
+    def safe(self, name):
+        """The name; what no folder can hold is written as %XX."""
+        name = name.encode('utf-8', 'backslashreplace').decode()
         if name in ('', '.', '..') or '/' in name or '\0' in name:
-            raise Failure('the volume holds a name that no folder can hold: %r' % name)
-        if os.name != 'nt':
+            name = re.sub(r'[/\x00]|^\.*$', escaped, name)
+        if not self.takes_few:
             return name
-        name = re.sub(r'[<>:"\\|?*\x00-\x1f]|[. ]$', lambda found: '%%%02X' % ord(found.group(0)), name)
+        name = re.sub(r'[<>:"\\|?*\x00-\x1f]|[. ]$', escaped, name)
         return re.sub(r'(?i)^(con|prn|aux|nul|com\d|lpt\d)(?=\.|$)', r'_\1', name)
+
+
+def escaped(found):
+    return ''.join('%%%02X' % ord(character) for character in found.group(0)) or '%'
 
 
 def each_file(tree, pool, files, open_sink):
@@ -751,26 +869,47 @@ def each_file(tree, pool, files, open_sink):
     bad = 0
     for path, entry in wanted:
         content = tree.contents.get(entry.content)
-        sink = open_sink(path, entry)
         if content is None or content.size is None:
             warn('%s: the list of its parts is missing' % '/'.join(path))
             bad += 1
             continue
-        if not sink.is_done(content.size):
-            lost, at = [], 0
-            for chunk, length in content:
-                data, missing = pool.read(chunk, length)
-                lost += [(at + first, at + end) for first, end in missing]
-                sink.write(data)
-                at += length
-            sink.end(not lost and at == content.size)
-            if lost or at != content.size:
-                bad += 1
-                ranges = ', '.join('%d-%d' % (first, end - 1) for first, end in joined(lost))
-                warn('%s: bytes %s are lost' % ('/'.join(path), ranges or 'at its end'))
+        try:
+            problem = one_file(content, pool, open_sink(path, entry))
+        except OSError as error:
+            stop_when_full(path, error)
+            problem = 'could not be written: %s' % error
+        if problem:
+            bad += 1
+            warn('%s: %s' % ('/'.join(path), problem))
         progress.add(content.size)
     progress.end()
     return bad
+
+
+def stop_when_full(path, error):
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        raise Failure('%s: %s. Make room or take another folder, and run this again: what is there already is not '
+                      'copied twice' % ('/'.join(path), error.strerror))
+
+
+def one_file(content, pool, sink):
+    """What is wrong with it, in words; None when it is whole. OSError: its sink takes no more."""
+    if sink.is_done(content):
+        return None
+    lost, at = [], 0
+    try:
+        for chunk, length in content:
+            data, missing = pool.read(chunk, length)
+            lost += [(at + first, at + end) for first, end in missing]
+            sink.write(data)
+            at += length
+        sink.end(not lost and at == content.size)
+    except BaseException:
+        sink.drop()
+        raise
+    if not lost and at == content.size:
+        return None
+    return 'bytes %s are lost' % (', '.join('%d-%d' % (first, end - 1) for first, end in joined(lost)) or 'at its end')
 
 
 def joined(ranges):
@@ -807,7 +946,7 @@ def main(arguments):
     if options.to:
         target = os.path.realpath(options.to)
         for disk in disks:
-            if target.startswith(os.path.realpath(disk.folder) + os.sep):
+            if (target + os.sep).startswith(os.path.join(os.path.realpath(disk.path), '')):
                 raise Failure('%s lies inside a disk of the volume: choose another folder' % options.to)
     tree = read_tree(disks, options.history)
     only = tuple(part for part in options.only.split('/') if part)
@@ -825,16 +964,22 @@ def main(arguments):
     print('%d files whole, %d not; %.1f s (%d files/s)' % (count - bad, bad, seconds, count / seconds), file=sys.stderr)
     if bad:
         print('Plug in the other disks of this volume and name them too: what is missing may lie there.', file=sys.stderr)
-    return 3 if bad else 0
+    return 3 if bad or not tree.is_newest else 0
 
 
 if __name__ == '__main__':
     try:
+        take_any_character()
         sys.exit(main(sys.argv[1:]))
     except BrokenPipeError:
         os._exit(1)  # Whoever read the list has gone; nothing can be said to him.
     except (Failure, OSError) as error:
         print('recover.py: %s' % error, file=sys.stderr)
         sys.exit(1)
+    except UnicodeEncodeError:
+        print('recover.py: this system is set to names without accents: run it again with LC_ALL=C.UTF-8 before the '
+              'command, or with Python 3.7 or newer and PYTHONUTF8=1', file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
+        print('recover.py: ended early. Run it again: what is there already is not copied twice', file=sys.stderr)
         sys.exit(130)

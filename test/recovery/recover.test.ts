@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, stat, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { randomBytes, TestDrive } from '../drive/drive-fixture.js';
@@ -20,6 +20,8 @@ const saved: Readonly<Record<string, Buffer | null>> = {
   'large file.bin': randomBytes(3 * MiB + 4_321, 7),
   empty: Buffer.alloc(0),
   'Grüße ☃.txt': Buffer.from('hello'),
+  // As long as a name can be.
+  ['é'.repeat(127)]: Buffer.from('long'),
   folder: null,
   'folder/renamed.txt': Buffer.from('second version'),
   'folder/deeper': null,
@@ -49,6 +51,7 @@ class Kit {
     await drive.volume.delete(['deleted.txt'], {});
     await drive.put('empty', '');
     await drive.put('Grüße ☃.txt', 'hello');
+    await drive.put('é'.repeat(127), 'long');
     await drive.volume.makeFolder(['folder', 'deeper'], {});
     await drive.volume.makeFolder(['folder', 'deeper', 'nothing here'], {});
     await drive.volume.copy(['Grüße ☃.txt'], ['folder', 'deeper', 'copy.txt'], { overwrite: false, depth: 'infinity' });
@@ -67,14 +70,27 @@ class Kit {
 
   /** Runs the script that lies on the first disk named. */
   run(command: string, disks: readonly string[], ...more: string[]) {
-    const script = join(inner(disks[0]!), 'recovery', 'recover.py');
-    const { status, stdout, stderr } = spawnSync('python3', [script, command, ...disks, ...more], {
+    return this.python([this.script(disks[0]!), command, ...disks, ...more]);
+  }
+
+  python(operands: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    const { status, stdout, stderr } = spawnSync('python3', operands, {
       encoding: 'utf8',
       cwd: this.#folder,
       // Python itself and nothing that was installed.
-      env: { PATH: process.env.PATH, PYTHONNOUSERSITE: '1', PYTHONDONTWRITEBYTECODE: '1', LANG: 'C.UTF-8' },
+      env: {
+        PATH: process.env.PATH,
+        PYTHONNOUSERSITE: '1',
+        PYTHONDONTWRITEBYTECODE: '1',
+        LANG: 'C.UTF-8',
+        ...environment,
+      },
     });
     return { status, stdout, stderr };
+  }
+
+  script(disk: string): string {
+    return join(inner(disk), 'recovery', 'recover.py');
   }
 
   get target(): string {
@@ -179,4 +195,89 @@ test('a folder that is no disk, and a target inside a disk, are refused with the
   const inside = kit.run('extract', kit.disks, '--to', join(inner(kit.disks[1]!), 'out'));
   assert.equal(inside.status, 1);
   assert.match(inside.stderr, /lies inside a disk of the volume/);
+  for (const folder of [kit.disks[1]!, inner(kit.disks[1]!)]) {
+    assert.match(kit.run('extract', kit.disks, '--to', folder).stderr, /lies inside a disk of the volume/);
+  }
+});
+
+test('what lies in the target is neither replaced nor followed nor taken for a file of the volume', {
+  skip,
+}, async (t) => {
+  const kit = await Kit.create(t);
+  const outside = join(kit.target, '..', 'outside');
+  for (const folder of [kit.target, outside]) await mkdir(folder);
+  await symlink(outside, join(kit.target, 'folder'));
+  await symlink(join(outside, 'link'), join(kit.target, 'empty'));
+  await writeFile(join(kit.target, 'Grüße ☃.txt.part'), 'mine');
+  await writeFile(join(kit.target, 'holdfast-properties.json'), 'mine');
+  // As long and as old as the file of the volume, and another one.
+  await writeFile(join(kit.target, 'large file.bin'), Buffer.alloc(saved['large file.bin']!.length));
+  const listed = kit.run('list', kit.disks).stdout;
+  const time = Date.parse(/(\S+ \S+) {2}large file/.exec(listed)![1]!) / 1000;
+  await utimes(join(kit.target, 'large file.bin'), time, time);
+  const { status, stderr } = kit.run('extract', kit.disks, '--to', kit.target);
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(await readdir(outside), []);
+  for (const name of ['Grüße ☃.txt.part', 'holdfast-properties.json'])
+    assert.equal(await readFile(join(kit.target, name), 'utf8'), 'mine');
+  assert.deepEqual(await readFile(join(kit.target, 'large file.bin (recovered 2)')), saved['large file.bin']);
+  assert.equal((await stat(join(kit.target, 'empty (recovered 2)'))).size, 0);
+  assert.equal(await readFile(join(kit.target, 'folder (recovered 2)', 'deeper', 'copy.txt'), 'utf8'), 'hello');
+  const before = (await readdir(kit.target, { recursive: true })).sort();
+  assert.equal(kit.run('extract', kit.disks, '--to', kit.target).status, 0);
+  assert.deepEqual((await readdir(kit.target, { recursive: true })).sort(), before, 'nothing is copied twice');
+});
+
+test('a name that no folder can hold stays below the target, and one that its disk does not take is written otherwise', {
+  skip,
+}, async (t) => {
+  const kit = await Kit.create(t);
+  await mkdir(kit.target);
+  const program = `
+import builtins, errno, os, recover, sys
+def picky(path, mode='r', **more):
+    if ':' in os.path.basename(str(path)): raise OSError(errno.EINVAL, 'Invalid argument')
+    return builtins.open(path, mode, **more)
+names = recover.Names(sys.argv[1])
+for name in ('..', '.', '', '../x', '/etc/x', 'a\\0b', '\\ud800'):
+    made = names.folder((name, 'below'))
+    assert os.path.dirname(os.path.dirname(made)) == sys.argv[1] and os.path.isdir(made), made
+    assert os.path.basename(os.path.dirname(made)) not in ('', '.', '..'), made
+recover.open = picky
+print(recover.Names(sys.argv[1]).safe('what: "now"?'))
+`.replaceAll('\\\\', '\\');
+  const { status, stdout, stderr } = kit.python(['-c', program, kit.target], {
+    PYTHONPATH: join(kit.script(kit.disks[0]!), '..'),
+  });
+  assert.equal(status, 0, stderr);
+  assert.equal(stdout.trim(), 'what%3A %22now%22%3F');
+});
+
+test('a list goes to a place that knows few letters', { skip }, async (t) => {
+  const kit = await Kit.create(t);
+  const { status, stdout, stderr } = kit.python([kit.script(kit.disks[0]!), 'list', ...kit.disks], {
+    PYTHONIOENCODING: 'ascii',
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /Gr\\xfc\\xdfe \\u2603\.txt/);
+});
+
+test('the newest change cut off on every disk at hand is told, and is no success', { skip }, async (t) => {
+  const kit = await Kit.create(t);
+  const cut = async (last: number) => {
+    for (const disk of kit.disks) {
+      const folder = join(inner(disk), 'journal');
+      for (const name of (await readdir(folder)).sort().slice(-last)) {
+        const path = join(folder, name);
+        await truncate(path, (await stat(path)).size - 3);
+      }
+    }
+    return kit.run('verify', kit.disks);
+  };
+  const torn = await cut(1);
+  assert.equal(torn.status, 3, torn.stderr);
+  assert.match(torn.stderr, /a newer change may be missing. Name another disk of this volume/);
+  const gap = await cut(100);
+  assert.equal(gap.status, 3, gap.stderr);
+  assert.match(gap.stderr, /has a gap .* Name another disk of this volume/);
 });
