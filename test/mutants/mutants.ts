@@ -288,11 +288,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'answers of the index are remembered beyond a commit',
     edits: [
-      edit(
-        'meta/writer/sqlite-writer.ts',
-        "this.#commits.during(() => this.#connection.exec('COMMIT'));",
-        "this.#connection.exec('COMMIT');",
-      ),
+      edit('meta/writer/sqlite-writer.ts', 'this.#commits.during(() => this.#commit.run());', 'this.#commit.run();'),
     ],
     tests: ['meta/sqlite-meta-store'],
   },

@@ -239,17 +239,18 @@ export class SegmentTable {
   /** Exactly these nodes hold it; those that did already keep their state, new ones are good. */
   setNodes(segment: StoredSegment, nodes: readonly NodeId[]): void {
     const before = this.replicas(segment.number).map((replica) => replica.node);
-    for (const node of before) {
-      if (nodes.includes(node)) continue;
+    const gone = before.filter((node) => !nodes.includes(node));
+    const added = [...new Set(nodes)].filter((node) => !before.includes(node));
+    for (const node of gone) {
       this.#removeReplica.run(segment.number, node);
       this.#addUsed.run(-segment.length, node);
     }
-    for (const node of new Set(nodes)) {
-      if (before.includes(node)) continue;
+    for (const node of added) {
       this.#addReplica.run(segment.number, node);
       this.#addUsed.run(segment.length, node);
     }
-    this.#countReplicas.run(segment.number);
+    // Each batch names the nodes of the segment that it goes on with.
+    if (gone.length + added.length > 0) this.#countReplicas.run(segment.number);
   }
 
   /** The node's replicas count from here on, or no longer. */

@@ -40,8 +40,8 @@ export interface SqliteWriterOptions {
   readonly commits?: SharedArrayBuffer | undefined;
 }
 
-/** WAL pages after which they are copied into the database: 4 MiB. */
-const checkpointPages = 1_024;
+/** WAL pages after which they are copied into the database: 16 MiB. */
+const checkpointPages = 4_096;
 /** WAL pages after which its file is made short again, if no reader is in the way: 64 MiB. */
 const truncatePages = 16_384;
 
@@ -51,6 +51,8 @@ export class SqliteWriter {
   readonly #limits: Limits;
   readonly #tables: Tables;
   readonly #commits: CommitCount;
+  readonly #beginImmediate;
+  readonly #commit;
   readonly #savepoint;
   readonly #release;
   readonly #rollbackTo;
@@ -78,6 +80,8 @@ export class SqliteWriter {
       this.#connection.close();
       throw translateSqliteError(error);
     }
+    this.#beginImmediate = this.#connection.prepare('BEGIN IMMEDIATE');
+    this.#commit = this.#connection.prepare('COMMIT');
     this.#savepoint = this.#connection.prepare('SAVEPOINT request');
     this.#release = this.#connection.prepare('RELEASE request');
     this.#rollbackTo = this.#connection.prepare('ROLLBACK TO request');
@@ -93,7 +97,6 @@ export class SqliteWriter {
       this.#applyAll(this.#dataOperations(data), sequence, this.#newChunks, lines);
       const outcomes = requests.map((request) => this.#attempt(request, sequence, lines));
       settle(this.#tables);
-      this.#tables.counters.save();
       this.#isPrepared = true;
       return { operations: Buffer.from(lines.join(''), 'utf8'), outcomes, newChunks: [...this.#newChunks] };
     } catch (error) {
@@ -296,7 +299,7 @@ export class SqliteWriter {
     if (this.#failed) throw new DriveError('UNAVAILABLE', { message: 'a commit of the index failed: reopen it' });
     assert(!this.#connection.inTransaction, 'one batch at a time');
     try {
-      this.#connection.exec('BEGIN IMMEDIATE');
+      this.#beginImmediate.run();
     } catch (error) {
       throw translateSqliteError(error);
     }
@@ -308,7 +311,7 @@ export class SqliteWriter {
       work();
       settle(this.#tables);
       this.#tables.counters.save();
-      this.#commits.during(() => this.#connection.exec('COMMIT'));
+      this.#commits.during(() => this.#commit.run());
       this.#isPrepared = false;
     });
   }
@@ -339,7 +342,7 @@ export class SqliteWriter {
     if (this.#durability === 'off') return;
     try {
       setDurability(this.#connection, 'full');
-      this.#connection.exec('BEGIN IMMEDIATE');
+      this.#beginImmediate.run();
       this.#finish(() => this.#tables.journal.touch());
       setDurability(this.#connection, this.#durability);
     } catch (error) {
