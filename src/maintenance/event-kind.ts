@@ -13,6 +13,8 @@ export type EventKind =
   | 'degraded'
   | 'read-only'
   | 'damaged'
+  /** A rehearsal failed: the nodes alone would not give back the volume. */
+  | 'not-rebuildable'
   /** A copy was found to have rotted at rest; the message names its node and the files. */
   | 'copy-bad'
   /** A file cannot be read whole; the message names it. */

@@ -53,6 +53,7 @@ test('segments that are gone from every node are told, as an alarm with the next
     ({ level, message }) => level === 'error' && /alone would not give back/.test(message),
   );
   assert.match(alarm?.message ?? '', /holdfast check/);
+  assert.equal(alarm?.kind, 'not-rebuildable');
   await drive.closeUnchecked();
 });
 
@@ -69,6 +70,25 @@ test('a journal that lacks changes on every node is told', async (t) => {
   const report = await drive.drive.rehearse();
   assert.ok(report.differences > 0);
   assert.match(report.problems.join('\n'), /journals end with change \d+, the index with \d+/);
+  await drive.closeUnchecked();
+});
+
+test('journals that do not reach back to the beginning are an alarm that lasts, and never the advice to rebuild', async (t) => {
+  const drive = await filled(t);
+  for (const path of drive.nodePaths) {
+    const [inner] = (await readdir(path)).filter((name) => /^holdfast-[0-9a-f]{16}$/.test(name));
+    for (const name of await readdir(join(path, inner!, 'checkpoints')))
+      await rm(join(path, inner!, 'checkpoints', name));
+    const journals = (await readdir(join(path, inner!, 'journal'))).sort();
+    const first = journals[0]!.slice(0, 16);
+    for (const name of journals) if (name.startsWith(first)) await rm(join(path, inner!, 'journal', name));
+  }
+  const report = await drive.drive.rehearse();
+  assert.ok(report.differences > 0);
+  assert.doesNotMatch(report.problems.join('\n'), /rebuild/);
+  const { health, protection } = await drive.drive.status();
+  assert.equal(health, 'degraded');
+  assert.match(protection, /nodes alone would not give back this volume: keep .* "holdfast rehearse"/);
   await drive.closeUnchecked();
 });
 
@@ -100,6 +120,7 @@ test('due at night, after a missed night, and an hour after a volume is new', ()
   assert.equal(isDue(at(3), 0, at(3) - 1 * hourMs), false);
   assert.equal(isDue(at(12), 0, at(12) - 24 * hourMs), false);
   assert.equal(isDue(at(12), 0, at(12) - 31 * hourMs), true);
+  assert.equal(isDue(at(12), 0, at(12) - 24 * hourMs, { hasFailed: true }), true);
 });
 
 test('every night one is made, until it is closed', async () => {

@@ -46,7 +46,9 @@ export class NightlyRehearsal {
 
   async #look(): Promise<void> {
     const { clock, last, rehearse, onTrouble } = this.#options;
-    if (!isDue(clock.now(), this.#openedMs, last()?.time)) return;
+    const report = last();
+    const hasFailed = report !== undefined && report.differences > 0;
+    if (!isDue(clock.now(), this.#openedMs, report?.time, { hasFailed })) return;
     try {
       await rehearse(this.#stop.signal);
     } catch (error) {
@@ -55,12 +57,12 @@ export class NightlyRehearsal {
   }
 }
 
-/** All in milliseconds since 1970. A new volume gets its first one after an hour. */
-export function isDue(now: number, opened: number, last: number | undefined): boolean {
+/** All in milliseconds since 1970. A new volume gets its first one after an hour; one that failed is not kept for a day. */
+export function isDue(now: number, opened: number, last: number | undefined, { hasFailed = false } = {}): boolean {
   if (last === undefined) return now - opened >= hourMs;
   const hour = new Date(now).getHours();
   const isNight = hour >= nightBegins && hour < nightEnds;
   // A clock that was set back must not stop it for ever.
   const age = Math.abs(now - last);
-  return age >= (isNight ? 8 : 30) * hourMs;
+  return age >= (isNight || hasFailed ? 8 : 30) * hourMs;
 }

@@ -76,8 +76,9 @@ function judged(
   sequence: number,
 ): Pick<RehearsalReport, 'files' | 'differences' | 'problems'> {
   if ('error' in answer) {
-    const { message, hint } = DriveError.fromData(answer.error);
-    return { files: 0, differences: 1, problems: [hint ? `${message} (${hint})` : message] };
+    const { code, message, hint } = DriveError.fromData(answer.error);
+    // Which disks to plug in is of use; "rebuild it" is what must not be done now.
+    return { files: 0, differences: 1, problems: [code === 'READ_ONLY' && hint ? `${message} (${hint})` : message] };
   }
   const { files, chunksWithoutPlace, examples } = answer;
   const problems = [...examples];

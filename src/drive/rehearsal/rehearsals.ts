@@ -83,6 +83,7 @@ export class Rehearsals {
       'error',
       `the nodes alone would not give back this volume (${problems[0] ?? 'differences'}): keep ${directory} and copy ` +
         `it to another disk, plug in every disk, then "holdfast check ${directory}" and "holdfast rehearse ${directory}"`,
+      'not-rebuildable',
     );
   }
 }

@@ -179,8 +179,11 @@ function healthOf(input: ReportInput, degraded: number, lost: number): Health {
   const writable = writableNodes(input.nodes).length;
   if (writable === 0) return 'read-only';
   const away = input.nodes.some((node) => countsAsCopy(node) && node.state !== 'online' && node.state !== 'full');
-  return degraded > 0 || away || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
+  const isUnproven = hasFailedRehearsal(input);
+  return degraded > 0 || away || isUnproven || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
 }
+
+const hasFailedRehearsal = ({ rehearsal }: ReportInput): boolean => (rehearsal?.differences ?? 0) > 0;
 
 /** Those that get new files. */
 function writableNodes(nodes: readonly EngineNode[]): readonly EngineNode[] {
@@ -245,6 +248,8 @@ function protectionSentence(input: ProtectionInput): string {
   }
   if (degraded > 0)
     return `${plural(degraded, 'segment')} ${degraded === 1 ? 'has' : 'have'} fewer ${hasUsualWants ? `than ${replicas} good copies` : 'good copies than wanted'} now; ${nextStep(input)}`;
+  if (hasFailedRehearsal(input))
+    return `The nodes alone would not give back this volume: keep ${input.directory}; "holdfast rehearse" tells why, and what to do.`;
   if (replicas === 1) return 'Each file has one copy: losing a disk loses what is on it.';
   const groups = new Set(writable.map((node) => node.group)).size;
   const lossesBorne = Math.min(replicas, groups) - 1;

@@ -182,7 +182,7 @@ export async function catchUpIndex({
   }
   if (!tip && history.chain[0]?.previousHash !== genesisHash) {
     throw new DriveError('CORRUPT', {
-      message: 'the index is missing',
+      message: 'there is no index, and the journals here do not reach back to the beginning',
       details: { reason: indexOffChain },
       hint: 'rebuild it from the nodes',
     });
