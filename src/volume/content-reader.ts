@@ -9,11 +9,8 @@ import { askIndex, type MetaReader } from '../meta/meta-store.js';
 import type { ContentId } from '../meta/operations.js';
 import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
-import { nodesToWaitFor } from '../store/read/bad-copy.js';
 import type { SegmentReader } from '../store/read/segment-reader.js';
-import { isReadable } from '../store/store-node.js';
 import type { ReadTarget } from '../store/store-types.js';
-import type { EngineNode } from './engine-node.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {
@@ -22,10 +19,8 @@ export interface ContentSource {
   /** The index and the nodes as they are now: others after the volume was reopened. UNAVAILABLE, CLOSED. */
   current(): Promise<ServingReads>;
   readonly clock: Clock;
-  /** What is only out of reach is asked for again this long, if its node was here so lately. */
+  /** What is only out of reach is asked for again this long. */
   readonly retryMs: number;
-  /** As they are now. */
-  readonly nodes: () => readonly Pick<EngineNode, 'id' | 'state' | 'since'>[];
   /** A chunk that no reachable node could give, verified. */
   onDamage(entry: EntryRow, error: DriveError): void;
   /** Every byte of it was given, verified. */
@@ -157,8 +152,7 @@ export class PinnedContentReader implements ContentReader {
 
   /**
    * Cleaning and healing may have moved the chunk since its place was looked up: then it is asked for where it is now.
-   * A copy that is only out of reach may be back in a moment, and a volume being reopened soon serves again. Disks that
-   * have been gone for longer are not waited for: of a thousand files on them each would hold its reader up.
+   * A copy that is only out of reach may be back in a moment, and a volume being reopened soon serves again.
    */
   private async readTarget(first: ReadTarget, { start, end }: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
     const { clock, retryMs } = this.source;
@@ -173,22 +167,12 @@ export class PinnedContentReader implements ContentReader {
         const isOutOfReach = hasCode(error, 'UNAVAILABLE');
         if (!isOutOfReach && !hasCode(error, 'DAMAGED')) throw error;
         const now = await this.placeNow(target);
-        if (!now && (!isOutOfReach || clock.monotonic() >= deadline || this.isLongGone(error))) throw error;
+        if (!now && (!isOutOfReach || clock.monotonic() >= deadline)) throw error;
         if (!now) await clock.sleep(Math.min(retryPauseMs, retryMs), { signal });
         target = now ?? target;
       }
       if (signal?.aborted) throw new DriveError('ABORTED');
     }
-  }
-
-  /** Whether all nodes that may have a good copy left longer ago than a read waits. */
-  private isLongGone(error: DriveError): boolean {
-    const { clock, retryMs } = this.source;
-    const waitedFor = nodesToWaitFor(error);
-    const isGone = ({ state, since }: Pick<EngineNode, 'state' | 'since'>) =>
-      !isReadable(state) && clock.now() - since >= retryMs;
-    const nodes = this.source.nodes().filter(({ id }) => waitedFor.includes(id));
-    return nodes.length > 0 && nodes.length === waitedFor.length && nodes.every(isGone);
   }
 
   /** undefined when it is where it was. */

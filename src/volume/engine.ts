@@ -219,13 +219,12 @@ export class VolumeEngine {
     const content = entry.content!;
     this.noteRequest();
     this.contentPins.add(content);
-    const { nodes, clock, safety, current = async () => this, events } = this.options;
+    const { clock, safety, current = async () => this, events } = this.options;
     const source: ContentSource = {
       opened: this,
       current,
       clock,
       retryMs: safety.retryMs,
-      nodes,
       onDamage: (entry, error) => events.onDamage(entry, error),
       onReadWhole: (entry) => events.onReadWhole?.(entry),
     };
@@ -277,7 +276,10 @@ export class VolumeEngine {
   private noRoom(): DriveError {
     const hasDisk = this.options.nodes().some((node) => node.state === 'online' || node.state === 'full');
     if (hasDisk) return new DriveError('OUT_OF_SPACE', { hint: 'delete something, or add a node' });
-    return new DriveError('UNAVAILABLE', { message: 'no disk can be written to', hint: 'plug in one of its disks' });
+    return new DriveError('UNAVAILABLE', {
+      message: 'no disk can be written to',
+      hint: 'plug in a disk of this volume',
+    });
   }
 
   space(): SpaceReport {

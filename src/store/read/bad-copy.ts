@@ -29,14 +29,5 @@ export interface FailedCopy {
  */
 export function noGoodCopy(segment: SegmentId, copies: readonly FailedCopy[]): DriveError {
   const waitable = copies.some(({ problem }) => problem === 'unreachable');
-  const details = { segment, copies };
-  if (!waitable) return new DriveError('DAMAGED', { details });
-  const message = 'a part of this file lies only on disks that cannot be read now: plug them in';
-  return new DriveError('UNAVAILABLE', { message, details });
-}
-
-/** Of an error of `noGoodCopy`: the nodes whose copies may still be good. Of any other: none. */
-export function nodesToWaitFor({ details }: DriveError): readonly NodeId[] {
-  const copies = Array.isArray(details.copies) ? (details.copies as readonly FailedCopy[]) : [];
-  return copies.filter(({ problem }) => problem === 'unreachable').map(({ node }) => node);
+  return new DriveError(waitable ? 'UNAVAILABLE' : 'DAMAGED', { details: { segment, copies } });
 }
