@@ -22,8 +22,6 @@ export interface SafetyParameters {
   readonly segmentLimitBytes: number;
   /** Bytes written but not yet synced, over all uploads together. */
   readonly syncWindowBytes: number;
-  /** A node outside of the write set gets what was saved at most so often: each time costs it a write and an fsync. */
-  readonly followPauseMs: number;
   /** Encoded journal kept in the index for a lagging node; past it the node gets a checkpoint. */
   readonly journalRetainBytes: number;
   /** Journal length after which a new checkpoint is made. */
@@ -54,7 +52,6 @@ export const productionSafety: SafetyParameters = {
   idleCloseMs: 10_000,
   segmentLimitBytes: 128 * MiB,
   syncWindowBytes: 64 * MiB,
-  followPauseMs: 50,
   journalRetainBytes: 256 * MiB,
   checkpointAfterBytes: 64 * MiB,
   gateShare: 0.5,
@@ -75,8 +72,6 @@ export const testSafety: SafetyParameters = {
   idleCloseMs: 1_000,
   segmentLimitBytes: 4 * MiB,
   syncWindowBytes: 4 * MiB,
-  // So that tests need not move their clocks for it.
-  followPauseMs: 0,
   checkpointAfterBytes: 1 * MiB,
   atticMs: 1_000,
   retryMs: 2_000,

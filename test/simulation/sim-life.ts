@@ -4,7 +4,7 @@
  */
 import { asDriveError, type DriveError, hasCode } from '../../src/core/errors.js';
 import { systemPlatform } from '../../src/core/platform.js';
-import { productionSafety, type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
+import { type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
 import type { DriveContext } from '../../src/drive/drive-context.js';
 import { DriveEngine } from '../../src/drive/drive-engine.js';
 import { DriveEvents } from '../../src/drive/drive-events.js';
@@ -29,7 +29,6 @@ export const simSafety: SafetyParameters = {
   segmentLimitBytes: 96 * 1024,
   syncWindowBytes: 256 * 1024,
   checkpointAfterBytes: 24 * 1024,
-  followPauseMs: productionSafety.followPauseMs,
 };
 
 export interface SimLifeOptions {

@@ -5,7 +5,6 @@ import { encodeBatch, genesisHash } from '../../src/segment/journal-batch.js';
 import type { StoreNode } from '../../src/store/store-node.js';
 import { chooseMembers, WriteSet } from '../../src/volume/commit/write-set.js';
 import { TestNode } from '../store/store-fixture.js';
-import { ManualClock } from '../support/manual-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { settleAll, until } from './volume-fixture.js';
 
@@ -16,14 +15,12 @@ function batch(sequence: number, lengthBytes = 10) {
   return { sequence, epoch, ...encodeBatch({ ...header, writer: '1'.repeat(16), operations }) };
 }
 
-function openWriteSet(letters: string, followPauseMs = 0) {
-  const clock = new ManualClock();
+function openWriteSet(letters: string) {
   const lost: string[] = [];
   const nodes = [...letters].map((letter) => new TestNode(letter));
-  const onFollowerLost = (node: string) => lost.push(node[0]!);
-  const writeSet = new WriteSet({ random: new SeededRandom(1), clock, safety: { followPauseMs }, onFollowerLost });
+  const writeSet = new WriteSet({ random: new SeededRandom(1), onFollowerLost: (node) => lost.push(node[0]!) });
   for (const node of nodes) writeSet.admit(node, 0);
-  return { writeSet, nodes, lost, clock };
+  return { writeSet, nodes, lost };
 }
 
 const node = (id: string, more: Partial<StoreNode> = {}) => Object.assign(new TestNode(id), more);
@@ -68,48 +65,6 @@ test('what waits for a slow follower goes out at once, in order', async () => {
   assert.deepEqual((await writeSet.currentAt(500)).length, 1);
   const syncs = follower!.store.log.filter((entry) => entry.operation === 'sync' && entry.phase === 'end').length;
   assert.equal(syncs, 2);
-});
-
-test('a follower gets what gathered in its pause in one round, and at once when it is asked to be current', async () => {
-  const { writeSet, nodes, clock } = openWriteSet('a', 50);
-  const [follower] = nodes;
-  const syncs = () =>
-    follower!.store.log.filter(({ operation, phase }) => operation === 'sync' && phase === 'end').length;
-  const position = () => writeSet.position('a'.repeat(16));
-  writeSet.follow(batch(1), []);
-  await until(() => position() === 1);
-  for (let sequence = 2; sequence <= 9; sequence += 1) writeSet.follow(batch(sequence), []);
-  await clock.advance(49);
-  await settleAll();
-  assert.deepEqual([position(), syncs()], [1, 1]);
-  await clock.advance(1);
-  await until(() => position() === 9);
-  assert.equal(syncs(), 2);
-  writeSet.follow(batch(10), []);
-  assert.equal((await writeSet.currentAt(10)).length, 1);
-  writeSet.follow(batch(11), []);
-  await writeSet.close();
-  assert.equal(writeSet.durablePositions().get('a'.repeat(16)), 11, 'a close waits for no pause');
-});
-
-test('whoever waits for a follower to be current waits for no pause, even when a round is under way', async () => {
-  const { writeSet } = openWriteSet('a', 50);
-  writeSet.follow(batch(1), []);
-  writeSet.follow(batch(2), []);
-  assert.equal((await writeSet.currentAt(2)).length, 1);
-});
-
-test('what gathers in a pause is bounded, and costs no follower its place', async () => {
-  const { writeSet, lost } = openWriteSet('a', 50);
-  writeSet.follow(batch(1), []);
-  await until(() => writeSet.position('a'.repeat(16)) === 1);
-  for (let sequence = 2; sequence <= 4; sequence += 1) writeSet.follow(batch(sequence, 500 * 1024), []);
-  await until(() => writeSet.position('a'.repeat(16)) === 4);
-  writeSet.follow(batch(5, 900 * 1024), []);
-  await settleAll();
-  writeSet.follow(batch(6, 16 * 1024 * 1024), []);
-  await until(() => writeSet.position('a'.repeat(16)) === 6);
-  assert.deepEqual(lost, []);
 });
 
 test('a follower that holds up too many bytes is dropped, and told once', async () => {

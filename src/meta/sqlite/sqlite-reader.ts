@@ -262,10 +262,10 @@ export class SqliteReader implements MetaReader {
   }
 
   counts(): ReturnType<MetaReader['counts']> {
-    return this.#remembered('counts', ({ counters }) => {
-      const { files, folders, logicalBytes, segments, liveBytes, storedBytes } = counters.stored();
-      return { files, folders, logicalBytes, segments, liveBytes, storedBytes };
-    });
+    const { files, folders, logicalBytes, segments, liveBytes, storedBytes } = this.#read(({ counters }) =>
+      counters.stored(),
+    );
+    return { files, folders, logicalBytes, segments, liveBytes, storedBytes };
   }
 
   batches(after: number, limitBytes: number): BatchIdentity[] {

@@ -1,11 +1,9 @@
 /**
  * The journals of all nodes as the committer sees them. Members of the write set take every batch before it counts;
- * the other nodes follow: they get committed batches in order, many at a time, and no client waits for them.
+ * the other nodes follow: they get committed batches in order, and no client waits for them.
  */
-import type { Clock } from '../../core/clock.js';
 import type { NodeId } from '../../core/ids.js';
 import { type Random, randomId } from '../../core/random.js';
-import type { SafetyParameters } from '../../core/safety-parameters.js';
 import { type EncodedBatch, JournalWriter } from '../../store/journal/journal-writer.js';
 import { isWritable, type StoreNode } from '../../store/store-node.js';
 
@@ -20,20 +18,7 @@ interface Journal {
   /** Resolves when the queue has run dry. */
   following: Promise<void>;
   isFollowing: boolean;
-  /** Monotonic milliseconds of its last round. */
-  followedMs: number;
-  /** Ends the pause before the next round; undefined while there is none. */
-  hurry: (() => void) | undefined;
-  /** How many wait until it has everything: there are no pauses meanwhile. */
-  awaitedBy: number;
   failed: boolean;
-}
-
-export interface WriteSetOptions {
-  readonly random: Random;
-  readonly clock: Clock;
-  readonly safety: Pick<SafetyParameters, 'followPauseMs'>;
-  readonly onFollowerLost: (node: NodeId, error: unknown) => void;
 }
 
 export interface AppendReport {
@@ -44,8 +29,6 @@ export interface AppendReport {
 
 /** A follower further behind than this is dropped from following; it is caught up as a returning node. */
 const followerQueueBytes = 16 * 1024 * 1024;
-/** So much is not kept waiting for the end of a pause. */
-const pausedBytes = 1024 * 1024;
 
 export class WriteSet {
   private readonly journals = new Map<NodeId, Journal>();
@@ -53,11 +36,13 @@ export class WriteSet {
   private durableBefore = new Map<NodeId, number>();
   private memberIds: readonly NodeId[] = [];
   readonly writerId: string;
-  private readonly options: WriteSetOptions;
+  private readonly random: Random;
+  private readonly onFollowerLost: (node: NodeId, error: unknown) => void;
 
-  constructor(options: WriteSetOptions) {
-    this.options = options;
+  constructor(options: { random: Random; onFollowerLost: (node: NodeId, error: unknown) => void }) {
+    this.random = options.random;
     this.writerId = randomId(options.random);
+    this.onFollowerLost = options.onFollowerLost;
   }
 
   get members(): readonly NodeId[] {
@@ -93,23 +78,19 @@ export class WriteSet {
       queuedBytes: 0,
       following: Promise.resolve(),
       isFollowing: false,
-      followedMs: Number.NEGATIVE_INFINITY,
-      hurry: undefined,
-      awaitedBy: 0,
       failed: false,
     });
   }
 
   /** Begins files of its own, whatever lies on the node already. */
   newJournalWriter(node: StoreNode): JournalWriter {
-    return new JournalWriter({ store: node.store, fileId: randomId(this.options.random) });
+    return new JournalWriter({ store: node.store, fileId: randomId(this.random) });
   }
 
   drop(node: NodeId): void {
     const journal = this.journals.get(node);
     if (!journal) return;
     journal.failed = true;
-    journal.hurry?.();
     this.journals.delete(node);
     this.durableBefore.set(node, journal.position);
     void journal.writer.close().catch(() => undefined); // It is in doubt anyway; nothing more is written to it.
@@ -129,7 +110,7 @@ export class WriteSet {
   async currentAt(sequence: number): Promise<StoreNode[]> {
     const current: StoreNode[] = [];
     for (const journal of this.journals.values()) {
-      await caughtUp(journal);
+      await journal.following;
       if (!journal.failed && journal.position === sequence && canTakeBatches(journal.node)) current.push(journal.node);
     }
     return current;
@@ -148,7 +129,7 @@ export class WriteSet {
           return;
         }
         try {
-          await caughtUp(journal);
+          await journal.following;
           await journal.writer.append([batch]);
           journal.position = batch.sequence;
           acknowledged.push(id);
@@ -167,22 +148,20 @@ export class WriteSet {
   follow(batch: EncodedBatch, except: readonly NodeId[]): void {
     for (const journal of this.journals.values()) {
       if (except.includes(journal.node.id)) continue;
-      const isFull = journal.queuedBytes + batch.bytes.length > followerQueueBytes && journal.queue.length > 0;
-      if (isFull && !journal.hurry) {
+      if (journal.queuedBytes + batch.bytes.length > followerQueueBytes && journal.queue.length > 0) {
         this.drop(journal.node.id);
-        this.options.onFollowerLost(journal.node.id, undefined);
+        this.onFollowerLost(journal.node.id, undefined);
         continue;
       }
       journal.queue.push(batch);
       journal.queuedBytes += batch.bytes.length;
-      if (journal.queuedBytes > pausedBytes) journal.hurry?.();
       if (!journal.isFollowing) journal.following = this.runFollower(journal);
     }
   }
 
   async close(): Promise<void> {
     const journals = [...this.journals.values()];
-    for (const journal of journals) await caughtUp(journal);
+    for (const journal of journals) await journal.following;
     this.durableBefore = this.durablePositions();
     this.journals.clear();
     await Promise.allSettled(journals.map((journal) => journal.writer.close()));
@@ -190,47 +169,22 @@ export class WriteSet {
 
   /** All that waits goes out at once: a slow follower lags by two of its fsyncs, however many batches there are. */
   private async runFollower(journal: Journal): Promise<void> {
-    const { clock, safety } = this.options;
     journal.isFollowing = true;
     while (journal.queue.length > 0 && !journal.failed) {
-      const pauseMs = journal.followedMs + safety.followPauseMs - clock.monotonic();
-      if (pauseMs > 0 && journal.awaitedBy === 0) await this.pause(journal, pauseMs);
-      if (journal.failed) break;
       const batches = journal.queue;
       journal.queue = [];
       journal.queuedBytes = 0;
       try {
         await journal.writer.append(batches);
         journal.position = batches.at(-1)!.sequence;
-        journal.followedMs = clock.monotonic();
       } catch (error) {
         if (journal.failed) break; // It was dropped meanwhile, by somebody who knows.
         this.drop(journal.node.id);
-        this.options.onFollowerLost(journal.node.id, error);
+        this.onFollowerLost(journal.node.id, error);
       }
     }
     journal.isFollowing = false;
   }
-
-  private pause(journal: Journal, pauseMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const end = (): void => {
-        cancel();
-        journal.hurry = undefined;
-        resolve();
-      };
-      const cancel = this.options.clock.schedule(pauseMs, end);
-      journal.hurry = end;
-    });
-  }
-}
-
-/** Resolves when its queue has run dry. */
-async function caughtUp(journal: Journal): Promise<void> {
-  journal.awaitedBy += 1;
-  journal.hurry?.();
-  await journal.following;
-  journal.awaitedBy -= 1;
 }
 
 /** A node being made current takes batches once its journal was admitted; on a full one there is room kept for them. */

@@ -7,7 +7,6 @@ import type { Clock } from '../../core/clock.js';
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { EpochId, NodeId, SegmentId } from '../../core/ids.js';
 import type { Random } from '../../core/random.js';
-import type { SafetyParameters } from '../../core/safety-parameters.js';
 import type { MetaStore } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
 import type { Operation } from '../../meta/operations.js';
@@ -29,7 +28,6 @@ export interface OpeningInput {
   readonly replicas: number;
   readonly clock: Clock;
   readonly random: Random;
-  readonly safety: Pick<SafetyParameters, 'followPauseMs'>;
   readonly onFollowerLost: (node: NodeId, error: unknown) => void;
   /** How far the journals were known to be durable when this process last had the history open. */
   readonly durable?: ReadonlyMap<NodeId, number> | undefined;
