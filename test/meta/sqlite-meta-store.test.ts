@@ -171,7 +171,7 @@ describe('index file', () => {
     for (let round = 0; round < 300; round += 1) {
       await driver.put(`f${round}`, String(round).repeat(30_000), {});
     }
-    assert.ok(statSync(`${file}-wal`).size < 18 * 1024 * 1024);
+    assert.ok(statSync(`${file}-wal`).size < 8 * 1024 * 1024);
   });
 
   it('refuses what cannot be sent to its thread, and goes on', async (context) => {

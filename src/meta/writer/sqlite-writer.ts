@@ -40,8 +40,8 @@ export interface SqliteWriterOptions {
   readonly commits?: SharedArrayBuffer | undefined;
 }
 
-/** WAL pages after which they are copied into the database: 16 MiB. */
-const checkpointPages = 4_096;
+/** WAL pages after which they are copied into the database: 4 MiB. */
+const checkpointPages = 1_024;
 /** WAL pages after which its file is made short again, if no reader is in the way: 64 MiB. */
 const truncatePages = 16_384;
 
