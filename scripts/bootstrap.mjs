@@ -77,6 +77,8 @@ async function build({ project, folders, stamp: stampName, record }) {
   fs.rmSync(stamp, { force: true });
   const compiler = path.join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   await mustRun('Building', { command: process.execPath, args: [compiler, '-p', path.join(root, project)] });
+  // npm does this only when it links the program for the first time: in a folder that was cloned anew it does not.
+  fs.chmodSync(path.join(dist, 'src', 'launch.cjs'), 0o755);
   fs.writeFileSync(stamp, '');
   // The time of the start: what is saved while the compiler runs is newer than the build.
   fs.utimesSync(stamp, startedAt, startedAt);

@@ -1,11 +1,12 @@
 /**
  * npm test [-- PART ...], npm run test:system [-- PART ...]: builds, then runs the test files whose path contains one of
  * the parts (all of them without). `--name TEXT` runs only tests whose name contains TEXT. The last line is
- * `N passed, N failed, N skipped`.
+ * `N passed, N failed, N skipped`; before it stands what long tests reached of what they aim at.
  * With CI set, a test skipped because something is not installed (its reason begins with "missing:") has failed.
  */
 import { readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
+import { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -14,24 +15,25 @@ import { fail, prepare, root } from './bootstrap.mjs';
 
 const testFolder = join(root, 'dist', 'test');
 /** For one file; a test that hangs must not hang everything. */
-const fileLimitMs = { ordinary: 4 * 60_000, system: 45 * 60_000 };
+const fileLimitMs = { ordinary: 4 * 60_000, system: 52 * 60_000 };
 
 /** They take the longest, so they begin first; what they wait for leaves room for the others. */
 const longest = [
   'rclone-pulled',
   'davfs-pulled',
-  'power-cuts',
-  'errors',
-  'disks',
-  'rare-errors',
-  'torn-and-killed',
-  'ext4',
-  'xfs',
-  'recovery-cuts',
+  'crash.',
+  'damaged',
+  'matrix',
+  'davfs2-large',
+  'fault-sweep',
+  'hundred',
 ];
 
-/** They use all processors, and what time is left: they run when the others have ended. */
-const last = ['simulation'];
+/** The sweeps take what time is left; so all others come before them, and what must be done in any case first of all. */
+const last = ['recovery-cuts', 'power-cuts', 'errors', 'torn-and-killed', 'rare-errors'];
+
+/** They take what the others leave of the processors, from the beginning to the end. Told when the others have ended. */
+const aside = ['simulation'];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -42,9 +44,17 @@ await prepare();
 const files = chooseFiles(values.system, positionals);
 if (files.length === 0) fail('No test file has such a name.');
 const counts = { passed: 0, failed: 0, skipped: 0 };
-for (const some of [files.filter((file) => !isLast(file)), files.filter(isLast)]) {
-  if (some.length > 0) await runTests(some, counts);
-}
+const reached = [];
+const reports = [];
+await Promise.all([
+  runTests(
+    files.filter((file) => !isAside(file)),
+    process.stdout,
+  ),
+  runTests(files.filter(isAside), heldBack(reports)),
+]);
+process.stdout.write(reports.join(''));
+tellReached();
 process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
 process.exitCode = counts.failed > 0 || counts.passed === 0 ? 1 : 0;
 
@@ -58,15 +68,26 @@ function chooseFiles(system, parts) {
 }
 
 function rank(name) {
-  const place = longest.findIndex((part) => name.includes(`${sep}${part}`));
-  return name.startsWith(`system${sep}`) && place >= 0 ? place : longest.length;
+  if (!name.startsWith(`system${sep}`)) return 0;
+  const place = [...longest, undefined, ...last].findIndex((part) => part && name.includes(`${sep}${part}`));
+  return place >= 0 ? place : longest.length;
 }
 
-function isLast(file) {
-  return values.system && last.some((part) => file.endsWith(`${sep}${part}.test.js`));
+function isAside(file) {
+  return values.system && aside.some((part) => file.endsWith(`${sep}${part}.test.js`));
 }
 
-async function runTests(files, counts) {
+function heldBack(pieces) {
+  return new Writable({
+    write(piece, _encoding, done) {
+      pieces.push(piece);
+      done();
+    },
+  });
+}
+
+async function runTests(files, output) {
+  if (files.length === 0) return;
   const stream = run({
     files,
     // For two processors: tests spend much of their time waiting for disks, clients and the clock.
@@ -74,14 +95,15 @@ async function runTests(files, counts) {
     timeout: values.system ? fileLimitMs.system : fileLimitMs.ordinary,
     testNamePatterns: values.name?.map((name) => new RegExp(escapeText(name))),
   });
-  stream.on('test:pass', (test) => count(test, counts));
-  stream.on('test:fail', (test) => countFailure(test, counts));
+  stream.on('test:pass', count);
+  stream.on('test:fail', countFailure);
+  stream.on('test:diagnostic', noteReached);
   const report = stream.compose(new spec());
-  report.pipe(process.stdout, { end: false });
+  report.pipe(output, { end: false });
   await finished(report);
 }
 
-function count({ name, file, skip, todo, details }, counts) {
+function count({ name, file, skip, todo, details }) {
   if (details.type === 'suite') return;
   // The runner reports a file by its own name when no test in it ran.
   if (files.includes(name)) {
@@ -100,10 +122,22 @@ function count({ name, file, skip, todo, details }, counts) {
   }
 }
 
-function countFailure({ todo, details }, counts) {
+function countFailure({ todo, details }) {
   if (todo !== undefined) counts.skipped += 1;
   // A suite that failed because of its tests is counted by them; one that failed by itself (a hook) has to count.
   else if (details.type !== 'suite' || details.error?.failureType !== 'subtestsFailed') counts.failed += 1;
+}
+
+/** `tellReached` of test/system/tools/time-left.ts. */
+function noteReached({ message }) {
+  const [, ...cells] = /^reached (\d+) of (\d+): (.*)$/.exec(message) ?? [];
+  if (cells.length > 0) reached.push(cells);
+}
+
+function tellReached() {
+  if (reached.length === 0) return;
+  const lines = [['reached', 'aim', ''], ...reached];
+  for (const [done, aim, what] of lines) process.stdout.write(`${done.padStart(8)} ${aim.padStart(8)}  ${what}\n`);
 }
 
 function escapeText(text) {

@@ -3,15 +3,16 @@
  * in the checkout. Building is incremental: a mutant costs some seconds.
  */
 import { spawn } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Mutant } from './mutants.js';
+import { type Mutant, simulation } from './mutants.js';
 
 const project = fileURLToPath(new URL('../../..', import.meta.url));
 /** For a file of tests. Running out of it proves nothing: the machine may be busy. */
 const fileLimitMs = 600_000;
+const failure = /^ *not ok \d+ - (.*)\n/m;
 
 export interface Verdict {
   /** The first test that failed, as `file: name`; undefined when none did. */
@@ -32,6 +33,7 @@ export class MutantWorkshop {
     try {
       for (const name of ['src', 'test', 'bench', 'package.json', 'tsconfig.json'])
         await cp(join(project, name), join(folder, name), { recursive: true });
+      await mkdir(workshop.#temporary);
       await symlink(join(project, 'node_modules'), join(folder, 'node_modules'));
       await workshop.#build();
       return workshop;
@@ -68,43 +70,70 @@ export class MutantWorkshop {
     }
   }
 
+  /** Goes with the workshop, whatever a test that was ended has left there. */
+  get #temporary(): string {
+    return join(this.#folder, 'temporary');
+  }
+
   async #build(): Promise<void> {
     const compiler = join(project, 'node_modules', '.bin', 'tsc');
-    const { code, output } = await runToEnd(compiler, ['-p', '.', '--noUnusedLocals', 'false'], this.#folder);
+    const parameters = ['-p', '.', '--noUnusedLocals', 'false'];
+    const { code, output } = await run(compiler, parameters, { cwd: this.#folder });
     if (code !== 0) throw new Error(`the mutant does not compile:\n${output}`);
   }
 
   async #firstFailure(tests: readonly string[]): Promise<string | undefined> {
     for (const test of tests) {
       const file = join('dist', 'test', `${test}.test.js`);
-      const parameters = ['--test', '--test-reporter=tap', `--test-timeout=${fileLimitMs}`, file];
-      const { code, output } = await runToEnd(process.execPath, parameters, this.#folder);
+      const { code, output } = await run(process.execPath, ['--test-reporter=tap', file], {
+        cwd: this.#folder,
+        temporary: this.#temporary,
+        timeout: fileLimitMs,
+        // One failure is enough. The simulation takes its files out of /dev/shm when it ends by itself.
+        ...(test === simulation ? {} : { until: failure }),
+      });
       if (code === 0) continue;
-      const failed = [...output.matchAll(/^ *not ok \d+ - (.*)$/gm)].map(([, name]) => name);
       // The innermost failure is told first.
-      // The innermost failure is told first; a file fails by its own path when it ends or is ended without one.
-      const [name] = failed;
-      if (name === undefined || name.endsWith('.test.js'))
-        throw new Error(`${test} could not be judged:\n${output.slice(-2_000)}`);
+      const [, name] = failure.exec(output) ?? [];
+      if (name === undefined) throw new Error(`${test} could not be judged:\n${output.slice(-2_000)}`);
       return `${test}: ${name}`;
     }
     return undefined;
   }
 }
 
-function runToEnd(
+interface RunOptions {
+  readonly cwd: string;
+  readonly temporary?: string;
+  readonly timeout?: number;
+  /** It is ended as soon as its output holds this. */
+  readonly until?: RegExp;
+}
+
+function run(
   command: string,
   parameters: readonly string[],
-  cwd: string,
+  { cwd, temporary, timeout, until }: RunOptions,
 ): Promise<{ code: number | null; output: string }> {
   // Set by the runner of this very test: with it the inner runner would report to the outer one.
-  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+  const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
+  const env = temporary === undefined ? inherited : { ...inherited, TMPDIR: temporary };
   return new Promise((resolve, reject) => {
-    const child = spawn(command, parameters, { cwd, env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
-    const parts: Buffer[] = [];
-    child.stdout.on('data', (part: Buffer) => parts.push(part));
-    child.stderr.on('data', (part: Buffer) => parts.push(part));
+    const child = spawn(command, parameters, {
+      cwd,
+      env,
+      timeout,
+      killSignal: 'SIGKILL',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let output = '';
+    const read = (text: string) => {
+      output += text;
+      if (until?.test(output)) child.kill('SIGKILL');
+    };
+    child.stdout.setEncoding('utf8').on('data', read);
+    child.stderr.setEncoding('utf8').on('data', read);
     child.on('error', reject);
-    child.on('close', (code) => resolve({ code, output: Buffer.concat(parts).toString() }));
+    child.on('close', (code) => resolve({ code, output }));
   });
 }

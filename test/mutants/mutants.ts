@@ -18,7 +18,7 @@ export interface Mutant {
 }
 
 const edit = (file: string, find: string, replace: string): Edit => ({ file, find, replace });
-const simulation = 'simulation/engine-simulation';
+export const simulation = 'simulation/engine-simulation';
 
 export const mutants: readonly Mutant[] = [
   {

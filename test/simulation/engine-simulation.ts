@@ -7,6 +7,7 @@
 import { hasCode } from '../../src/core/errors.js';
 import { type CrashOptions, type CrashState, drawCrash } from './crash-states.js';
 import { describeDisks } from './describe-disks.js';
+import { glanceAt, healedWithinMs, noCopyLeft } from './glance.js';
 import type { IndexState } from './index-slots.js';
 import { leftBehind } from './left-behind.js';
 import { Nemesis } from './nemesis.js';
@@ -44,11 +45,8 @@ export interface SimulationOptions {
 /** Disks and indexes of earlier lives are kept as backups; more than these tell nothing new. */
 const backupsKept = 2;
 
-/** After this much simulated time without faults all must be whole again. */
-const healedWithinMs = 120_000;
-/** And a minute later nothing that is not needed is left on any disk. */
+/** A minute after all is healed nothing that is not needed is left on any disk. */
 const clearedWithinMs = 90_000;
-const noCopyLeft = 'has no good copy left';
 
 export async function simulateEngine(seed: number, options: SimulationOptions = {}): Promise<SimulationResult> {
   return new Simulation(seed, options).run();
@@ -155,7 +153,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.25 : 0.13;
+      const chance = rareChanges.delete('yes') ? 0.245 : 0.128;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));
@@ -189,46 +187,16 @@ class Simulation {
     if (this.#seen.has(state.name)) return;
     this.#seen.add(state.name);
     for (const fault of state.faults) this.#count(fault);
-    const lines: string[] = [];
-    const machine = this.machine.glance(state, this.#seen.size, (line) => lines.push(line));
-    // With a disk exchanged, a copy that healing had just made may be the last: it counts once its folder was listed.
-    const hasBackgroundWork = this.#seen.size % 16 === 0 || state.isExchanged;
-    machine.wallOffsetMs = this.#life!.clock.wallOffsetMs;
-    const life = new SimLife(machine, { isGlance: true, hasBackgroundWork });
-    const before = this.#problems.length;
-    this.#trace(`imagined ${this.#seen.size}: ${state.faults.join(', ')}`);
-    try {
-      await life.run(life.open());
-      if (life.refusal) {
-        this.#totals.refusals++;
-        if (state.isEnough) this.#problems.push(`refused with enough disks here: ${life.refusal.message}`);
-      } else await this.#glance(life, state);
-      if (hasBackgroundWork && !life.refusal && state.isEnough) this.#noteFindings(await life.run(life.check()));
-    } catch (error) {
-      this.#problems.push(`opening: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
-    }
-    if (this.#problems.length > before) {
-      this.#problems.push(`in imagined state ${this.#seen.size}: ${state.faults.join(', ')}`);
-      for (const line of lines) this.#trace(`  | ${line}`);
-      describeDisks(life, this.#trace);
-    }
-    life.scheduler.end();
-    await machine.index.end(null);
-  }
-
-  async #glance(life: SimLife, { isEnough, isExchanged }: CrashState): Promise<void> {
-    for (const client of this.#clients) {
-      let looked = await life.run(client.look(life.volume));
-      if (looked && looked.value.unreadable.length > 0 && isExchanged) {
-        await life.run(life.clock.sleep(healedWithinMs));
-        looked = await life.run(client.look(life.volume));
-      }
-      if (!looked) return;
-      const { seen, unreadable } = looked.value;
-      if (isEnough) this.#problems.push(...unreadable);
-      const problem = client.model.judge(seen, this.#now());
-      if (problem !== undefined) this.#problems.push(`${client.model.name}: ${problem}`);
-    }
+    const { problems, isRefused } = await glanceAt(state, {
+      machine: this.machine,
+      clients: this.#clients,
+      wallOffsetMs: this.#life!.clock.wallOffsetMs,
+      now: () => this.#now(),
+      number: this.#seen.size,
+      trace: this.#trace,
+    });
+    if (isRefused) this.#totals.refusals++;
+    this.#problems.push(...problems);
   }
 
   /** What is wrong in the index itself; a copy in doubt counts as bad until it was verified. */

@@ -145,11 +145,18 @@ export class ModelClient {
   }
 
   matching(seen: ModelTree, now: number): ModelTree | undefined {
-    for (const tree of this.maybe ? [this.tree, this.maybe] : [this.tree]) {
+    for (const tree of this.#candidates()) {
       const known = completed(tree, seen);
       if (describeTree(excused(seen, tree), now) === describeTree(known, now)) return known;
     }
     return undefined;
+  }
+
+  /** A lock that got no answer and is there counts even when it seems to be over: the drive's clock may be behind `now`. */
+  #candidates(): ModelTree[] {
+    if (!this.maybe) return [this.tree];
+    const isLocking = [...this.maybe].some(([, { lock }]) => lock !== undefined && lock.token === undefined);
+    return isLocking ? [this.maybe, this.tree] : [this.tree, this.maybe];
   }
 
   #difference(seen: ModelTree, now: number): string {

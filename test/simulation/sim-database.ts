@@ -64,6 +64,7 @@ export class KeptConnection implements Native {
   readonly #statements = new Map<string, Statement[]>();
   readonly #configured = new Map<string, unknown>();
   readonly #functions = new Map<string, SqlFunction>();
+  readonly #tables = new Map<string, unknown[]>();
   #used = new Map<string, number>();
   #isOpen = false;
   #onClose: (() => void) | undefined;
@@ -126,6 +127,7 @@ export class KeptConnection implements Native {
 
   #pragma(text: string): Statement | undefined {
     if (text.startsWith('wal_checkpoint')) return answer({ busy: 0, log: 0, checkpointed: 0 });
+    if (text.startsWith('table_info')) return this.#columns(text);
     const [, name, value] = configuration.exec(text) ?? [];
     if (name === undefined) return undefined;
     if (value === undefined)
@@ -137,9 +139,16 @@ export class KeptConnection implements Native {
     this.#configured.set(name, /^\d+$/.test(wanted) ? Number(wanted) : wanted);
     return answer(undefined);
   }
+
+  /** A new index has no tables yet; those that it gets stay as they are. */
+  #columns(text: string): Statement {
+    const columns = this.#tables.get(text) ?? (this.#connection.pragma(text) as unknown[]);
+    if (columns.length > 0) this.#tables.set(text, columns);
+    return answer(undefined, columns);
+  }
 }
 
-function answer(value: unknown): Statement {
-  const statement = { pluck: () => statement, get: () => value, all: () => [value], run: () => value };
+function answer(value: unknown, rows: readonly unknown[] = [value]): Statement {
+  const statement = { pluck: () => statement, get: () => value, all: () => rows, run: () => value };
   return statement as unknown as Statement;
 }

@@ -110,7 +110,7 @@ export class SimDisk {
   }
 
   get usedBytes(): number {
-    return this.files().reduce((sum, { file }) => sum + file.sizeBytes, 0);
+    return filesBelow(this.root, (folder) => folder.names).reduce((sum, { file }) => sum + file.sizeBytes, 0);
   }
 
   /** All files, by path below the disk's root. `bytes` are not to be changed or kept. */

@@ -279,7 +279,8 @@ class SimOpenFile implements OpenFile {
     return this.#call(
       'sync',
       () => {
-        if (!this.#disk.isLying) this.#file.sync();
+        if (this.#disk.isLying) this.#file.promise();
+        else this.#file.sync();
       },
       () => this.#file.failSync(),
     );

@@ -16,6 +16,8 @@ export class SimFile {
   #current = new SimBytes();
   #durable = new SimBytes();
   #unsynced: Change[] = [];
+  /** Of these, the first so many were told as synced by a disk that lies. */
+  #promised = 0;
 
   constructor(inode: number) {
     this.inode = inode;
@@ -63,11 +65,17 @@ export class SimFile {
     if (this.#unsynced.length === 0) return;
     for (const change of this.#unsynced) applyTo(this.#durable, change);
     this.#unsynced = [];
+    this.#promised = 0;
+  }
+
+  /** fsync on a disk that lies: to the system all of it is clean, and it lies in the disk's own memory. */
+  promise(): void {
+    this.#promised = this.#unsynced.length;
   }
 
   /** fsync fails: the dirty pages are dropped, and readers go on seeing them until the memory is gone. */
   failSync(): void {
-    this.#unsynced = [];
+    this.#unsynced = this.#unsynced.slice(0, this.#promised);
   }
 
   /** Something changes on the platter, past all caches. */
@@ -77,6 +85,7 @@ export class SimFile {
     this.#current = SimBytes.of(bytes);
     this.#durable = SimBytes.of(bytes);
     this.#unsynced = [];
+    this.#promised = 0;
   }
 
   /** The memory is gone: each unsynced write is lost, kept or torn, in any combination; sizes may have grown without data. */
@@ -94,6 +103,7 @@ export class SimFile {
       else if (!isNothing) this.#keepSome(change, random);
     }
     this.#unsynced = [];
+    this.#promised = 0;
     this.#current = this.#durable.copy();
   }
 
@@ -113,6 +123,7 @@ export class SimFile {
     file.#durable = this.#durable.copy();
     file.#current = this.#current.copy();
     file.#unsynced = [...this.#unsynced];
+    file.#promised = this.#promised;
     return file;
   }
 

@@ -18,6 +18,8 @@ export interface PoolOptions {
   readonly nextSeed: () => number | undefined;
   readonly options?: SimulationOptions;
   readonly onSeed?: (answer: SeedAnswer) => void;
+  /** Beside others, on what they leave of the processors (Linux). */
+  readonly isAside?: boolean;
 }
 
 const counted = ['acknowledged', 'locked', 'crashes', 'states', 'refusals', 'operations', 'steps'] as const;
@@ -31,7 +33,7 @@ export interface PoolTotals extends Record<(typeof counted)[number], number> {
 /** What a state leaves is many small things that die at once; and every processor has a worker of its own. */
 const execArgv = ['--single-threaded-gc', '--max-semi-space-size=64'];
 
-export async function simulateSeeds({ workers, nextSeed, options = {}, onSeed }: PoolOptions): Promise<PoolTotals> {
+export async function simulateSeeds(pool: PoolOptions): Promise<PoolTotals> {
   const totals: PoolTotals = {
     seeds: 0,
     failed: [],
@@ -49,18 +51,18 @@ export async function simulateSeeds({ workers, nextSeed, options = {}, onSeed }:
     for (const key of counted) totals[key] += answer[key];
     for (const [fault, met] of answer.faults) totals.faults.set(fault, (totals.faults.get(fault) ?? 0) + met);
     if (answer.problems.length > 0) totals.failed.push(answer);
-    onSeed?.(answer);
+    pool.onSeed?.(answer);
   };
-  await Promise.all(Array.from({ length: workers }, () => work(nextSeed, options, note)));
+  await Promise.all(Array.from({ length: pool.workers }, () => work(pool, note)));
   return totals;
 }
 
 async function work(
-  nextSeed: PoolOptions['nextSeed'],
-  options: SimulationOptions,
+  { nextSeed, options = {}, isAside }: PoolOptions,
   note: (answer: SeedAnswer) => void,
 ): Promise<void> {
-  const child = fork(new URL('./simulation-worker.js', import.meta.url), { execArgv });
+  const aside = { execPath: 'chrt', execArgv: ['--idle', '0', process.execPath, ...execArgv] };
+  const child = fork(new URL('./simulation-worker.js', import.meta.url), isAside ? aside : { execArgv });
   try {
     for (let seed = nextSeed(); seed !== undefined; seed = nextSeed()) note(await ask(child, { seed, options }));
   } finally {

@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Chance, runSeed } from '../tools/seeded.js';
-import { isHurried } from '../tools/time-left.js';
+import { isHurried, tellReached } from '../tools/time-left.js';
 import { planCalls, whileTime } from './tools/call-plan.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
@@ -24,6 +24,7 @@ const fewest = { points: isHurried ? 220 : 450, calls: 1000 };
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 const chance = new Chance(runSeed());
 const struck = { points: 0, calls: 0 };
+let planned = 0;
 
 for (const fileSystem of fileSystems) {
   for (const workload of Object.keys(workloads) as WorkloadName[]) {
@@ -41,12 +42,13 @@ for (const fileSystem of fileSystems) {
       tally.tell(context, `cut, ${workload} (for ${plan.calls} calls)`);
       struck.points += tally.points;
       struck.calls += plan.calls;
+      planned += plan.points.length;
     });
   }
 }
 
 test('enough calls were cut', { skip: skip || Boolean(process.env.HOLDFAST_POINT) }, (context) => {
-  context.diagnostic(`${struck.points} power cuts, for ${struck.calls} calls`);
+  tellReached(context, `power cuts, of a plan for ${struck.calls} calls`, struck.points, planned);
   assert.ok(struck.points >= fewest.points * fileSystems.length, `only ${struck.points} points`);
   assert.ok(struck.calls >= fewest.calls * fileSystems.length, `only ${struck.calls} calls`);
 });

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
+import { tellReached } from '../tools/time-left.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
@@ -53,6 +54,6 @@ for (const fileSystem of fileSystems) {
 }
 
 test('enough recoveries were cut', { skip: skip || Boolean(process.env.HOLDFAST_POINT) }, (context) => {
-  context.diagnostic(`${struck} recoveries`);
+  tellReached(context, 'power cuts during a recovery', struck, fewestRecoveries);
   assert.ok(struck >= fewestRecoveries, `only ${struck} recoveries`);
 });

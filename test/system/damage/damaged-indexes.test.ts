@@ -2,6 +2,7 @@
 import { test } from 'node:test';
 import { damageOf, prepareVolumes, runIndexCase } from '../../damage/damaged-index.js';
 import { memoryFolder } from '../../damage/damaged-volume.js';
+import { tellReached } from '../tools/time-left.js';
 
 const cases = process.env.CASE ? [Number(process.env.CASE)] : Array.from({ length: 400 }, (_, at) => at);
 
@@ -21,5 +22,6 @@ test('400 damaged indexes: none is served, each is made anew when it must be', {
     }
   }
   for (const [kind, { cases, anew }] of counts) t.diagnostic(`${kind}: ${cases}, made anew ${anew}`);
+  tellReached(t, 'damaged indexes', cases.length, 400);
   if (failures.length > 0) throw new Error(failures.join('\n'));
 });

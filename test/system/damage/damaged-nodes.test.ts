@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { prepareVolumes } from '../../damage/damaged-index.js';
 import { kinds, moments, runFlips, runNodeCase, targets } from '../../damage/damaged-node.js';
 import { memoryFolder } from '../../damage/damaged-volume.js';
+import { tellReached } from '../tools/time-left.js';
 
 test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { timeout: 1_500_000 }, async (t) => {
   const { volume, truth } = await prepareVolumes(await memoryFolder(t), 12);
@@ -18,6 +19,12 @@ test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { tim
       }
     }
   }
+  tellReached(
+    t,
+    `damaged nodes: ${kinds.length} kinds x ${targets.length} targets x ${moments.length} moments`,
+    seed,
+    144,
+  );
   if (failures.length > 0) throw new Error(failures.join('\n\n'));
 });
 
@@ -28,5 +35,6 @@ test('2,000 flipped bits on a node, 20 at a time: nothing wrong is served', { ti
     const moment = moments[seed % moments.length]!;
     await runFlips(volume, truth, { flips: 20, moment, seed }).catch((error: unknown) => failures.push(String(error)));
   }
+  tellReached(t, 'flipped bits on a node', 2_000, 2_000);
   if (failures.length > 0) throw new Error(failures.join('\n\n'));
 });

@@ -84,6 +84,7 @@ async function showsOrTells({ volume, truth }: Begun): Promise<void> {
 function mustTell(cause: unknown): void {
   const error = asDriveError(cause);
   assert.ok(refusals.includes(error.code), `${error.code}: ${error.message}`);
+  assert.doesNotMatch(error.message, /thread/);
   assert.ok(error.hint, `no word on what to do: ${error.code} ${error.message}`);
 }
 

@@ -7,6 +7,7 @@ import type { TestContext } from 'node:test';
 import { mustRun } from '../../tools/commands.js';
 import { MiB, missing } from '../../tools/requirements.js';
 import { runSeed } from '../../tools/seeded.js';
+import { tellReached } from '../../tools/time-left.js';
 import { Workspace } from '../../tools/workspace.js';
 import { checkStates, type Failure, type StatesOptions } from './crash-states.js';
 import type { FileSystem } from './recorded-disks.js';
@@ -47,6 +48,7 @@ export async function runLane(context: TestContext, fileSystems: readonly FileSy
   const options: StatesOptions = { count: states, ...(only === undefined ? {} : { only: Number(only) }) };
   const { doubtful, failures, states: seen } = await checkStates(workspace, recording, options);
   context.diagnostic(`${seen} crash states, ${doubtful} of them with writes in doubt`);
+  tellReached(context, `block states replayed on ${[...new Set(fileSystems)].join(' and ')}`, seen, states);
   assert.equal(failures.length, 0, await explain(recording, failures, Boolean(kept)));
   if (kept || only) return;
   assert.ok(doubtful > states / 4, `only ${doubtful} of ${states} states had anything in doubt`);

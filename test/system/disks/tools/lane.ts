@@ -151,20 +151,23 @@ export class Lane {
     return wasHealing;
   }
 
-  /** False when it was over before it was seen. */
+  /** False when it was over before it was seen, or when the cleaner had just emptied these segments: nothing to heal. */
   async #makeHeal(): Promise<boolean> {
-    const copies = await this.#segmentsOnDisk();
+    const { ids, paths } = await this.#segmentsOnDisk();
     const { healedSegments } = (await this.#status()).healing;
-    for (const path of copies) await rm(path, { force: true });
+    for (const path of paths) await rm(path, { force: true });
+    const isHeld = async () => (await this.#heldSegments()).held.some(({ id }) => ids.has(id));
     // Requests make healing rest, so that it lasts.
     this.#load.start({ reading: 2 });
     let wasHealing = false;
+    let looks = 0;
     await waitUntil(
       'healing begins',
       async () => {
         const { healing } = await this.#status();
         wasHealing = healing.active;
-        return wasHealing || healing.healedSegments > healedSegments;
+        looks += 1;
+        return wasHealing || healing.healedSegments > healedSegments || (looks % 100 === 0 && !(await isHeld()));
       },
       { intervalMs: 5 },
     );
@@ -172,30 +175,36 @@ export class Lane {
   }
 
   /** Sealed segments on the disk, enough of them to be healed for a while; every other copy of them is good. */
-  async #segmentsOnDisk(): Promise<string[]> {
+  async #segmentsOnDisk(): Promise<{ readonly ids: ReadonlySet<string>; readonly paths: readonly string[] }> {
     for (let round = 0; ; round++) {
-      const id = (await this.#status()).nodes.find(({ path }) => path === this.#disk.path)!.id;
-      const connection = openConnection({
-        file: join(this.#directory, 'index.db'),
-        role: 'reader',
-        durability: 'normal',
-      });
-      const rows = new SqliteReader(connection).segments('', 10_000);
-      connection.close();
-      const held = rows.filter(({ state, replicas }) => state === 'sealed' && replicas.some(({ node }) => node === id));
+      const { node, held } = await this.#heldSegments();
       const bytes = held.reduce((sum, { lengthBytes }) => sum + lengthBytes, 0);
       if (bytes >= healedBytes) {
-        const folder = join(this.#disk.path, `holdfast-${id}`, 'segments');
-        const names = new Set(held.map((row) => row.id));
-        return (await readdir(folder))
-          .filter((name) => names.has(name.replace(/\.seg$/, '')))
-          .map((name) => join(folder, name));
+        const folder = join(this.#disk.path, `holdfast-${node}`, 'segments');
+        const ids = new Set<string>(held.map(({ id }) => id));
+        const names = (await readdir(folder)).filter((name) => ids.has(name.replace(/\.seg$/, '')));
+        return { ids, paths: names.map((name) => join(folder, name)) };
       }
       assert.ok(round < 60, `only ${bytes} bytes on the disk after ${round} large files`);
       // A disk that was full gets its share when its space is measured the next time.
       if (round > 6) await pause(500);
       await this.#load.saveLarge();
     }
+  }
+
+  /** By the index. */
+  async #heldSegments() {
+    const node = this.#nodeOf(await this.#status()).id;
+    const connection = openConnection({
+      file: join(this.#directory, 'index.db'),
+      role: 'reader',
+      durability: 'normal',
+    });
+    const rows = new SqliteReader(connection).segments('', 10_000);
+    connection.close();
+    const isHeld = ({ state, replicas }: (typeof rows)[number]) =>
+      state === 'sealed' && replicas.some((replica) => replica.node === node);
+    return { node, held: rows.filter(isHeld) };
   }
 
   async #notice(

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../../../tools/requirements.js';
 import { Chance, runSeed } from '../../../tools/seeded.js';
-import { isHurried } from '../../../tools/time-left.js';
+import { isHurried, tellReached } from '../../../tools/time-left.js';
 import { planCalls, type Share, thinned, whileTime } from '../call-plan.js';
 import { askedPoints, type Point, replayCommand } from '../chosen-points.js';
 import type { Strike } from '../strike-log.js';
@@ -44,6 +44,8 @@ export const everywhere = (actions: readonly FaultName[]): ErrorPlan[] =>
 /** In a hurry (time-left.ts) this share of a plan comes first. */
 const least: Share = [1, 6];
 
+const isFirst = <T>(item: T, at: number, all: readonly T[]): boolean => all.indexOf(item) === at;
+
 export interface FewestPoints {
   readonly hurried: number;
   readonly all: number;
@@ -75,7 +77,15 @@ export function testErrors(testFile: string, plans: readonly ErrorPlan[], fewest
     });
   }
   test('enough errors struck', { skip: skip || Boolean(process.env.HOLDFAST_POINT) }, (context) => {
-    context.diagnostic(`${points} errors`);
+    tellReached(
+      context,
+      `errors (${plans
+        .map(({ action }) => action)
+        .filter(isFirst)
+        .join(', ')})`,
+      points,
+      fewest.all,
+    );
     assert.ok(points >= (isHurried ? fewest.hurried : fewest.all), `only ${points} points`);
   });
 }

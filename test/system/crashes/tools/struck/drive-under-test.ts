@@ -9,6 +9,9 @@ import { crashSafety, fastClock } from './fast-clock.js';
 import { change, readAll } from './tree-on-drive.js';
 import type { World } from './workloads.js';
 
+/** More often, the looking itself would be a good part of the work. */
+const lookEveryMs = 10;
+
 export interface DriveUnderTestOptions {
   readonly directory: string;
   readonly nodePaths: readonly string[];
@@ -95,7 +98,7 @@ export class DriveUnderTest {
       if (performance.now() > deadline) {
         throw new Error(`waited in vain until ${what}: ${JSON.stringify(await this.#drive?.status())}`);
       }
-      await sleep(5);
+      await sleep(lookEveryMs);
     }
   }
 
