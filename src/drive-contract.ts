@@ -143,6 +143,13 @@ export interface CreateVolumeOptions {
   readonly name?: string | undefined;
 }
 
+export interface CreatedVolume {
+  readonly id: string;
+  readonly name: string;
+  /** Room for files, with all their copies; 0: nothing can be saved before a larger disk is added. */
+  readonly availableBytes: number;
+}
+
 export interface RebuildOptions {
   /** Empty, absent, or a volume directory whose index is moved aside. */
   readonly directory: string;

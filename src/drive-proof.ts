@@ -1,8 +1,7 @@
 /** What proves that files are there, and what is said of those that are not. Types only. */
-
 import type { Following } from './drive-disks.js';
 import type { DriveStatus } from './drive-status.js';
-import type { DataCheckReport } from './maintenance/checking/check-report.js';
+import type { ScrubRunReport } from './maintenance/checking/check-report.js';
 
 /** When copies were last read whole and verified; times in milliseconds since 1970. */
 export interface Proof {
@@ -11,6 +10,14 @@ export interface Proof {
   readonly proven: number;
   /** The oldest of these proofs; null when there is none. */
   readonly oldest: number | null;
+}
+
+/** Of a node's journal and checkpoints. */
+export interface JournalProof {
+  /** When they last verified, milliseconds since 1970; null: not since the start. */
+  readonly proven: number | null;
+  /** What is wrong with them and could not be made again yet, in words. */
+  readonly problem: string | null;
 }
 
 /** The scrub, as it runs by itself. */
@@ -30,21 +37,21 @@ export interface FileProof extends Proof {
   readonly sizeBytes: number;
   /** Copies of its segments that are known to be bad. */
   readonly badCopies: number;
-  /** Its segments that are still being written: they are proven when they are sealed. */
+  /** Its segments that are still being written: not proven yet, whatever `proven` says of the others. */
   readonly unsealedSegments: number;
   /** The same for each node that holds a part of it. */
   readonly nodes: readonly (Proof & { readonly label: string })[];
 }
 
 /** What was read now; a report of bad copies and the files in them. */
-export interface ScrubReport extends DataCheckReport {}
+export interface ScrubReport extends ScrubRunReport {}
 
 export interface ProofCommands {
   /** `path`: names with a slash before each. NOT_FOUND, IS_FOLDER. */
   ofFile(options: { readonly path: string }): Promise<FileProof>;
   /**
-   * Reads copies now, from their disks, and verifies them: all, or those not proven for `olderThanMs`. Bad ones are noted,
-   * to be healed. ABORTED: what was read until then stays proven.
+   * Reads copies, journals and checkpoints now, from their disks, and verifies them: all, or those not proven for
+   * `olderThanMs`. Bad copies are noted, to be healed; journals and checkpoints are made again. ABORTED: what was read until then stays proven.
    */
   scrub(options: { readonly olderThanMs?: number | undefined } & Following): Promise<ScrubReport>;
   /** Files of which a part cannot be read now, and what would bring them back. ABORTED. */

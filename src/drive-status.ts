@@ -1,5 +1,5 @@
 /** What `status` says, as data: the CLI prints it, the control socket and `--json` carry it. Types only. */
-import type { Proof, SalvageFigures, ScrubFigures } from './drive-proof.js';
+import type { JournalProof, Proof, SalvageFigures, ScrubFigures } from './drive-proof.js';
 import type { NodeState } from './node/node-state.js';
 
 export type Health = 'good' | 'degraded' | 'damaged' | 'read-only';
@@ -28,6 +28,8 @@ export interface NodeStatus {
   readonly copy?: CopyAge;
   /** When its copies were last read whole and verified. */
   readonly proof: Proof;
+  /** The same of its journal and checkpoints. Absent in what an older server says. */
+  readonly journal?: JournalProof;
   /** Batches its journal is behind. */
   readonly behind: number;
 }

@@ -2,7 +2,8 @@
 import { resolve } from 'node:path';
 import { readVolumeFile, type VolumeFile } from './config/volume-file.js';
 import { holdProcess } from './core/clock.js';
-import { DriveError } from './core/errors.js';
+import { DriveError, sayWithHint } from './core/errors.js';
+import { shellWord } from './core/text/shell-word.js';
 import { type DriveContext, systemContext } from './drive/drive-context.js';
 import { DriveEngine } from './drive/drive-engine.js';
 import { DriveEvents } from './drive/drive-events.js';
@@ -129,7 +130,7 @@ class HoldfastDrive implements Drive {
       if (!volume)
         throw new DriveError('CORRUPT', {
           message: 'the index knows no volume',
-          hint: `holdfast rebuild ${directory}`,
+          hint: `holdfast rebuild ${shellWord(directory)}`,
         });
       const { replicas } = volume;
       const settings = await OperatorSettings.open(context, directory, (problem) => events.report('warning', problem));
@@ -185,7 +186,7 @@ class HoldfastDrive implements Drive {
     const uptimeMs = Math.round(context.clock.monotonic() - this.startedMs);
     if (!serving || !maintenance) {
       if (this.closing || !this.lastStatus) throw new DriveError(this.closing ? 'CLOSED' : 'UNAVAILABLE');
-      const reason = engine.trouble?.message ?? 'its history is read';
+      const reason = engine.trouble ? sayWithHint(engine.trouble) : 'its history is read';
       return statusWhileReopening(this.lastStatus, nodes.all, { reason, uptimeMs });
     }
     const status = reportStatus({
@@ -200,8 +201,9 @@ class HoldfastDrive implements Drive {
       damagedFiles: engine.damagedFiles.list(engine.index.reader, shownDamagedFiles),
       checkpoint: maintenance.checkpointer.last ?? null,
       scrub: maintenance.scrubber.status(),
+      histories: maintenance.histories,
       rehearsal: this.parts.rehearsals.last ?? null,
-      readOnlyReason: engine.trouble?.message ?? null,
+      readOnlyReason: engine.trouble ? sayWithHint(engine.trouble) : null,
       windowOf: (node) => this.parts.absences.windowOf(node),
       catchUp: maintenance.catchUp.status(),
       uptimeMs,
@@ -221,8 +223,8 @@ class HoldfastDrive implements Drive {
     const data = readData && (await (await this.maintenance()).checkData({ ...readData, signal, onProgress }));
     return {
       ...report,
-      findings: bounded([...report.findings, ...(data?.findings ?? [])]),
-      degraded: bounded([...report.degraded, ...histories, ...(data?.degraded ?? [])]),
+      findings: bounded([...report.findings, ...histories.findings, ...(data?.findings ?? [])]),
+      degraded: bounded([...report.degraded, ...histories.degraded, ...(data?.degraded ?? [])]),
       notes: bounded([...report.notes, ...(data?.notes ?? [])]),
       readCopies: data?.readCopies ?? 0,
       readBytes: data?.readBytes ?? 0,

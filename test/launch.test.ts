@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -28,6 +28,13 @@ for (const [version, isRefused] of [
   });
 }
 
+const posixOnly = { skip: process.platform === 'win32' && 'signals and modes of files are not the same there' };
+
+test('what the build made can be started by its name, as npx does', posixOnly, async () => {
+  const { mode } = await stat(launcher);
+  assert.equal(mode & 0o111, 0o111, 'scripts/build.mjs makes it executable; tsc alone does not');
+});
+
 /** A wrapper process around `program`, and all that comes out of it. */
 function wrap(program: string): { readonly pid: number; said(text: string): Promise<void>; ended: Promise<number> } {
   const code = `const { runProgram } = await import(${JSON.stringify(pathToFileURL(runProgram).href)});
@@ -51,8 +58,6 @@ function wrap(program: string): { readonly pid: number; said(text: string): Prom
 test('a wrapped program keeps its exit code', async () => {
   assert.equal(await wrap('process.exit(4)').ended, 4);
 });
-
-const posixOnly = { skip: process.platform === 'win32' && 'signals are the console’s there' };
 
 test('a program that a signal ended is told as shells do', posixOnly, async () => {
   assert.equal(await wrap("process.kill(process.pid, 'SIGKILL')").ended, 128 + 9);

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { Clock } from '../core/clock.js';
 import type { Platform } from '../core/platform.js';
 import type {
+  CreatedVolume,
   CreateVolumeOptions,
   Drive,
   DriveEvent,
@@ -18,7 +19,7 @@ export interface DriveAccess {
   /** NOT_FOUND, IN_USE, NEWER_FORMAT, CORRUPT, UNAVAILABLE. */
   openDrive(options: OpenDriveOptions): Promise<Drive>;
   /** EXISTS, NODE_REFUSED, INVALID_NAME; leaves nothing behind when it fails. */
-  createVolume(options: CreateVolumeOptions): Promise<{ readonly id: string; readonly name: string }>;
+  createVolume(options: CreateVolumeOptions): Promise<CreatedVolume>;
   /** IN_USE, NODE_GONE, DAMAGED, ABORTED. */
   rebuildVolume(options: RebuildOptions): Promise<RebuildReport>;
 }

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { DriveError, hasCode } from '../core/errors.js';
 import type { FileIo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
+import { shellWord } from '../core/text/shell-word.js';
 
 export interface VolumeFile {
   /** 16 hex digits. */
@@ -112,7 +113,7 @@ async function readBytes(io: FileIo, path: string, directory: string): Promise<B
       message: `there is no volume at ${directory}`,
       details: { path },
       cause: error,
-      hint: `make one with: holdfast init ${directory} --node PATH, or bring one back from its nodes with: ${rebuild(directory)}`,
+      hint: `make one with: holdfast init ${shellWord(directory)} --node PATH, or bring one back from its nodes with: ${rebuild(directory)}`,
     });
   }
 }
@@ -126,7 +127,7 @@ function unreadable(path: string, directory: string, reason: string, cause?: unk
   });
 }
 
-const rebuild = (directory: string): string => `holdfast rebuild ${directory} --node PATH`;
+const rebuild = (directory: string): string => `holdfast rebuild ${shellWord(directory)} --node PATH`;
 
 const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -122,3 +122,9 @@ export function asDriveError(error: unknown): DriveError {
   const message = error instanceof Error ? error.message : String(error);
   return new DriveError('INTERNAL', { message, cause: error });
 }
+
+/** What is wrong, and the safe next step where one is known. */
+export function sayWithHint(error: unknown): string {
+  const { message, hint } = asDriveError(error);
+  return hint === undefined ? message : `${message} (${hint})`;
+}

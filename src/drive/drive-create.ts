@@ -4,7 +4,8 @@ import { removeMade } from '../config/remove-made.js';
 import { writeVolumeFile } from '../config/volume-file.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import { randomId } from '../core/random.js';
-import type { CreateVolumeOptions } from '../drive-contract.js';
+import { shellWord } from '../core/text/shell-word.js';
+import type { CreatedVolume, CreateVolumeOptions } from '../drive-contract.js';
 import { checkName } from '../meta/name-key.js';
 import type { Operation } from '../meta/operations.js';
 import { openMetaStore } from '../meta/sqlite-meta-store.js';
@@ -29,7 +30,7 @@ const volumeFileName = 'volume.json';
 export async function createVolume(
   options: CreateVolumeOptions,
   context: DriveContext = systemContext,
-): Promise<{ id: string; name: string }> {
+): Promise<CreatedVolume> {
   const directory = resolve(options.directory);
   const paths = options.nodes.map((path) => resolve(path));
   const name = options.name ?? basename(directory);
@@ -37,8 +38,8 @@ export async function createVolume(
   const madeDirectory = await prepareDirectory(context, directory);
   const made: string[] = madeDirectory ? [directory] : [];
   try {
-    const id = await build({ directory, paths, name, replicas: options.replicas, context, made });
-    return { id, name };
+    const built = await build({ directory, paths, name, replicas: options.replicas, context, made });
+    return { ...built, name };
   } catch (error) {
     await removeMade(made);
     throw error;
@@ -82,7 +83,7 @@ async function prepareDirectory({ fileIo }: DriveContext, directory: string): Pr
   if (items.some((item) => item.name === volumeFileName)) {
     throw new DriveError('EXISTS', {
       message: `${directory} holds a volume already`,
-      hint: `serve it: holdfast serve ${directory}`,
+      hint: `serve it: holdfast serve ${shellWord(directory)}`,
     });
   }
   if (items.length > 0)
@@ -103,7 +104,7 @@ interface Build {
   readonly made: string[];
 }
 
-async function build({ directory, paths, name, replicas, context, made }: Build): Promise<string> {
+async function build({ directory, paths, name, replicas, context, made }: Build): Promise<Omit<CreatedVolume, 'name'>> {
   const { clock, random, fileIo } = context;
   const id = randomId(random);
   for (const [index, path] of paths.entries()) {
@@ -128,13 +129,14 @@ async function build({ directory, paths, name, replicas, context, made }: Build)
     rows.push({ id: node, label, group: await groupAt(context, path, rows), weight: 1, role: 'active', path });
   }
   const lock = await holdVolume(context, directory, id);
+  let availableBytes = 0;
   try {
     made.push(
       ...['volume.lock', indexName, `${indexName}-wal`, `${indexName}-shm`, volumeFileName].map((file) =>
         join(directory, file),
       ),
     );
-    await writeFirstEpoch({ directory, context, rows, volume: { id, name, replicas } });
+    availableBytes = await writeFirstEpoch({ directory, context, rows, volume: { id, name, replicas } });
     await writeVolumeFile(fileIo, directory, {
       id,
       name,
@@ -143,7 +145,7 @@ async function build({ directory, paths, name, replicas, context, made }: Build)
   } finally {
     await lock.close();
   }
-  return id;
+  return { id, availableBytes };
 }
 
 /** Nodes on one file system are lost together: they make one failure group. */
@@ -167,12 +169,13 @@ export async function groupAt(
   for (let number = 1; ; number++) if (!taken.has(`disk-${number}`)) return `disk-${number}`;
 }
 
+/** The room for files that there is, in bytes. */
 async function writeFirstEpoch(input: {
   readonly directory: string;
   readonly context: DriveContext;
   readonly rows: readonly NodeToOpen[];
   readonly volume: { readonly id: string; readonly name: string; readonly replicas: number };
-}): Promise<void> {
+}): Promise<number> {
   const { directory, context, rows, volume } = input;
   const events = new DriveEvents(context.clock);
   const nodes = new DriveNodes(context, { volume: volume.id, report: () => undefined });
@@ -188,8 +191,10 @@ async function writeFirstEpoch(input: {
   try {
     const engine = await DriveEngine.open({ directory, context, nodes, events, volume, meta, genesis });
     const refused = engine.trouble;
+    const { availableBytes = 0 } = engine.serving?.space() ?? {};
     await engine.close();
     if (refused) throw new DriveError('UNAVAILABLE', { message: refused.message, hint: refused.hint, cause: refused });
+    return availableBytes;
   } finally {
     await meta.close();
     await nodes.close();

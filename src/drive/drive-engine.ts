@@ -3,7 +3,7 @@
  * when the committer breaks or when a volume that could only be read gets a disk back. Nodes that come and go are handed
  * to the engine here.
  */
-import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import { asDriveError, DriveError, hasCode, sayWithHint } from '../core/errors.js';
 import { Mutex } from '../core/mutex.js';
 import { Maintenance } from '../maintenance/maintenance.js';
 import type { MetaStore } from '../meta/meta-store.js';
@@ -175,8 +175,7 @@ export class DriveEngine {
       this.fail(failure);
       await this.openEngine(failure);
       if (hasCode(failure, 'UNAVAILABLE')) this.scheduleReopen(retryWritingMs);
-      if (isNews)
-        this.options.events.report('error', `open for reading only: ${failure.message}. ${failure.hint ?? ''}`);
+      if (isNews) this.options.events.report('error', `open for reading only: ${sayWithHint(failure)}`);
     }
   }
 
@@ -242,7 +241,7 @@ export class DriveEngine {
   private onBroken(error: DriveError): void {
     this.fail(error);
     if (this.closed) return;
-    this.options.events.report('error', error.message);
+    this.options.events.report('error', sayWithHint(error));
     this.scheduleReopen(0);
   }
 
@@ -337,7 +336,7 @@ export class DriveEngine {
   }
 
   private warn(what: string, error: unknown): void {
-    if (!this.closed) this.options.events.report('warning', `${what}: ${asDriveError(error).message}`);
+    if (!this.closed) this.options.events.report('warning', `${what}: ${sayWithHint(error)}`);
   }
 
   private schedulePositions(): void {

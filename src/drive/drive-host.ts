@@ -48,6 +48,13 @@ export function hostFor(
     pinnedContents: () => engine.contentPins.keys(),
     submit: (request, chunks = []) => engine.committer.submit(request, chunks),
     withWriter: (work) => engine.committer.withWriter(work),
+    renewKit: (node) => nodes.renewKit(node),
+    endJournalFiles: async () => {
+      const { committer, history } = engine;
+      await committer.refreshMembers({ always: true });
+      // Those that only follow begin their new files a moment later.
+      await history.writeSet.currentAt(committer.currentTip.sequence);
+    },
     report: (level, message, kind) => events.report(level, message, kind),
     absenceOf: (node) => absences?.of(node) ?? 'unexplained',
   };

@@ -17,7 +17,7 @@ export class DriveNodes {
   private readonly context: DriveContext;
   private readonly volume: string;
   private readonly report: (message: string) => void;
-  private readonly kits: Promise<void>[] = [];
+  private readonly kits: Promise<unknown>[] = [];
 
   /** `watch`: default as in NodeMonitor. */
   constructor(
@@ -63,16 +63,24 @@ export class DriveNodes {
     await this.monitor.close();
   }
 
-  private async keepKit(node: Node): Promise<void> {
+  /** Files of its recovery kit that were missing or not as they should be, and were written again. */
+  async renewKit(id: NodeId): Promise<readonly string[]> {
+    await Promise.all(this.kits);
+    const node = this.get(id);
+    return node ? this.keepKit(node) : [];
+  }
+
+  private async keepKit(node: Node): Promise<readonly string[]> {
     const { fileIo, clock, safety, recoveryKit } = this.context;
-    if (!recoveryKit) return;
+    if (!recoveryKit) return [];
     try {
-      await withDeadline(keepRecoveryKit(fileIo, node, await recoveryKit()), safety.writeDeadlineMs, clock, {
+      return await withDeadline(keepRecoveryKit(fileIo, node, await recoveryKit()), safety.writeDeadlineMs, clock, {
         missed: () => new DriveError('NODE_IO', { message: 'the disk does not answer' }),
         late: () => undefined,
       });
     } catch (error) {
       this.report(`${node.label}: its recovery kit could not be written: ${asDriveError(error).message}`);
+      return [];
     }
   }
 

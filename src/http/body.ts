@@ -22,14 +22,36 @@ export function contentLength(request: IncomingMessage): number {
 export async function readBody(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
   if (!hasBody(request)) return Buffer.alloc(0);
   if (contentLength(request) > limitBytes) throw tooLarge(limitBytes);
-  const parts: Buffer[] = [];
-  let length = 0;
-  for await (const part of bodyOf(request)) {
-    length += part.length;
-    if (length > limitBytes) throw tooLarge(limitBytes);
-    parts.push(part);
-  }
-  return parts.length === 1 ? parts[0]! : Buffer.concat(parts, length);
+  if (request.destroyed) throw new DriveError('INCOMPLETE_BODY');
+  return gathered(request, limitBytes);
+}
+
+/** By events: for a body that came with its headers, the stream's iterator would cost as much as the whole request. */
+function gathered(request: IncomingMessage, limitBytes: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const parts: Buffer[] = [];
+    let length = 0;
+    const take = (part: Buffer): void => {
+      length += part.length;
+      parts.push(part);
+      if (length > limitBytes) fail(tooLarge(limitBytes));
+    };
+    const end = (): void => {
+      leave();
+      if (request.complete) resolve(parts.length === 1 ? parts[0]! : Buffer.concat(parts, length));
+      else reject(new DriveError('INCOMPLETE_BODY'));
+    };
+    const fail = (error: DriveError): void => {
+      leave();
+      request.pause();
+      reject(error);
+    };
+    const cut = (cause?: unknown): void => fail(new DriveError('INCOMPLETE_BODY', { cause }));
+    const leave = (): void => {
+      request.off('data', take).off('end', end).off('error', cut).off('close', cut);
+    };
+    request.on('data', take).on('end', end).on('error', cut).on('close', cut);
+  });
 }
 
 /** The body's buffers. Leaving early keeps the connection open, so that an answer can still be sent. */

@@ -3,18 +3,27 @@
  * whole journal. Two checkpoints are kept on each node, and the journal since the older one: what is older goes through
  * the gate, and only once the newer checkpoint lies on the node and was read back there.
  */
-import { asDriveError, hasCode } from '../core/errors.js';
+import { asDriveError, DriveError, hasCode } from '../core/errors.js';
+import { Mutex } from '../core/mutex.js';
 import { type CheckpointHeader, decodeCheckpoint, encodeCheckpoint } from '../meta/checkpoint-file.js';
 import type { Tip } from '../meta/rows.js';
 import { formatCheckpointName, parseCheckpointName } from '../segment/checkpoint-name.js';
 import { parseJournalFileName } from '../segment/journal-file-name.js';
-import { checkpointNames, checkpointPieces } from '../store/journal/node-checkpoints.js';
+import { checkpointNames, checkpointPieces, filesHeldBy } from '../store/journal/node-checkpoints.js';
 import type { NodeStore } from '../store/store-node.js';
 import type { DeletionGate } from './deletion/deletion-gate.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import type { StepResult, Worker } from './worker.js';
 
 const keptCheckpoints = 2;
+/** What lies with a node, and not with the index. */
+const nodeFailures = ['CORRUPT', 'NODE_GONE', 'NODE_IO', 'NODE_FULL', 'NODE_READ_ONLY', 'FILE_MISSING'] as const;
+
+interface Written {
+  readonly header: CheckpointHeader;
+  readonly first: MaintenanceNode;
+  readonly others: readonly MaintenanceNode[];
+}
 
 export class Checkpointer implements Worker {
   readonly name = 'checkpoint';
@@ -23,6 +32,8 @@ export class Checkpointer implements Worker {
   private latest: CheckpointHeader | undefined;
   private journalBytes = 0;
   private isFound = false;
+  private isDue = false;
+  private readonly turns = new Mutex();
 
   constructor(host: MaintenanceHost, gate: DeletionGate) {
     this.host = host;
@@ -38,19 +49,50 @@ export class Checkpointer implements Worker {
     this.journalBytes += bytes;
   }
 
-  async step(): Promise<StepResult> {
+  step(): Promise<StepResult> {
+    return this.turns.run(() => this.work());
+  }
+
+  /** Writes one now, in the place of what rotted: false when no node takes one. The errors of the last node; who asked asks again. */
+  renew(): Promise<boolean> {
+    return this.turns.run(async () => {
+      this.isDue = true;
+      try {
+        return (await this.work()) === 'worked';
+      } finally {
+        this.isDue = false;
+      }
+    });
+  }
+
+  private async work(): Promise<StepResult> {
     if (!this.isFound) await this.findLatest();
-    if (this.latest && this.journalBytes < this.host.safety.checkpointAfterBytes) return 'idle';
+    if (this.latest && !this.isDue && this.journalBytes < this.host.safety.checkpointAfterBytes) return 'idle';
     const nodes = this.host.nodes().filter((node) => node.state === 'online');
-    const [first, ...others] = nodes;
-    if (!first) return 'idle';
+    if (nodes.length === 0) return 'idle';
     const bytesBefore = this.journalBytes;
-    const header = await this.write(first, false);
+    const { header, first, others } = await this.writeFirst(nodes);
     this.latest = header;
     this.journalBytes -= bytesBefore;
     await this.removeSuperseded(first);
     for (const node of others) await this.bring(header, first, node);
     return 'worked';
+  }
+
+  /** On the first node that takes it and gives it back as it was; the others are those not asked yet. Else the last one's error. */
+  private async writeFirst(nodes: readonly MaintenanceNode[]): Promise<Written> {
+    const failures: string[] = [];
+    for (const [at, node] of nodes.entries()) {
+      try {
+        const header = await this.write(node, false);
+        for (const failure of failures) this.host.report('warning', failure);
+        return { header, first: node, others: nodes.slice(at + 1) };
+      } catch (error) {
+        if (at === nodes.length - 1 || !hasCode(error, ...nodeFailures)) throw error;
+        failures.push(notWritten(node, error));
+      }
+    }
+    throw new DriveError('UNAVAILABLE', { message: 'no node takes a checkpoint' });
   }
 
   /**
@@ -80,7 +122,7 @@ export class Checkpointer implements Worker {
       await this.copy(header, from, to);
       await this.removeSuperseded(to);
     } catch (error) {
-      this.host.report('warning', `${to.label}: the checkpoint could not be written: ${asDriveError(error).message}`);
+      this.host.report('warning', notWritten(to, error));
     }
   }
 
@@ -99,7 +141,8 @@ export class Checkpointer implements Worker {
         this.latest = await decodeCheckpoint(checkpointPieces(node.store, newest), async () => undefined);
         this.journalBytes += await this.bytesSince(node, this.latest.sequence);
       } catch (error) {
-        if (!hasCode(error, 'CORRUPT')) throw error;
+        // A rotten digit may look like a newer format.
+        if (!hasCode(error, 'CORRUPT', 'NEWER_FORMAT')) throw error;
         this.host.report('warning', `${node.label}: the newest checkpoint is damaged; a new one is made`);
       }
     }
@@ -118,15 +161,10 @@ export class Checkpointer implements Worker {
     const kept = names.slice(0, keptCheckpoints);
     if (kept.length < keptCheckpoints) return;
     const { sequence } = parseCheckpointName(kept.at(-1)!)!;
-    const firsts = (await node.store.list('journal')).flatMap(({ name }) => {
-      const first = parseJournalFileName(name)?.firstSequence;
-      return first === undefined ? [] : [{ name, first }];
-    });
-    // A file ends where a later one begins; the last one may still grow. One that begins with the same batch is no later
-    // one: an opening writes again what may not be durable.
-    const journal = firsts
-      .filter(({ first }) => firsts.some((other) => other.first > first && other.first <= sequence + 1))
-      .map(({ name }) => name);
+    const journal = filesHeldBy(
+      sequence,
+      (await node.store.list('journal')).map(({ name }) => name),
+    );
     try {
       await this.gate.removeSuperseded(node, { kept, checkpoints: names.slice(keptCheckpoints), journal });
     } catch (error) {
@@ -135,6 +173,9 @@ export class Checkpointer implements Worker {
     }
   }
 }
+
+const notWritten = ({ label }: MaintenanceNode, error: unknown): string =>
+  `${label}: the checkpoint could not be written: ${asDriveError(error).message}`;
 
 async function verify(store: NodeStore, expected: CheckpointHeader): Promise<void> {
   await decodeCheckpoint(checkpointPieces(store, formatCheckpointName(expected)), async () => undefined);

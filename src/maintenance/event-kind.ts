@@ -5,6 +5,7 @@ export type EventKind =
   /** It belongs to another volume or another history: nothing on it is touched. */
   | 'node-refused'
   | 'node-full'
+  /** What lay on it was moved: it may be removed. */
   | 'node-empty'
   | 'healing'
   | 'healed'

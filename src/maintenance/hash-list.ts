@@ -4,7 +4,9 @@
  * seals in the journal are what counts.
  */
 import { createHash } from 'node:crypto';
+import { hasCode } from '../core/errors.js';
 import type { NodeId } from '../core/ids.js';
+import { Mutex } from '../core/mutex.js';
 import { segmentFileName } from '../segment/segment-id.js';
 import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import type { StepResult, Worker } from './worker.js';
@@ -18,6 +20,7 @@ export class HashList implements Worker {
   readonly name = 'hash-list';
   private readonly host: MaintenanceHost;
   private readonly written = new Map<NodeId, string>();
+  private readonly turns = new Mutex();
   private lastMs = Number.NEGATIVE_INFINITY;
 
   constructor(host: MaintenanceHost) {
@@ -28,11 +31,30 @@ export class HashList implements Worker {
     const now = this.host.clock.monotonic();
     if (now - this.lastMs < intervalMs) return 'idle';
     this.lastMs = now;
-    for (const node of this.host.nodes()) if (node.state === 'online') await this.write(node);
+    for (const node of this.host.nodes()) if (node.state === 'online') await this.turns.run(() => this.write(node));
     return 'idle';
   }
 
+  /** Whether the list that this program wrote is not what lies there: then it is written again. The errors of the node. */
+  renew(node: MaintenanceNode): Promise<boolean> {
+    return this.turns.run(async () => {
+      const list = this.listFor(node);
+      // Else it is about to be written anyway.
+      if (this.written.get(node.id) !== digestOf(list) || (await isThere(node, list))) return false;
+      await node.store.put('segments', hashListName, [list]);
+      return true;
+    });
+  }
+
   private async write(node: MaintenanceNode): Promise<void> {
+    const list = this.listFor(node);
+    const digest = digestOf(list);
+    if (this.written.get(node.id) === digest) return;
+    await node.store.put('segments', hashListName, [list]);
+    this.written.set(node.id, digest);
+  }
+
+  private listFor(node: MaintenanceNode): Buffer {
     const lines: string[] = [];
     for (let after = ''; ; ) {
       const page = this.host.reader.segments(after, pageSegments);
@@ -43,10 +65,17 @@ export class HashList implements Worker {
       if (page.length < pageSegments) break;
       after = page.at(-1)!.id;
     }
-    const content = Buffer.from(lines.join(''));
-    const digest = createHash('sha256').update(content).digest('hex');
-    if (this.written.get(node.id) === digest) return;
-    await node.store.put('segments', hashListName, [content]);
-    this.written.set(node.id, digest);
+    return Buffer.from(lines.join(''));
   }
 }
+
+async function isThere({ store }: MaintenanceNode, list: Buffer): Promise<boolean> {
+  try {
+    return (await store.read('segments', hashListName, 0, list.length + 1, { cold: true })).equals(list);
+  } catch (error) {
+    if (!hasCode(error, 'FILE_MISSING')) throw error;
+    return false;
+  }
+}
+
+const digestOf = (list: Buffer): string => createHash('sha256').update(list).digest('hex');

@@ -52,6 +52,10 @@ export interface MaintenanceHost {
   withWriter<T>(work: (writer: MetaWriter) => Promise<T>): Promise<T>;
   /** What the operator said of a node that is away; absent: nothing of any. */
   absenceOf?(node: NodeId): Absence;
+  /** Files of a node's recovery kit that were not as they should be, and were written again. */
+  renewKit(node: NodeId): Promise<readonly string[]>;
+  /** From here on every node's journal goes on in a new file, unless nothing can be written now. */
+  endJournalFiles(): Promise<void>;
   /** Anything a person should know: one sentence. With a kind it also goes where notices go. */
   report(level: 'info' | 'warning' | 'error', message: string, kind?: EventKind): void;
 }

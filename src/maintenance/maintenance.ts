@@ -4,7 +4,7 @@
  */
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity } from '../meta/meta-store.js';
-import type { DataCheckReport } from './checking/check-report.js';
+import type { DataCheckReport, ScrubRunReport } from './checking/check-report.js';
 import { DataCheck, type DataCheckOptions } from './checking/data-check.js';
 import { Checkpointer } from './checkpointer.js';
 import { Cleaner } from './cleaning/cleaner.js';
@@ -26,6 +26,7 @@ import type { MaintenanceHost, MaintenanceNode } from './maintenance-host.js';
 import { Mover } from './moving/mover.js';
 import { ProtectionKeeper } from './protection/protection-keeper.js';
 import { Scheduler } from './scheduler.js';
+import { HistoryScrubber } from './scrubbing/history-scrubber.js';
 import { Scrubber } from './scrubbing/scrubber.js';
 
 const idleMs = 1_000;
@@ -36,6 +37,7 @@ export class Maintenance {
   readonly catchUp: CatchUp;
   readonly checkpointer: Checkpointer;
   readonly scrubber: Scrubber;
+  readonly histories: HistoryScrubber;
   readonly mover: Mover;
   private readonly host: MaintenanceHost;
   private readonly attic: Attic;
@@ -45,6 +47,7 @@ export class Maintenance {
   private readonly places: PlaceFinder;
   private readonly leftovers: LeftoverSealer;
   private readonly hasher: SealHasher;
+  private readonly hashList: HashList;
   private readonly protection: ProtectionKeeper;
   private readonly scheduler: Scheduler;
 
@@ -68,7 +71,13 @@ export class Maintenance {
         for (const node of nodes) this.wantListing(node);
       },
     });
+    this.hashList = new HashList(host);
     this.scrubber = new Scrubber(host, () => this.wantHealing());
+    this.histories = new HistoryScrubber(host, {
+      bytesPerSecond: () => this.scrubber.status().bytesPerSecond,
+      renewCheckpoint: () => this.checkpointer.renew(),
+      renewHashList: (node) => this.hashList.renew(node),
+    });
     this.mover = new Mover(host, {
       isHealing: () => this.healer.status().active,
       onGivenUp: (node) => this.wantListing(node),
@@ -99,10 +108,11 @@ export class Maintenance {
       this.protection,
       cleaner,
       new Pruner(this.host),
-      new HashList(this.host),
+      this.hashList,
       this.listingWorker,
       this.atticWorker,
       this.scrubber,
+      this.histories,
       this.mover,
     ];
     for (const worker of workers) this.scheduler.start(worker);
@@ -193,9 +203,25 @@ export class Maintenance {
 
   /** Reads copies; those found bad are made again. ABORTED. */
   async checkData(options: DataCheckOptions): Promise<DataCheckReport> {
-    const result = await new DataCheck(this.host, options).run();
-    this.wantHealing();
-    return result;
+    const check = new DataCheck(this.host, options);
+    try {
+      return await check.run();
+    } finally {
+      this.scrubber.count(check.counts());
+      this.wantHealing();
+    }
+  }
+
+  /** The same of everything, with journals and checkpoints; what is still being written is sealed first. ABORTED. */
+  async scrub(options: Omit<DataCheckOptions, 'part' | 'parts' | 'completes'>): Promise<ScrubRunReport> {
+    const data = await this.checkData({ ...options, part: 1, parts: 1, completes: true });
+    const histories = await this.histories.proveAll(options);
+    return {
+      ...data,
+      degraded: [...data.degraded, ...histories.sentences],
+      readBytes: data.readBytes + histories.readBytes,
+      readJournals: histories.readJournals,
+    };
   }
 
   async close(): Promise<void> {

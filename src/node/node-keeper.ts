@@ -4,7 +4,7 @@
  * a probe starts another one, for the running one may have begun before the trouble.
  */
 import type { Clock } from '../core/clock.js';
-import { asDriveError, hasCode } from '../core/errors.js';
+import { hasCode, sayWithHint } from '../core/errors.js';
 import type { SpaceInfo } from '../core/file-io.js';
 import type { SafetyParameters } from '../core/safety-parameters.js';
 import type { Node, NodeChange } from './node.js';
@@ -290,12 +290,6 @@ export class NodeKeeper {
     if (isReadable(this.node.state) && !isAsleep) this.#options.onListingHint();
     this.#nextListing.within(listingIntervalMs);
   }
-}
-
-/** What is wrong, and the safe next step where one is known. */
-function sayWithHint(error: unknown): string {
-  const { message, hint } = asDriveError(error);
-  return hint === undefined ? message : `${message} (${hint})`;
 }
 
 /** Rings once, at the earliest of the times asked for since it rang last: what asks again and again cannot put it off. */

@@ -3,7 +3,7 @@
  * starts nothing: its keeper (node-keeper.ts) probes it, the engine welcomes or refuses it, operations report failures.
  */
 import type { Clock } from '../core/clock.js';
-import { DriveError, hasCode } from '../core/errors.js';
+import { DriveError, hasCode, sayWithHint } from '../core/errors.js';
 import type { SpaceInfo } from '../core/file-io.js';
 import type { NodeId } from '../core/ids.js';
 import { GuardedNodeStore } from './guarded-node-store.js';
@@ -239,8 +239,8 @@ export class Node {
   #onFailure(error: DriveError, kind: 'read' | 'write' | 'sync'): void {
     this.#lastUse = this.#clock.monotonic();
     // A file that may not be read says nothing about writing.
-    if (kind !== 'read' && hasCode(error, 'NODE_FULL')) this.signal('no-space', error.message);
-    else if (kind !== 'read' && hasCode(error, 'NODE_READ_ONLY')) this.signal('no-writes', error.message);
-    else this.signal('failed', error.message);
+    if (kind !== 'read' && hasCode(error, 'NODE_FULL')) this.signal('no-space', sayWithHint(error));
+    else if (kind !== 'read' && hasCode(error, 'NODE_READ_ONLY')) this.signal('no-writes', sayWithHint(error));
+    else this.signal('failed', sayWithHint(error));
   }
 }

@@ -32,14 +32,17 @@ export function loadRecoveryKit(fileIo: FileIo): Promise<KitFile[]> {
   );
 }
 
-/** Writes what is missing or of another version, but nothing over a kit for a newer format, once the node's passport was seen. I/O errors as they come. */
+/**
+ * Writes what is missing or of another version, but nothing over a kit for a newer format, once the node's passport was
+ * seen; the names of what was written. I/O errors as they come.
+ */
 export async function keepRecoveryKit(
   fileIo: FileIo,
   { path, id }: { readonly path: string; readonly id: NodeId },
   kit: readonly KitFile[],
-): Promise<void> {
+): Promise<string[]> {
   const { passport } = await readPassport(fileIo, path);
-  if (passport.node !== id) return;
+  if (passport.node !== id) return [];
   const folder = join(path, nodeFolderName(id), recoveryFolder);
   if (!(await fileIo.stat(folder))) {
     await fileIo.makeFolder(folder);
@@ -47,8 +50,14 @@ export async function keepRecoveryKit(
   }
   const script = kit.find(({ name }) => name === 'recover.py');
   // What a newer program left must not lose the script that can read it.
-  if (script && (await formatThere(fileIo, folder, script.name)) > formatOf(script.content)) return;
-  for (const file of kit) if (!(await isCurrent(fileIo, folder, file))) await replace(fileIo, folder, file);
+  if (script && (await formatThere(fileIo, folder, script.name)) > formatOf(script.content)) return [];
+  const written: string[] = [];
+  for (const file of kit) {
+    if (await isCurrent(fileIo, folder, file)) continue;
+    await replace(fileIo, folder, file);
+    written.push(file.name);
+  }
+  return written;
 }
 
 /** The newest format that a script knows; 0 when it does not say. */

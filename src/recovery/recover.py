@@ -36,6 +36,8 @@ PAGE_CHUNKS = 256
 WINDOW_BYTES = 1 << 20
 KNOWN_FORMAT = 1
 NAME_BYTES = 255  # The longest name that file systems take.
+anyway = False  # Go on where a person has to be asked.
+passed_over = []  # What a newer Holdfast made.
 
 SEGMENT_HEADER_BYTES = 64
 RECORD_HEADER = struct.Struct('<4sBBBB8sIIQ32sII8s')  # 80 bytes
@@ -50,6 +52,16 @@ class Failure(Exception):
 
 def warn(text):
     print('! ' + text, file=sys.stderr)
+
+
+def met_newer(path, form):
+    """Nothing is guessed about what a newer Holdfast wrote: the run ends, or with --anyway goes on without it."""
+    text = '%s was made by a newer Holdfast: format %s; this script reads up to %d' % (path, form, KNOWN_FORMAT)
+    if not anyway:
+        raise Failure('%s. Nothing was changed. Use the script of that version: it lies on this disk or on another one of '
+                      'the volume, as holdfast-*/recovery/recover.py. With --anyway this one goes on without it' % text)
+    passed_over.append(path)
+    warn('%s. It is passed over' % text)
 
 
 def take_any_character():
@@ -85,8 +97,13 @@ class Disk:
 def read_passport(path):
     """(volume id, node id, label), or None when there is none that verifies."""
     try:
-        with open(os.path.join(path, 'holdfast-node.json'), encoding='utf-8') as file:
+        name = os.path.join(path, 'holdfast-node.json')
+        with open(name, encoding='utf-8') as file:
             passport = json.load(file)
+        form = passport['format']
+        if isinstance(form, int) and form > KNOWN_FORMAT:
+            met_newer(name, form)
+            return None
         fields = [1] + [passport[key] for key in ('volume', 'node', 'label', 'created')]
         text = json.dumps(fields, separators=(',', ':'), ensure_ascii=False)
         if hashlib.sha256(text.encode()).hexdigest() == passport['checksum']:
@@ -154,11 +171,13 @@ def read_batches(path):
             return
         fields = BATCH_HEADER.unpack_from(data, at)
         length = BATCH_HEADER.size + fields[8]
-        if zlib.crc32(data[at : at + 76]) != fields[9] or at + length > len(data):
+        is_header = zlib.crc32(data[at : at + 76]) == fields[9]
+        if is_header and fields[1] > KNOWN_FORMAT:
+            met_newer(path, fields[1])
+            is_header = False
+        if not is_header or at + length > len(data):
             at += 4
             continue
-        if fields[1] > KNOWN_FORMAT:
-            raise Failure('%s was made by a newer version of Holdfast: take the recover.py of that version' % path)
         digest = hashlib.sha256(data[at : at + 80])
         digest.update(data[at + BATCH_HEADER.size : at + length])
         if digest.digest() == fields[10]:
@@ -199,16 +218,20 @@ def checkpoint_lines(path):
 
 def read_checkpoint(path):
     """What it is of, and its epochs; None when it is not whole."""
-    header, epochs, last = None, [], None
+    header, epochs, last, form = None, [], None, 0
     try:
         for line in checkpoint_lines(path):
             last = line
             if header is None:
                 header = json.loads(line.decode())
-                if header['format'] > KNOWN_FORMAT:
-                    raise Failure('%s was made by a newer version of Holdfast' % path)
+                form = header['format']
+            elif form > KNOWN_FORMAT:
+                continue
             elif line.startswith(b'{"o":"epoch"'):
                 epochs.append(epoch_of(json.loads(line.decode())))
+        if header and last.startswith(b'{"o":"end","hash"') and form > KNOWN_FORMAT:
+            met_newer(path, form)  # Believed only now: of a damaged file any digit may be another one.
+            return None
         if header and last.startswith(b'{"o":"end","hash"'):
             return Checkpoint(bytes.fromhex(header['hash']), header['sequence'], header['epoch'], path, epochs)
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -454,7 +477,8 @@ def read_tree(disks, wanted):
         for operation in operations_of(batch):
             tree.apply(operation)
     for kind, count in sorted(tree.unknown.items()):
-        warn('%d operations "%s" are not known to this script and were passed over' % (count, kind))
+        warn('%d operations "%s" are not known to this script and were passed over: a newer Holdfast wrote them. Use '
+             'the script of that version' % (count, kind))
     tree.is_newest = history.is_whole and not tree.unknown
     return tree
 
@@ -480,6 +504,8 @@ class Pool:
             self.files.append(path)
             try:
                 with open(path, 'rb') as file:
+                    if is_newer_segment(file):
+                        continue
                     for chunk, offset in read_footer(file) or walk_records(file):
                         if chunk in self.wanted:
                             self.places.setdefault(chunk, []).append((number, offset))
@@ -510,7 +536,7 @@ class Pool:
             file = self._open(number)
             file.seek(offset)
             head = read_head(file, offset)
-            if not head or head.chunk != chunk or head.length != length or head.codec != 0:
+            if not head or head.chunk != chunk or head.length != length:
                 return None
             payload = file.read(head.length)
         except OSError as error:
@@ -534,7 +560,17 @@ class Pool:
         return handle
 
 
-Head = collections.namedtuple('Head', 'type chunk length codec record_bytes blocks')
+def is_newer_segment(file):
+    header = file.read(SEGMENT_HEADER_BYTES)
+    form = int.from_bytes(header[4:6], 'little')
+    is_header = header[:4] == b'HFSG' and hashlib.sha256(header[:32]).digest() == header[32:]
+    if not is_header or form <= KNOWN_FORMAT:
+        return False
+    met_newer(file.name, form)
+    return True
+
+
+Head = collections.namedtuple('Head', 'type chunk length record_bytes blocks')
 
 
 def read_head(file, offset):
@@ -543,13 +579,16 @@ def read_head(file, offset):
     if len(header) < RECORD_HEADER.size or header[:4] != b'HFRC':
         return None
     _, form, kind, codec, cipher, _, _, count, own, chunk, length, stored, checksum = RECORD_HEADER.unpack(header)
-    if own != offset or not 0 < count <= 256 or form > KNOWN_FORMAT:
+    if own != offset or not 0 < count <= 256:
         return None
     table = file.read(8 * count)
     if len(table) < 8 * count or hashlib.sha256(header[:72] + table).digest()[:8] != checksum:
         return None
+    if form > KNOWN_FORMAT or codec | cipher:
+        met_newer('%s, at %d,' % (file.name, offset), form if form > KNOWN_FORMAT else 'compressed or encrypted')
+        return None
     blocks = list(struct.iter_unpack('<II', table))
-    return Head(kind, chunk, length, codec | cipher, RECORD_HEADER.size + len(table) + stored, blocks)
+    return Head(kind, chunk, length, RECORD_HEADER.size + len(table) + stored, blocks)
 
 
 def read_footer(file):
@@ -932,7 +971,8 @@ def parse(arguments):
     parser.add_argument('--only', metavar='PATH', default='', help='only this file or folder of the volume')
     parser.add_argument('--volume', metavar='ID', help='when the disks are of several volumes')
     parser.add_argument('--history', metavar='EPOCH', help='another history than the newest')
-    parser.add_argument('--anyway', action='store_true', help='begin although there is too little room')
+    parser.add_argument('--anyway', action='store_true',
+                        help='go on although there is too little room, or a newer Holdfast wrote some of it')
     options = parser.parse_args(arguments)
     if (options.command == 'extract') != bool(options.to):
         parser.error('extract needs --to FOLDER, and only extract does')
@@ -940,7 +980,9 @@ def parse(arguments):
 
 
 def main(arguments):
+    global anyway
     options = parse(arguments)
+    anyway = options.anyway
     started = time.time()
     disks = of_one_volume(find_disks(options.disks), options.volume)
     if options.to:
@@ -964,7 +1006,7 @@ def main(arguments):
     print('%d files whole, %d not; %.1f s (%d files/s)' % (count - bad, bad, seconds, count / seconds), file=sys.stderr)
     if bad:
         print('Plug in the other disks of this volume and name them too: what is missing may lie there.', file=sys.stderr)
-    return 3 if bad or not tree.is_newest else 0
+    return 3 if bad or passed_over or not tree.is_newest else 0
 
 
 if __name__ == '__main__':

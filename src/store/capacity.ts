@@ -77,8 +77,9 @@ export function availableBytes(request: CapacityRequest): number {
   if (wanted === 0) return 0;
   const free = writable.map((node) => ({ ...node, usedBytes: 0 }));
   let most = largestFit(wanted, roomsOf(free, holderOf, reserveBytes));
+  const fitAfter = fitsOf(request);
   for (const isLost of [...lossesOf(nodes), isAway]) {
-    const fits = fitAfter(request, isLost);
+    const fits = fitAfter(isLost);
     if (fits === undefined) continue;
     const hasHappened = isLost === isAway;
     const healable = hasHappened ? fits : fits * usableShare(request);
@@ -89,7 +90,8 @@ export function availableBytes(request: CapacityRequest): number {
 
 /** Whether the volume heals a loss by itself, whichever it is. */
 export function healsByItself(request: CapacityRequest): boolean {
-  return lossesOf(request.nodes).every((isLost) => fitAfter(request, isLost) !== undefined);
+  const fitAfter = fitsOf(request);
+  return lossesOf(request.nodes).every((isLost) => fitAfter(isLost) !== undefined);
 }
 
 type IsLost = (node: CapacityNode) => boolean;
@@ -101,13 +103,16 @@ const isAway: IsLost = ({ writable }) => !writable;
  * left to hold the copies apart (of two nodes one), or so little room that providing for it would cost most of the volume
  * (of two large disks and a small one a large one). What only a lost node had cannot be made again anyway.
  */
-function fitAfter({ copies, nodes, reserveBytes }: CapacityRequest, isLost: IsLost): number | undefined {
+function fitsOf({ copies, nodes, reserveBytes }: CapacityRequest): (isLost: IsLost) => number | undefined {
+  if (copies === 1) return () => undefined;
   const holderOf = holders(nodes, copies);
-  const left = nodes.filter((node) => !isLost(node));
-  if (copies === 1 || countOf(left, holderOf) < copies) return undefined;
-  const fits = largestFit(copies, roomsOf(left, holderOf, reserveBytes));
   const whole = largestFit(copies, roomsOf(nodes, holderOf, reserveBytes));
-  return fits >= whole * leastHealableShare ? fits : undefined;
+  return (isLost) => {
+    const left = nodes.filter((node) => !isLost(node));
+    if (countOf(left, holderOf) < copies) return undefined;
+    const fits = largestFit(copies, roomsOf(left, holderOf, reserveBytes));
+    return fits >= whole * leastHealableShare ? fits : undefined;
+  };
 }
 
 function usableShare({ copies, nodes }: CapacityRequest): number {

@@ -2,15 +2,16 @@
  * Reads one content: pages of its chunk list from the index, verified bytes from the segment reader, the next chunks
  * asked for while the client takes the one before. The content stays pinned until `close`.
  */
-
 import type { Clock } from '../core/clock.js';
 import { DriveError, hasCode } from '../core/errors.js';
 import { askIndex, type MetaReader } from '../meta/meta-store.js';
-import type { ContentId } from '../meta/operations.js';
+import type { ChunkId, ContentId } from '../meta/operations.js';
 import type { EntryRow } from '../meta/rows.js';
 import { chunkBytes } from '../segment/chunk-id.js';
+import { isGoneSince, placeNotKnown, withNextStep } from '../store/read/out-of-reach.js';
 import type { SegmentReader } from '../store/read/segment-reader.js';
 import type { ReadTarget } from '../store/store-types.js';
+import type { EngineNode } from './engine-node.js';
 import type { ByteRange, ContentReader } from './volume.js';
 
 export interface ContentSource {
@@ -19,12 +20,16 @@ export interface ContentSource {
   /** The index and the nodes as they are now: others after the volume was reopened. UNAVAILABLE, CLOSED. */
   current(): Promise<ServingReads>;
   readonly clock: Clock;
-  /** What is only out of reach is asked for again this long. */
+  /** What is only out of reach is asked for again this long, unless its nodes were gone for as long already. */
   readonly retryMs: number;
-  /** A chunk that no reachable node could give, verified. */
-  onDamage(entry: EntryRow, error: DriveError): void;
-  /** Every byte of it was given, verified. */
-  onReadWhole?: ((entry: EntryRow) => void) | undefined;
+  /** All of the volume, as they are now. */
+  readonly nodes: () => readonly EngineNode[];
+  readonly events: {
+    /** A chunk that no reachable node could give, verified. */
+    onDamage(entry: EntryRow, error: DriveError): void;
+    /** Every byte of it was given, verified. */
+    onReadWhole?(entry: EntryRow): void;
+  };
 }
 
 export interface ServingReads {
@@ -42,6 +47,8 @@ const pageChunks = 64;
 const aheadChunks = 2;
 
 interface Piece {
+  readonly chunk: ChunkId;
+  /** null: its place is not known. */
   readonly target: ReadTarget | null;
   readonly start: number;
   readonly end: number;
@@ -52,6 +59,8 @@ export class PinnedContentReader implements ContentReader {
   readonly sizeBytes: number;
   private readonly source: ContentSource;
   private readonly unpin: () => void;
+  /** Milliseconds since 1970. */
+  private readonly began: number;
   private closed = false;
 
   constructor(entry: EntryRow, source: ContentSource, unpin: () => void) {
@@ -59,6 +68,7 @@ export class PinnedContentReader implements ContentReader {
     this.sizeBytes = entry.sizeBytes;
     this.source = source;
     this.unpin = unpin;
+    this.began = source.clock.now();
   }
 
   async *read(range: ByteRange, { signal }: { signal?: AbortSignal } = {}): AsyncGenerator<Buffer, void> {
@@ -111,7 +121,7 @@ export class PinnedContentReader implements ContentReader {
   }
 
   private noteRead({ start, end }: ByteRange): void {
-    if (start === 0 && end >= this.sizeBytes) this.source.onReadWhole?.(this.entry);
+    if (start === 0 && end >= this.sizeBytes) this.source.events.onReadWhole?.(this.entry);
   }
 
   private async *pieces(range: ByteRange): AsyncGenerator<Piece> {
@@ -130,7 +140,8 @@ export class PinnedContentReader implements ContentReader {
         const start = Math.max(range.start - position, 0);
         const to = Math.min(end - position, chunk.plainBytes);
         const nodes = chunk.replicas.map((replica) => replica.node);
-        if (to > start) yield { target: chunk.place && { place: chunk.place, nodes }, start, end: to };
+        const target = chunk.place && { place: chunk.place, nodes };
+        if (to > start) yield { chunk: chunk.chunk, target, start, end: to };
         position += chunk.plainBytes;
         if (position >= end) return;
       }
@@ -141,11 +152,10 @@ export class PinnedContentReader implements ContentReader {
   private async readPiece(piece: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
     if (signal?.aborted) throw new DriveError('ABORTED');
     try {
-      if (!piece.target) throw new DriveError('DAMAGED', { message: 'a part of this file lies on no known node' });
-      return await this.readTarget(piece.target, piece, signal);
+      return await this.readTarget(piece, signal);
     } catch (error) {
       // What is only out of reach is no damage.
-      if (hasCode(error, 'DAMAGED')) this.source.onDamage(this.entry, error);
+      if (hasCode(error, 'DAMAGED')) this.source.events.onDamage(this.entry, error);
       throw error;
     }
   }
@@ -153,21 +163,27 @@ export class PinnedContentReader implements ContentReader {
   /**
    * Cleaning and healing may have moved the chunk since its place was looked up: then it is asked for where it is now.
    * A copy that is only out of reach may be back in a moment, and a volume being reopened soon serves again.
+   * Nodes that had been gone for longer when this read began are not waited for: with a thousand files on them each
+   * would hold its reader up.
    */
-  private async readTarget(first: ReadTarget, { start, end }: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
-    const { clock, retryMs } = this.source;
+  private async readTarget(piece: Piece, signal: AbortSignal | undefined): Promise<Buffer> {
+    const { clock, retryMs, nodes } = this.source;
+    const { chunk, start, end } = piece;
     const deadline = clock.monotonic() + retryMs;
-    let target = first;
+    let { target } = piece;
     for (;;) {
       try {
         const serving = await this.source.current();
         serving.noteRequest();
+        if (!target) throw placeNotKnown(chunk, nodes(), clock.now() - retryMs);
         return await serving.segmentReader.read(target, start, end, { signal });
       } catch (error) {
         const isOutOfReach = hasCode(error, 'UNAVAILABLE');
         if (!isOutOfReach && !hasCode(error, 'DAMAGED')) throw error;
-        const now = await this.placeNow(target);
-        if (!now && (!isOutOfReach || clock.monotonic() >= deadline)) throw error;
+        const now = await this.placeNow(chunk, target);
+        const isOver =
+          !isOutOfReach || clock.monotonic() >= deadline || isGoneSince(error, nodes(), this.began - retryMs);
+        if (!now && isOver) throw withNextStep(error, nodes());
         if (!now) await clock.sleep(Math.min(retryPauseMs, retryMs), { signal });
         target = now ?? target;
       }
@@ -176,11 +192,11 @@ export class PinnedContentReader implements ContentReader {
   }
 
   /** undefined when it is where it was. */
-  private async placeNow(target: ReadTarget): Promise<ReadTarget | undefined> {
-    const now = await askIndex(this.source.current, ({ reader }) => reader.chunkPlace(target.place.chunk));
+  private async placeNow(chunk: ChunkId, target: ReadTarget | null): Promise<ReadTarget | undefined> {
+    const now = await askIndex(this.source.current, ({ reader }) => reader.chunkPlace(chunk));
     const nodes = now?.replicas.map((replica) => replica.node) ?? [];
     const hasMoved =
-      now && (now.place.segment !== target.place.segment || nodes.some((node) => !target.nodes.includes(node)));
+      now && (now.place.segment !== target?.place.segment || nodes.some((node) => !target.nodes.includes(node)));
     return hasMoved ? { place: now.place, nodes } : undefined;
   }
 }

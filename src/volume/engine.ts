@@ -219,14 +219,14 @@ export class VolumeEngine {
     const content = entry.content!;
     this.noteRequest();
     this.contentPins.add(content);
-    const { clock, safety, current = async () => this, events } = this.options;
+    const { clock, safety, nodes, current = async () => this, events } = this.options;
     const source: ContentSource = {
       opened: this,
       current,
       clock,
       retryMs: safety.retryMs,
-      onDamage: (entry, error) => events.onDamage(entry, error),
-      onReadWhole: (entry) => events.onReadWhole?.(entry),
+      nodes,
+      events,
     };
     return new PinnedContentReader(entry, source, () => this.contentPins.remove(content));
   }

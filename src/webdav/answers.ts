@@ -45,6 +45,11 @@ function canBeSkipped(context: DavContext): boolean {
   return context.bodyComes && length > 0 && length <= limits.discardBytes;
 }
 
+/** Probes for files that do not exist are most of the traffic of a mounted drive: no error is made for them. */
+export function sendNotFound(context: DavContext): Promise<void> {
+  return send(context, 404);
+}
+
 export function sendXml(
   context: DavContext,
   status: number,
@@ -80,7 +85,6 @@ async function sendError(context: DavContext, error: DriveError): Promise<void> 
   const condition = conditionXml(context, error);
   if (condition !== undefined)
     return sendXml(context, status, `<D:error xmlns:D="DAV:">${condition}</D:error>`, headers);
-  // Probes for files that do not exist are most of the traffic of a mounted drive.
   if (error.code === 'NOT_FOUND') return send(context, status, headers);
   const text = error.code === 'INTERNAL' ? 'internal error' : error.message;
   return send(context, status, { ...headers, 'Content-Type': 'text/plain; charset=utf-8' }, `${text}\n`);

@@ -1,4 +1,5 @@
 /** The body of a PROPFIND, and how the entries it names are written. Parsed once, used for every entry of a listing. */
+import { LRUCache } from 'lru-cache';
 import { limits } from '../http/limits.js';
 import { refusal } from '../http/status.js';
 import type { EntryRow, PropertyRow } from '../volume/volume.js';
@@ -31,8 +32,22 @@ const missing = '<D:status>HTTP/1.1 404 Not Found</D:status>';
 /** Attributes that say nothing: archive, normal, folder. */
 const plainAttributes = /^<[^>]*>0*(?:|20|80|10|30)<\//;
 
+/** Each client sends the same few bodies again and again. */
+const readBefore = new LRUCache<string, PropertyRequest>({ max: 64 });
+const longestKeptBytes = 2048;
+
 /** An empty body asks for everything (RFC 4918 section 9.1). */
 export function readPropertyRequest(body: Buffer, profile: ClientProfile): PropertyRequest {
+  if (body.length > longestKeptBytes) return read(body, profile);
+  const key = `${profile.compact} ${body.toString('latin1')}`;
+  const known = readBefore.get(key);
+  if (known) return known;
+  const request = read(body, profile);
+  readBefore.set(key, request);
+  return request;
+}
+
+function read(body: Buffer, profile: Pick<ClientProfile, 'compact'>): PropertyRequest {
   if (body.length === 0) return everything([], profile);
   const root = readXml(body);
   if (!isDav(root, 'propfind')) throw refusal(400, 'the body is not a DAV:propfind');
@@ -46,7 +61,7 @@ export function readPropertyRequest(body: Buffer, profile: ClientProfile): Prope
   return named(childElements(form));
 }
 
-function everything(include: readonly PropertyName[], profile: ClientProfile): PropertyRequest {
+function everything(include: readonly PropertyName[], profile: Pick<ClientProfile, 'compact'>): PropertyRequest {
   const extra = named(include);
   const usual = liveProperties.filter(
     ({ shownIn }) => shownIn === 'compact' || (shownIn === 'allprop' && !profile.compact),

@@ -31,6 +31,15 @@ test('init says that nodes on one disk protect against a lost folder only', asyn
   assert.match(shell.out.text, /lost folder, not a lost disk/);
 });
 
+test('init says when the disks are too small for anything', async (t) => {
+  const shell = new FakeShell(await temporaryFolder(t));
+  await shell.run('init', 'volume', '--node', '/a', '--node', '/b');
+  assert.doesNotMatch(shell.out.text, /Nothing can be saved/);
+  shell.availableBytes = 0;
+  await shell.run('init', 'other', '--node', '/a', '--node', '/b');
+  assert.match(shell.out.text, /Nothing can be saved yet: .*\n.*holdfast node add other PATH/);
+});
+
 test('init --json prints one document with the ids', async (t) => {
   const shell = new FakeShell(await temporaryFolder(t));
   assert.equal(await shell.run('init', 'volume', '--node', '/a', '--replicas', '1', '--json'), 0);

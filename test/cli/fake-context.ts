@@ -30,9 +30,8 @@ import type {
   RebalanceReport,
   UnplugReport,
 } from '../../src/drive-disks.js';
-import type { FileProof, NodeSalvageReport, ProofCommands, SalvageReport } from '../../src/drive-proof.js';
+import type { FileProof, NodeSalvageReport, ProofCommands, SalvageReport, ScrubReport } from '../../src/drive-proof.js';
 import type { DriveStatus, NodeStatus } from '../../src/drive-status.js';
-import type { DataCheckReport } from '../../src/maintenance/checking/check-report.js';
 import type { Volume } from '../../src/volume/volume.js';
 
 export function nodeStatus(label: string, changes: Partial<NodeStatus> = {}): NodeStatus {
@@ -173,7 +172,14 @@ export class FakeDrive implements Drive {
     unsealedSegments: 0,
     nodes: [{ label: 'disk-1', copies: 1, proven: 1, oldest: 0 }],
   };
-  scrubAnswer: DataCheckReport = { findings: [], degraded: [], notes: [], readCopies: 2, readBytes: 2048 };
+  scrubAnswer: ScrubReport = {
+    findings: [],
+    degraded: [],
+    notes: [],
+    readCopies: 2,
+    readBytes: 2048,
+    readJournals: 1,
+  };
   salvageAnswer: SalvageReport = {
     health: 'good',
     damagedFiles: 0,
@@ -323,6 +329,7 @@ export class FakeShell {
   /** What comes by standard input. */
   input = '';
   takenPorts = new Set<number>();
+  availableBytes = 1;
   server: RunningServer | undefined;
   serverClosed = 0;
   access: DriveAccess = {
@@ -332,7 +339,7 @@ export class FakeShell {
     },
     createVolume: async (options) => {
       this.calls.push(['createVolume', options]);
-      return { id: 'feedfacefeedface', name: options.name ?? 'named' };
+      return { id: 'feedfacefeedface', name: options.name ?? 'named', availableBytes: this.availableBytes };
     },
     rebuildVolume: async (options) => {
       this.calls.push(['rebuildVolume', options]);

@@ -20,9 +20,19 @@ test('scrub shows when what was verified, and warns when the period is over', as
   const shell = await shellWithVolume(t);
   const scrub = { ...driveStatus().scrub, copies: 5, proven: 4, oldest: now - 3 * dayMs };
   const proof = { copies: 5, proven: 4, oldest: scrub.oldest };
-  shell.drive.statusAnswer = async () => driveStatus({ scrub, nodes: [nodeStatus('blue', { proof })] });
-  assert.equal(await shell.run('scrub', 'home'), 0);
+  const journal = { proven: now - 2 * dayMs, problem: null };
+  const nodes = [
+    nodeStatus('blue', { proof, journal }),
+    nodeStatus('red', { journal: { proven: null, problem: 'damaged' } }),
+    nodeStatus('grey', { journal: { proven: null, problem: null } }),
+  ];
+  shell.drive.statusAnswer = async () => driveStatus({ scrub, nodes });
+  assert.equal(await shell.run('scrub', 'home'), 4, 'a journal is bad');
+  assert.match(shell.out.text, /\nred: damaged\n/);
+  assert.match(shell.out.text, /blue .* {2}2 days ago\nred .* {2}BAD\ngrey .* {2}not since the start/);
   assert.match(shell.out.text, /blue +5 +4 {2}3 days ago/);
+  shell.drive.statusAnswer = async () => driveStatus({ scrub, nodes: [nodes[0]!, nodes[2]!] });
+  assert.equal(await shell.run('scrub', 'home'), 0);
   assert.match(shell.out.text, /within 30 days.*\n4\.0 MiB\/s/);
   const late = { ...scrub, oldest: now - 31 * dayMs };
   shell.drive.statusAnswer = async () => driveStatus({ scrub: late });
@@ -35,13 +45,17 @@ test('scrub of a file, and reading now', async (t) => {
   const { drive } = shell;
   assert.equal(await shell.run('scrub', 'home', '/a'), 0);
   assert.equal(await shell.run('scrub', 'home', '--now'), 0);
-  assert.match(shell.out.text, /Every copy that was read is good/);
+  assert.match(shell.out.text, /Read 2 copies and 1 journal from their disks.*\nEverything that was read is good/);
   drive.scrubAnswer = { ...drive.scrubAnswer, degraded: ['segment x on blue is damaged', '/a is whole'] };
   assert.equal(await shell.run('scrub', 'home', '--now', '--older-than', '2d', '--json'), 4);
+  drive.scrubAnswer = { ...drive.scrubAnswer, unreadCopies: 2 };
+  assert.equal(await shell.run('scrub', 'home', '--now'), 4);
+  assert.match(shell.out.text, /2 copies could not be read, and nothing is said of them: plug in every disk/);
+  assert.doesNotMatch(shell.out.text, /No file is damaged/);
   drive.scrubAnswer = { ...drive.scrubAnswer, findings: ['/a cannot be read whole'] };
   assert.equal(await shell.run('scrub', 'home', '--now'), 3);
   const asked = drive.calls.filter((call) => Array.isArray(call));
-  const [, first, second] = asked;
+  const [, first, second] = asked; // The others are alike.
   assert.deepEqual(asked[0], ['ofFile', { path: '/a' }]);
   assert.deepEqual(
     [first, second],

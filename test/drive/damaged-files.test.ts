@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { hasCode } from '../../src/core/errors.js';
+import { DriveError, hasCode } from '../../src/core/errors.js';
+import { DamagedFiles } from '../../src/drive/status/damaged-files.js';
+import type { MetaReader } from '../../src/meta/meta-store.js';
+import type { EntryRow } from '../../src/meta/rows.js';
 import { withCode } from '../suites/index-driver.js';
 import { names, randomBytes, TestDrive } from './drive-fixture.js';
 
@@ -74,4 +77,19 @@ test('files on disks that are away are not damaged', async (t) => {
   for (const name of ['a', 'b']) await drive.plug(name);
   for (const name of ['a', 'b']) await drive.untilState(name, 'online');
   assert.equal((await drive.get('file')).toString(), 'content');
+});
+
+test('a file whose parts had no known place is not named any more when these are found', () => {
+  const places = new Map<string, unknown>();
+  const entry = { id: 'e', content: 'c', name: 'file' } as unknown as EntryRow;
+  const reader = { entry: () => entry, pathOf: () => ['file'], chunkPlace: (chunk: string) => places.get(chunk) };
+  const damaged = new DamagedFiles();
+  const list = () => damaged.list(reader as unknown as MetaReader, 10);
+  for (const chunk of ['one', 'two']) {
+    damaged.note(entry, new DriveError('DAMAGED', { details: { chunk } }), reader as unknown as MetaReader);
+  }
+  places.set('one', {});
+  assert.deepEqual(list(), ['/file']);
+  places.set('two', {});
+  assert.deepEqual(list(), []);
 });

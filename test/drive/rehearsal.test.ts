@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { DriveError } from '../../src/core/errors.js';
 import { compareStates } from '../../src/drive/rehearsal/compare-states.js';
 import { isDue, NightlyRehearsal } from '../../src/drive/rehearsal/nightly.js';
 import type { RehearsalReport } from '../../src/drive/rehearsal/rehearsal.js';
@@ -150,4 +151,26 @@ test('every night one is made, until it is closed', async () => {
   const before = made.length;
   await quarters(4 * 48);
   assert.equal(made.length, before);
+});
+
+test('one that cannot be made at all is told with the next step, and tried again after hours, not at every look', async () => {
+  const clock = new ManualClock(new Date(2026, 5, 15, 12).getTime());
+  const told: string[] = [];
+  const nightly = new NightlyRehearsal({
+    clock,
+    last: () => undefined,
+    onTrouble: (message) => told.push(message),
+    rehearse: async () => {
+      throw new DriveError('OUT_OF_SPACE', { message: 'the disk is full', hint: 'make room' });
+    },
+  });
+  for (let quarter = 0; quarter < 4 * 18; quarter += 1) {
+    await clock.advance(15 * 60_000);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  assert.deepEqual(
+    told,
+    Array.from({ length: 3 }, () => 'the disk is full (make room)'),
+  );
+  await nightly.close();
 });

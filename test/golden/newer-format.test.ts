@@ -3,10 +3,12 @@
  * else is there to read. The next number is planted in each structure that carries one.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import { DriveError } from '../../src/core/errors.js';
 import { openDrive, rebuildVolume } from '../../src/drive.js';
@@ -82,6 +84,25 @@ async function change(path: string, plant: (bytes: Buffer) => Buffer): Promise<v
 
 const sha256 = (bytes: Buffer): Buffer => createHash('sha256').update(bytes).digest();
 
+/** Of a file whose last line bears the hash of what is before it. */
+function hashedAnew(bytes: Buffer): Buffer {
+  const end = bytes.lastIndexOf('{"o":"end"');
+  const trailer = `${JSON.stringify({ o: 'end', hash: hashOf(bytes.subarray(0, end)) })}\n`;
+  return Buffer.concat([bytes.subarray(0, end), Buffer.from(trailer)]);
+}
+
+/** Each of its records. */
+function newerRecords(bytes: Buffer): Buffer {
+  for (let at = 64; bytes.toString('latin1', at, at + 4) === 'HFRC'; ) {
+    const table = at + 80 + 8 * bytes.readUInt32LE(at + 20);
+    bytes[at + 4]! += 1;
+    const checksum = sha256(Buffer.concat([bytes.subarray(at, at + 72), bytes.subarray(at + 80, table)]));
+    checksum.copy(bytes, at + 72, 0, 8);
+    at = table + bytes.readUInt32LE(at + 68);
+  }
+  return bytes;
+}
+
 function newerSegment(bytes: Buffer): Buffer {
   bytes.writeUInt16LE(bytes.readUInt16LE(4) + 1, 4);
   sha256(bytes.subarray(0, 32)).copy(bytes, 32);
@@ -126,6 +147,20 @@ test('checkpoints', async (t) => {
   await rm(volume.directory, { recursive: true });
   const nodes = nodeNames.map((name) => join(volume.folder, name));
   await volume.mustRefuse(() => rebuildVolume({ directory: volume.directory, nodes }, context));
+});
+
+test('a digit that rotted in the checkpoints of one disk is no newer format: another one has them whole', async (t) => {
+  const volume = await Newer.lay(t);
+  for (const path of await volume.files('a', 'checkpoints', '')) await change(path, nextFormat);
+  await rm(volume.directory, { recursive: true });
+  const nodes = nodeNames.map((name) => join(volume.folder, name));
+  await rebuildVolume({ directory: volume.directory, nodes }, context);
+  const drive = await volume.open();
+  try {
+    await assertGolden(drive, volume.golden);
+  } finally {
+    await drive.close();
+  }
 });
 
 test('a passport: that node is left alone with the reason, and the others serve', async (t) => {
@@ -195,4 +230,54 @@ test('a recovery kit: the script that reads a newer format stays, and an older o
   await (await volume.open()).close();
   assert.equal(await readFile(newer!, 'utf8'), ofFormat(1_000));
   assert.equal(await readFile(older!, 'utf8'), own);
+});
+
+const script = fileURLToPath(new URL('../../../src/recovery/recover.py', import.meta.url));
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+for (const [what, below, ending, plant] of [
+  ['passport', '', 'holdfast-node.json', nextFormat],
+  ['journal', 'journal', '.journal', newerJournal],
+  ['checkpoint', 'checkpoints', '.checkpoint', (bytes: Buffer) => hashedAnew(nextFormat(bytes))],
+  ['segment', 'segments', '.seg', newerSegment],
+  ['record', 'segments', '.seg', newerRecords],
+] as const) {
+  const skip = hasPython ? false : 'missing: python3';
+  test(`a ${what}: the recovery script says which format it is and which script to take, or passes over it`, {
+    skip,
+  }, async (t) => {
+    const volume = await Newer.lay(t);
+    const recover = (...more: string[]) =>
+      spawnSync('python3', [script, 'verify', ...nodeNames.map((name) => join(volume.folder, name)), ...more], {
+        encoding: 'utf8',
+      });
+    assert.equal(recover().status, 0);
+    const paths = below === '' ? [join(volume.folder, 'a', ending)] : await volume.files('a', below, ending);
+    for (const path of paths) await change(path, plant);
+    const { status, stderr } = recover();
+    assert.equal(status, 1, stderr);
+    assert.match(
+      stderr,
+      /made by a newer Holdfast: format 2; this script reads up to 1\. .*Use the script of that version/,
+    );
+    assert.doesNotMatch(stderr, /damaged|lost|Traceback/);
+    const anyway = recover('--anyway');
+    assert.equal(anyway.status, 3, anyway.stderr);
+    assert.match(anyway.stderr, /It is passed over/);
+    assert.match(anyway.stderr, /, 0 not;/);
+  });
+}
+
+test('a digit that rotted in a checkpoint is no newer format to the recovery script', async (t) => {
+  if (!hasPython) return t.skip('missing: python3');
+  const volume = await Newer.lay(t);
+  const [path] = await volume.files('a', 'checkpoints', '.checkpoint');
+  await change(path!, nextFormat);
+  const { status, stderr } = spawnSync(
+    'python3',
+    [script, 'verify', ...nodeNames.map((name) => join(volume.folder, name))],
+    { encoding: 'utf8' },
+  );
+  assert.equal(status, 0, stderr);
+  assert.match(stderr, /is not whole/);
 });

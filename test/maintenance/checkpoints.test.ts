@@ -3,6 +3,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { openDrive, rebuildVolume } from '../../src/drive.js';
+import { Checkpointer } from '../../src/maintenance/checkpointer.js';
+import { Attic } from '../../src/maintenance/deletion/attic.js';
+import { DeletionGate } from '../../src/maintenance/deletion/deletion-gate.js';
 import {
   bytesOf,
   eventsOf,
@@ -15,6 +18,7 @@ import {
   untilStatus,
   untilTrue,
 } from './drive-fixture.js';
+import { type HostNode, openHost } from './host-fixture.js';
 
 const small = { checkpointAfterBytes: 20_000, atticMs: 100 };
 
@@ -85,4 +89,34 @@ test('a node too far behind for the journal that is kept gets a checkpoint, and 
   fixture.drive = await openDrive({ directory: fixture.directory }, fixture.context);
   assert.ok((await get(fixture, 'after')).equals(bytesOf(500, 2)));
   assert.ok((await get(fixture, 'before')).equals(bytesOf(500, 1)));
+});
+
+test('a rotten digit in the newest checkpoint that looks like a newer format keeps no new one from being made', async (t) => {
+  const host = await openHost(t, { letters: 'a', replicas: 1 });
+  const made = () => new Checkpointer(host, new DeletionGate(host, new Attic(host)));
+  assert.equal(await made().step(), 'worked');
+  const [{ store }] = host.all as [HostNode];
+  const [name] = store.names('checkpoints');
+  const digit = store.bytesOf('checkpoints', name!).indexOf('"format":1') + '"format":'.length;
+  // 0x31 ^ 0x08 is a 9.
+  store.bytesOf('checkpoints', name!)[digit]! ^= 0x08;
+  await host.save({ name: 'file', bytes: 1_000, seed: 1 });
+  assert.equal(await made().step(), 'worked');
+  assert.equal(store.names('checkpoints').length, 2);
+  assert.match(host.reports.join('\n'), /the newest checkpoint is damaged; a new one is made/);
+});
+
+test('a node that does not give a checkpoint back as it was keeps the others from none', async (t) => {
+  const host = await openHost(t, { letters: 'abc' });
+  const [bad, ...good] = host.all as [HostNode, ...HostNode[]];
+  const put = bad.store.put.bind(bad.store);
+  bad.store.put = async (folder, name, pieces) => {
+    await put(folder, name, pieces);
+    bad.store.bytesOf(folder, name)[100]! ^= 1;
+  };
+  const checkpointer = new Checkpointer(host, new DeletionGate(host, new Attic(host)));
+  assert.equal(await checkpointer.step(), 'worked');
+  for (const { store } of good) assert.equal(store.names('checkpoints').length, 1);
+  assert.match(host.reports.join('\n'), /node a: the checkpoint could not be written/);
+  assert.equal(await checkpointer.step(), 'idle');
 });

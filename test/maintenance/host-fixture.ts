@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { DriveError } from '../../src/core/errors.js';
 import { type SafetyParameters, testSafety } from '../../src/core/safety-parameters.js';
 import type { MaintenanceHost, MaintenanceNode } from '../../src/maintenance/maintenance-host.js';
+import type { Worker } from '../../src/maintenance/worker.js';
 import { contentChecksum } from '../../src/meta/content-checksum.js';
 import { filesHolding } from '../../src/meta/files-holding.js';
 import type { MetaStore } from '../../src/meta/meta-store.js';
@@ -15,7 +16,7 @@ import { SegmentReader } from '../../src/store/read/segment-reader.js';
 import type { AppendedChunk } from '../../src/store/store-types.js';
 import { SegmentStore } from '../../src/store/write/segment-store.js';
 import { chunkOf, firstEpoch, TestNode } from '../store/store-fixture.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { ManualClock, settle } from '../support/manual-clock.js';
 import type { CleanUp } from '../support/temporary-folder.js';
 
 export class HostNode extends TestNode implements MaintenanceNode {
@@ -47,6 +48,24 @@ export interface HostFixture extends MaintenanceHost {
   holders(segment: string): HostNode[];
   states(segment: string): string[];
   operations(...operations: Operation[]): Promise<void>;
+}
+
+/** Steps until it is idle, letting time pass as its pauses ask for. */
+export async function runUntilIdle({ clock }: HostFixture, worker: Worker): Promise<void> {
+  const { signal } = new AbortController();
+  for (let steps = 0; ; steps += 1) {
+    assert.ok(steps < 100, 'it comes to an end');
+    let result: string | undefined;
+    void worker.step(signal).then((value) => {
+      result = value;
+    });
+    for (let waits = 0; result === undefined; waits += 1) {
+      assert.ok(waits < 10_000, 'a step comes to an end');
+      await settle();
+      if (clock.pending > 0) await clock.advance(10);
+    }
+    if (result === 'idle') return;
+  }
 }
 
 export async function openHost(
@@ -114,6 +133,8 @@ export async function openHost(
     pinnedContents: () => [...host.readers],
     submit,
     withWriter: (work) => work(writer),
+    renewKit: async () => [],
+    endJournalFiles: async () => undefined,
     report: (level, message) => host.reports.push(`${level}: ${message}`),
     save: async (...files) => {
       const chunks = files.map(({ bytes, seed }) => chunkOf(bytes, seed));

@@ -1,6 +1,7 @@
 /** Reading contents: ranges at every boundary, other replicas, chunks that moved, damage, and readers that leave. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { hasCode } from '../../src/core/errors.js';
 import { segmentFileName } from '../../src/segment/segment-id.js';
 import { names, randomBytes } from '../drive/drive-fixture.js';
 import { withCode } from '../suites/index-driver.js';
@@ -125,18 +126,38 @@ test('a copy that is only out of reach is waited for', async (t) => {
   assert.ok((await reading).equals(bytes.subarray(0, 10)));
 });
 
-test('a copy that stays out of reach ends the read after a bounded time', async (t) => {
+test('a copy that stays out of reach ends a read after a bounded time, and later ones at once, but none that had begun', async (t) => {
   const volume = await TestVolume.create(t);
   await withFile(volume);
   const { nodes } = segmentsOf(volume)[0]!;
+  const before = volume.engine.open(names('file'));
   for (const letter of nodes) volume.node(letter).signal('gone', 'pulled');
   const failed = assert.rejects(range(volume, 0, 10), withCode('UNAVAILABLE'));
   for (let step = 0; step < 30; step += 1) await volume.clock.advance(200);
   await failed;
+  // Its nodes have been gone for so long: the next read does not wait, or a thousand files would take hours.
+  let isRefused = false;
+  const next = assert.rejects(range(volume, 0, 10), (error) => {
+    isRefused = true;
+    return hasCode(error, 'UNAVAILABLE') && /plug in/.test(error.message);
+  });
+  let hasEnded = false;
+  const going = before.read({ start: 0, end: 10 })[Symbol.asyncIterator]().next();
+  const goesOn = going.then(() => {
+    hasEnded = true;
+  });
+  await settleAll(100);
+  assert.deepEqual([isRefused, hasEnded], [true, false]);
+  await next;
   for (const letter of nodes) {
     volume.node(letter).signal('seen', null);
     volume.node(letter).welcome();
   }
+  await volume.clock.advance(500);
+  await goesOn;
+  assert.ok(((await going).value as Buffer).equals(bytes.subarray(0, 10)));
+  before.close();
+  assert.ok((await range(volume, 0, 10)).equals(bytes.subarray(0, 10)));
 });
 
 test('a chunk that was moved since its place was looked up is read where it is', async (t) => {

@@ -2,26 +2,14 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
 import { test } from 'node:test';
-import type { EntryRow } from '../../src/meta/rows.js';
 import { DriveVolume } from '../../src/volume/drive-volume.js';
 import type { VolumeEngine } from '../../src/volume/engine.js';
 import { ManualClock } from '../support/manual-clock.js';
+import { MemoryTree } from '../support/memory-tree.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { exchangeWhole, serveVolume } from './dav-client.js';
 
-const root: EntryRow = {
-  id: 1,
-  parent: 0,
-  name: '',
-  kind: 'folder',
-  content: null,
-  sizeBytes: 0,
-  etag: '',
-  created: 0,
-  modified: 0,
-  born: 1,
-  hasProperties: false,
-};
+const root = new MemoryTree(new ManualClock()).root.row;
 const mostRows = 512;
 /** Of rows some 250 bytes each: more than the system's buffers take. */
 const mostPages = 2_000;

@@ -1,10 +1,11 @@
 /** `holdfast heal`: makes missing copies now, without waiting for the grace of disks that are away. */
 import { Command } from 'commander';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { HealReport } from '../../drive-disks.js';
 import { absolute, type CommandMaker, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { followed } from '../output/follow.js';
-import { formatBytes, formatCount, printable, shellWord } from '../output/format.js';
+import { formatBytes, formatCount, printable } from '../output/format.js';
 import type { Terminal } from '../output/terminal.js';
 import { withDrive } from '../with-drive.js';
 

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import {
   absolute,
   type CommandMaker,
@@ -12,7 +13,7 @@ import {
   wholeNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { formatCount, printable, shellWord } from '../output/format.js';
+import { formatCount, printable } from '../output/format.js';
 
 interface InitOptions {
   readonly node?: readonly string[];
@@ -57,6 +58,13 @@ export const initCommand: CommandMaker = (context, act) =>
         if (disks < replicas) {
           terminal.print('');
           terminal.print('These nodes share a disk. That protects against a lost folder, not a lost disk.');
+        }
+        if (volume.availableBytes === 0) {
+          terminal.print('');
+          terminal.print(
+            'Nothing can be saved yet: too little is free on these disks to keep so many copies. Make room',
+          );
+          terminal.print(`there, or add a larger disk: holdfast node add ${shellWord(operand)} PATH`);
         }
         terminal.print('');
         terminal.print(`Next:  holdfast serve ${shellWord(operand)}`);

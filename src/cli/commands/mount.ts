@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, directoryArgument, examples } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { chooseRecipe, describeMounting, loginParameters, type RecipeName, recipeNames } from '../mount-recipes.js';
-import { shellWord } from '../output/format.js';
 import { findServer, requireFolder } from '../with-drive.js';
 
 interface MountCommandOptions {

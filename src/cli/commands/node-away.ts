@@ -1,9 +1,10 @@
 /** `holdfast node away`: a full copy that is elsewhere most of the time. */
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import { absolute, type CommandMaker, directoryArgument, duration, examples, nodeArgument } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { formatDuration, printable, shellWord } from '../output/format.js';
+import { formatDuration, printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 
 interface AwayOptions {

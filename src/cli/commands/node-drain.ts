@@ -1,5 +1,6 @@
 /** `holdfast node drain`: empties a node, so that it can be removed without any file having fewer copies meanwhile. */
 import { Command } from 'commander';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { DrainReport } from '../../drive-disks.js';
 import type { CommandContext } from '../command-context.js';
 import {
@@ -12,7 +13,7 @@ import {
 } from '../command-frame.js';
 import { type ExitCode, exitCodes } from '../exit-codes.js';
 import { followed } from '../output/follow.js';
-import { formatBytes, formatCount, printable, shellWord } from '../output/format.js';
+import { formatBytes, formatCount, printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 
 interface DrainOptions {

@@ -1,5 +1,6 @@
 /** `holdfast node replace`: another disk in place of one, in one command. */
 import { Command } from 'commander';
+import { shellWord } from '../../core/text/shell-word.js';
 import {
   absolute,
   type CommandMaker,
@@ -10,7 +11,7 @@ import {
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { followed } from '../output/follow.js';
-import { formatBytes, formatCount, printable, shellWord } from '../output/format.js';
+import { formatBytes, formatCount, printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 import { printDrain } from './node-drain.js';
 

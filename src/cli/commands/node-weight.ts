@@ -1,5 +1,6 @@
 /** `holdfast node weight`. */
 import { Command } from 'commander';
+import { shellWord } from '../../core/text/shell-word.js';
 import {
   absolute,
   type CommandMaker,
@@ -9,7 +10,7 @@ import {
   positiveNumber,
 } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
-import { printable, shellWord } from '../output/format.js';
+import { printable } from '../output/format.js';
 import { withDrive } from '../with-drive.js';
 
 export const nodeWeightCommand: CommandMaker = (context, act) =>

@@ -1,5 +1,6 @@
 /** `holdfast rebuild`: makes the index anew from the nodes alone. */
 import { Command } from 'commander';
+import { shellWord } from '../../core/text/shell-word.js';
 import { absolute, type CommandMaker, collect, directoryArgument, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { formatCount, printable } from '../output/format.js';
@@ -60,7 +61,7 @@ export const rebuildCommand: CommandMaker = (context, act) =>
             for (const node of report.missingNodes)
               terminal.print(`Missing: ${printable(node)} (plug it in; it is made current)`);
             for (const node of report.leftOut) terminal.print(`Left out: ${printable(node)}`);
-            if (report.leftOut.length > 0) printLossOf(terminal);
+            if (report.leftOut.length > 0) printLossOf(terminal, printable(directory));
           }
           return report.missingNodes.length + report.leftOut.length > 0 ? exitCodes.degraded : exitCodes.good;
         } finally {
@@ -69,8 +70,13 @@ export const rebuildCommand: CommandMaker = (context, act) =>
       }),
     );
 
-function printLossOf(terminal: Terminal): void {
+function printLossOf(terminal: Terminal, directory: string): void {
   terminal.print('What was saved while only these nodes could be written to is missing, and files of which only they');
-  terminal.print('had a copy cannot be read. Such a node is refused when it comes back with changes of its own.');
-  terminal.print('Next:  holdfast serve DIR, then holdfast node remove DIR NODE --lost for each of them');
+  terminal.print(
+    'had a copy cannot be read. Should one turn up after all, plug it in: these files are whole again then.',
+  );
+  terminal.print(
+    `Next:  holdfast serve ${shellWord(directory)}, then holdfast salvage ${shellWord(directory)}: it names the files`,
+  );
+  terminal.print('       Last of all, for a node that can never turn up: holdfast node remove DIR NODE --lost');
 }

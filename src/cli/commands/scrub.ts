@@ -17,10 +17,12 @@ type Task = (context: CommandContext, drive: DriveLike, options: Options) => Pro
 
 export const scrubCommand: CommandMaker = (context, act) =>
   new Command('scrub')
-    .description('when copies were last read and verified, node by node or of one file; with --now, read them now')
+    .description(
+      'when copies and journals were last read and verified, node by node, or one file; with --now, read them now',
+    )
     .argument(...directoryArgument)
     .argument('[PATH]', 'a file of the volume: when its own copies were last verified')
-    .option('--now', 'read and verify all copies now; clients go first; bad ones are named and made again')
+    .option('--now', 'read and verify all copies and journals now; clients go first; bad ones are named and made again')
     .option('--older-than <TIME>', 'with --now: only those not verified for so long (12h, 7d)', duration)
     .option(...jsonOption)
     .addHelpText(
@@ -28,7 +30,7 @@ export const scrubCommand: CommandMaker = (context, act) =>
       examples(
         ['holdfast scrub ~/drive', 'what was verified when; a drive that is served does it by itself'],
         ['holdfast scrub ~/drive /photos/2024/a.jpg', 'the same for one file'],
-        ['holdfast scrub ~/drive --now', 'read everything now; exit code 0, 3 (damage) or 4 (a bad copy)'],
+        ['holdfast scrub ~/drive --now', 'read everything now; exit code 0, 3 (damage) or 4 (a bad copy or journal)'],
         ['holdfast scrub ~/drive --now --older-than 1d', 'go on with one that was ended by Ctrl-C'],
       ),
     )
@@ -42,9 +44,11 @@ export const scrubCommand: CommandMaker = (context, act) =>
 const showVolume: Task = async ({ terminal, clock }, drive, { json }) => {
   const { nodes, scrub } = await drive.status();
   const now = clock.now();
-  if (json) terminal.printJson({ scrub, nodes: nodes.map(({ id, label, proof }) => ({ id, label, proof })) });
+  if (json)
+    terminal.printJson({ scrub, nodes: nodes.map(({ id, label, proof, journal }) => ({ id, label, proof, journal })) });
   else terminal.print(renderScrub({ nodes, scrub }, now));
-  return isOverdue(scrub, now) ? exitCodes.degraded : exitCodes.good;
+  const isBad = nodes.some(({ journal }) => (journal?.problem ?? null) !== null);
+  return isOverdue(scrub, now) || isBad ? exitCodes.degraded : exitCodes.good;
 };
 
 const showFile =

@@ -1,11 +1,11 @@
 /** `holdfast serve`: serves a volume until Ctrl-C. */
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, collect, directoryArgument, examples, wholeNumber } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { describeMounting } from '../mount-recipes.js';
-import { shellWord } from '../output/format.js';
 import { alreadyServed, defaultHost, defaultPort, isLoopback, serveVolume } from '../serving.js';
 import { findServer, requireFolder } from '../with-drive.js';
 

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
 import { translateSystemError } from '../../core/system-errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { CommandContext } from '../command-context.js';
 import { absolute, type CommandMaker, examples, wholeNumber } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { describeMounting } from '../mount-recipes.js';
-import { shellWord } from '../output/format.js';
 import { alreadyServed, defaultHost, defaultPort, serveVolume } from '../serving.js';
 import { findServer } from '../with-drive.js';
 

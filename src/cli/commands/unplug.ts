@@ -1,11 +1,12 @@
 /** `holdfast unplug`: an honest answer to "may I unplug this?", and when it is yes, a time in which it stays yes. */
 import { Command } from 'commander';
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { FileList, UnplugReport } from '../../drive-disks.js';
 import { absolute, type CommandMaker, directoryArgument, duration, examples, jsonOption } from '../command-frame.js';
 import { exitCodes } from '../exit-codes.js';
 import { followed } from '../output/follow.js';
-import { formatBytes, formatClock, formatCount, formatDuration, printable, shellWord } from '../output/format.js';
+import { formatBytes, formatClock, formatCount, formatDuration, printable } from '../output/format.js';
 import { pathList } from '../output/path-list.js';
 import type { Terminal } from '../output/terminal.js';
 import { withDrive } from '../with-drive.js';

@@ -48,11 +48,6 @@ export function formatTime(time: number): string {
   return clockTime.format(time);
 }
 
-/** A path or name as one word of a command line that a person copies. */
-export function shellWord(text: string): string {
-  return /^[\w@%+=:,./~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 /**
  * Text of other origin (labels, paths, messages) on one line: control characters, escape sequences and line ends
  * become `?`, so that a name cannot draw on the operator's terminal.

@@ -1,6 +1,7 @@
 /** What was saved of a node's other history, for an owner who wants to use that disk again. Pure. */
+import { shellWord } from '../../core/text/shell-word.js';
 import type { NodeSalvageReport } from '../../drive-proof.js';
-import { formatBytes, formatCount, printable, shellWord } from './format.js';
+import { formatBytes, formatCount, printable } from './format.js';
 import type { Terminal } from './terminal.js';
 
 const shownFiles = 20;

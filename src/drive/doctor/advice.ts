@@ -1,5 +1,6 @@
 /** The rules of the examination. Pure. */
 import { diskOf, type MachineFacts, type Mount } from '../../config/machine-facts.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { Advice } from '../../drive-disks.js';
 
 export interface ExaminedNode {
@@ -19,6 +20,7 @@ const watchesOfOthers = 1_000;
 const instancesOfNode = 1;
 const instancesOfOthers = 16;
 const clockToleranceMs = 5 * 60_000;
+const rehearsedWithinMs = 7 * 86_400_000;
 
 export function groupAdvice(
   nodes: readonly ExaminedNode[],
@@ -32,7 +34,7 @@ export function groupAdvice(
   if (groups.size >= replicas) return [];
   const number = groups.size === 1 ? '1 failure group' : `${groups.size} failure groups`;
   const finding = `The ${replicas} copies of a file lie in ${number}, so one accident can take all of them.`;
-  return [{ finding, next: `Add a node on another disk: holdfast node add ${directory} PATH.` }];
+  return [{ finding, next: `Add a node on another disk: holdfast node add ${shellWord(directory)} PATH.` }];
 }
 
 /** Nodes that claim to fail one by one, and share a file system or a disk. */
@@ -48,7 +50,7 @@ export function diskAdvice(
       if (shared === undefined) continue;
       advice.push({
         finding: `${node.label} and ${other.label} lie on one ${shared} and are in different failure groups: both are lost with it.`,
-        next: `Move one of them to a disk of its own: holdfast node replace ${directory} ${other.label} PATH.`,
+        next: `Move one of them to a disk of its own: holdfast node replace ${shellWord(directory)} ${shellWord(other.label)} PATH.`,
       });
     }
   }
@@ -116,15 +118,30 @@ export function proofAdvice(
   nodes: readonly { readonly label: string; readonly oldest: number | null }[],
   { now, periodMs, directory }: { readonly now: number; readonly periodMs: number; readonly directory: string },
 ): Advice[] {
-  const days = (ms: number) => Math.floor(ms / 86_400_000);
   return nodes.flatMap(({ label, oldest }) =>
     oldest === null || now - oldest <= periodMs
       ? []
       : [
           {
-            finding: `Some copies on ${label} were last verified ${days(now - oldest)} days ago, which should be at most ${days(periodMs)}: rot on it may not be known.`,
-            next: `Keep it plugged in while the volume is served, or read it now: holdfast scrub ${directory} --now.`,
+            finding: `Some copies on ${label} were last verified ${daysOf(now - oldest)} days ago, which should be at most ${daysOf(periodMs)}: rot on it may not be known.`,
+            next: `Keep it plugged in while the volume is served, or read it now: holdfast scrub ${shellWord(directory)} --now.`,
           },
         ],
   );
 }
+
+/** Rehearsed every night, if the volume is served at night or for long enough. `last`: milliseconds since 1970. */
+export function rehearsalAdvice(
+  last: number | undefined,
+  { now, directory }: { readonly now: number; readonly directory: string },
+): Advice[] {
+  if (last === undefined || now - last <= rehearsedWithinMs) return [];
+  return [
+    {
+      finding: `That the volume can be rebuilt from its nodes was last proven ${daysOf(now - last)} days ago.`,
+      next: `Keep it served over night, or prove it now: holdfast rehearse ${shellWord(directory)}.`,
+    },
+  ];
+}
+
+const daysOf = (ms: number): number => Math.floor(ms / 86_400_000);

@@ -3,6 +3,7 @@
  * that says what to do. It changes nothing and reads no file data.
  */
 import { couldWrite, machineFacts } from '../../config/machine-facts.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { Advice } from '../../drive-disks.js';
 import { readPassport } from '../../node/passport.js';
 import { type MembershipParts, membersOf } from '../members/member-changes.js';
@@ -14,6 +15,7 @@ import {
   groupAdvice,
   indexAdvice,
   proofAdvice,
+  rehearsalAdvice,
   watchAdvice,
 } from './advice.js';
 
@@ -35,7 +37,13 @@ export async function examine(parts: MembershipParts): Promise<readonly Advice[]
     ...watchAdvice(facts, nodes.length),
     ...clockAdvice(context.clock.now(), newest),
     ...proofAdvice(provenNodes(parts), { now: context.clock.now(), periodMs: context.safety.scrubPeriodMs, directory }),
+    ...rehearsalAdvice(provenMs(parts), { now: context.clock.now(), directory }),
   ];
+}
+
+/** When a rehearsal last succeeded; the status tells of one that failed. */
+function provenMs({ rehearsals: { last } }: MembershipParts): number | undefined {
+  return last?.differences === 0 ? last.time : undefined;
 }
 
 /** Those that shall be here: what is kept elsewhere is verified when it visits. */
@@ -64,7 +72,7 @@ function spareAdvice(parts: MembershipParts): Advice[] {
   const { directory, replicas } = parts;
   const active = parts.nodes.all.filter(({ role, state }) => role === 'active' && state === 'online');
   if (replicas < 2 || active.length < 2) return [];
-  const add = `Add a disk: holdfast node add ${directory} PATH.`;
+  const add = `Add a disk: holdfast node add ${shellWord(directory)} PATH.`;
   if (active.length <= replicas) {
     const finding = `There are ${active.length} nodes for ${replicas} copies: after the loss of one, the missing copies can be made nowhere.`;
     return [{ finding, next: add }];
@@ -82,7 +90,7 @@ function historyAdvice({ nodes, directory }: MembershipParts): Advice[] {
     .filter(({ isRefused }) => isRefused)
     .map(({ label }) => ({
       finding: `${label} holds changes of another history of this volume: it keeps no copies for this one.`,
-      next: `Save these changes in a folder of the drive: holdfast salvage ${directory} --from ${label}.`,
+      next: `Save these changes in a folder of the drive: holdfast salvage ${shellWord(directory)} --from ${shellWord(label)}.`,
     }));
 }
 

@@ -1,4 +1,5 @@
 /** Nodes that are away on purpose: a full copy with an age, which counts for no file's number of copies. */
+import { shellWord } from '../../core/text/shell-word.js';
 import type { DiskCommands } from '../../drive-disks.js';
 import { changeMember, demandEnoughNodes, type MembershipParts, memberCalled } from './member-changes.js';
 
@@ -16,7 +17,7 @@ export async function keepAway(
     return;
   }
   if (row.role !== 'away') {
-    const wayOn = `add another node first: holdfast node add ${parts.directory} PATH`;
+    const wayOn = `add another node first: holdfast node add ${shellWord(parts.directory)} PATH`;
     if (row.role === 'active') demandEnoughNodes(parts, row, wayOn);
   }
   await changeMember(parts, row, { role: 'away', every: everyMs });

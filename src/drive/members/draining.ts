@@ -1,5 +1,6 @@
 /** Nodes are emptied, or exchanged for others. The mover does the work by itself; here it is begun and followed. */
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { DiskCommands, DrainReport, Following } from '../../drive-disks.js';
 import type { NodeRow } from '../../meta/rows.js';
 import { isReadable } from '../../node/node-state.js';
@@ -21,7 +22,7 @@ export async function drainNode(
   }
   if (row.role === 'away') throw isAway(parts, row);
   if (row.role !== 'draining') {
-    demandEnoughNodes(parts, row, `add another node first: holdfast node add ${parts.directory} PATH`);
+    demandEnoughNodes(parts, row, `add another node first: holdfast node add ${shellWord(parts.directory)} PATH`);
     await changeMember(parts, row, { role: 'draining' });
     await parts.engine.nodesChanged();
     parts.events.report('info', `${row.label} is emptied: its copies are moved to the other nodes`);
@@ -39,7 +40,7 @@ export async function replaceNode(
   if (!lost && !isHere) {
     throw new DriveError('NODE_GONE', {
       message: `${row.label} is away, so nothing can be moved off it`,
-      hint: `plug it in; or, if its disk is dead: holdfast node replace ${parts.directory} ${row.label} ${path} --lost`,
+      hint: `plug it in; or, if its disk is dead: holdfast node replace ${shellWord(parts.directory)} ${shellWord(row.label)} ${shellWord(path)} --lost`,
     });
   }
   if (row.role === 'away') throw isAway(parts, row);
@@ -97,6 +98,6 @@ function isMoverIdle({ engine }: MembershipParts): boolean {
 function isAway({ directory }: MembershipParts, { label }: NodeRow): DriveError {
   return new DriveError('USAGE', {
     message: `${label} is a copy that is away on purpose: no file depends on it, so there is nothing to move`,
-    hint: `to give it up: holdfast node remove ${directory} ${label}`,
+    hint: `to give it up: holdfast node remove ${shellWord(directory)} ${shellWord(label)}`,
   });
 }

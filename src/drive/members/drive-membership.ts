@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import { DriveError, hasCode } from '../../core/errors.js';
 import { randomId } from '../../core/random.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { Drive } from '../../drive-contract.js';
 import type { Operation } from '../../meta/operations.js';
 import type { NodeRow, SegmentRow } from '../../meta/rows.js';
@@ -101,7 +102,7 @@ export async function removeNodeFrom(
   await saveVolumeFile(parts);
   engine.maintenance?.wantHealing();
   const next = isOfAnotherHistory
-    ? `"holdfast salvage ${parts.directory} --from ${row.path}" still saves what it holds of another history`
+    ? `"holdfast salvage ${shellWord(parts.directory)} --from ${shellWord(row.path)}" still saves what it holds of another history`
     : `what lies in ${row.path} may be deleted by hand`;
   events.report('info', `node ${row.label} was removed; ${next}`);
 }
@@ -119,7 +120,7 @@ function demandCopies({ directory, nodes }: MembershipParts, row: NodeRow, held:
   throw new DriveError('WOULD_LOSE_COPIES', {
     message: `${short.length} of its ${held.length} segments would keep fewer copies than wanted`,
     details: { segments: short.length },
-    hint: `empty it first: holdfast node drain ${directory} ${row.label}; or use --lost if the disk is dead`,
+    hint: `empty it first: holdfast node drain ${shellWord(directory)} ${shellWord(row.label)}; or use --lost if the disk is dead`,
   });
 }
 

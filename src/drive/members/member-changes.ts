@@ -8,6 +8,7 @@ import type { DriveContext } from '../drive-context.js';
 import type { DriveEngine } from '../drive-engine.js';
 import type { DriveEvents } from '../drive-events.js';
 import type { DriveNodes } from '../drive-nodes.js';
+import type { RehearsalReport } from '../rehearsal/rehearsal.js';
 import type { Absences } from './absences.js';
 import { nodeCalled } from './node-called.js';
 import type { OperatorSettings } from './operator-settings.js';
@@ -21,6 +22,7 @@ export interface MembershipParts {
   readonly engine: DriveEngine;
   readonly absences: Absences;
   readonly settings: OperatorSettings;
+  readonly rehearsals: { readonly last: RehearsalReport | undefined };
   readonly replicas: number;
 }
 

@@ -1,8 +1,14 @@
 /** When the files of a drive were last proven to be there, and which are not: asked by commands, and for the status. */
 import { DriveError } from '../../core/errors.js';
-import type { FileProof, NodeSalvageReport, Proof, ProofCommands, SalvageReport } from '../../drive-proof.js';
+import type {
+  FileProof,
+  NodeSalvageReport,
+  Proof,
+  ProofCommands,
+  SalvageReport,
+  ScrubReport,
+} from '../../drive-proof.js';
 import type { DriveStatus } from '../../drive-status.js';
-import type { DataCheckReport } from '../../maintenance/checking/check-report.js';
 import type { Maintenance } from '../../maintenance/maintenance.js';
 import { askIndex, type MetaReader } from '../../meta/meta-store.js';
 import type { EntryRow } from '../../meta/rows.js';
@@ -61,10 +67,10 @@ export class VolumeProofs implements ProofCommands {
     );
   }
 
-  async scrub({ olderThanMs, ...following }: Parameters<ProofCommands['scrub']>[0]): Promise<DataCheckReport> {
+  async scrub({ olderThanMs, ...following }: Parameters<ProofCommands['scrub']>[0]): Promise<ScrubReport> {
     const now = this.parts.context.clock.now();
     const provenBefore = olderThanMs === undefined ? undefined : now - olderThanMs;
-    return (await this.maintenance()).checkData({ part: 1, parts: 1, provenBefore, ...following });
+    return (await this.maintenance()).scrub({ provenBefore, ...following });
   }
 
   async salvage({ limit, signal }: Parameters<ProofCommands['salvage']>[0]): Promise<SalvageReport> {
@@ -104,7 +110,9 @@ export class VolumeProofs implements ProofCommands {
   private isFresh(key: string): boolean {
     const { known } = this;
     if (known?.key !== key) return false;
-    return known.sequence === this.sequence || this.parts.context.clock.monotonic() < known.freshUntilMs;
+    // Places are found without a change of the volume.
+    const isAsOfNow = known.sequence === this.sequence && !known.loss.hasUnplaced;
+    return isAsOfNow || this.parts.context.clock.monotonic() < known.freshUntilMs;
   }
 
   private get sequence(): number {
@@ -176,7 +184,9 @@ function proofOf(
     ...summed(good),
     badCopies: copies.length - good.length,
     unsealedSegments: rows.length - sealed.length,
-    nodes: [...byNode].map(([id, some]) => ({ label: labels.get(id) ?? id, ...summed(some) })),
+    nodes: [...byNode]
+      .map(([id, some]) => ({ label: labels.get(id) ?? id, ...summed(some) }))
+      .sort((one, other) => one.label.localeCompare(other.label, 'en', { numeric: true })),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Rehearses the rebuild every night, or as soon as the machine is on again after a night that it missed. */
 import type { Clock } from '../../core/clock.js';
-import { asDriveError, hasCode } from '../../core/errors.js';
+import { hasCode, sayWithHint } from '../../core/errors.js';
 import type { RehearsalReport } from './rehearsal.js';
 
 export interface NightlyOptions {
@@ -13,6 +13,8 @@ export interface NightlyOptions {
 
 const hourMs = 3_600_000;
 const lookMs = hourMs / 4;
+/** What could not be done at all (no room) is not tried at each look: it would be told each time. */
+const afterTroubleMs = 8 * hourMs;
 /** Local time: people and their backups sleep. */
 const nightBegins = 2;
 const nightEnds = 5;
@@ -21,6 +23,7 @@ export class NightlyRehearsal {
   readonly #options: NightlyOptions;
   readonly #openedMs: number;
   readonly #stop = new AbortController();
+  #troubleMs = Number.NEGATIVE_INFINITY;
   #cancel: () => void = () => undefined;
   #running: Promise<void> | undefined;
 
@@ -48,11 +51,14 @@ export class NightlyRehearsal {
     const { clock, last, rehearse, onTrouble } = this.#options;
     const report = last();
     const hasFailed = report !== undefined && report.differences > 0;
+    if (clock.monotonic() - this.#troubleMs < afterTroubleMs) return;
     if (!isDue(clock.now(), this.#openedMs, report?.time, { hasFailed })) return;
     try {
       await rehearse(this.#stop.signal);
     } catch (error) {
-      if (!hasCode(error, 'ABORTED', 'CLOSED')) onTrouble(asDriveError(error).message);
+      if (hasCode(error, 'ABORTED', 'CLOSED')) return;
+      this.#troubleMs = clock.monotonic();
+      onTrouble(sayWithHint(error));
     }
   }
 }

@@ -1,5 +1,6 @@
 /** A drive's rehearsals: one at a time, every night and when asked for; what came of the last one is remembered. */
 import { DriveError } from '../../core/errors.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { CheckpointStream } from '../../meta/meta-store.js';
 import { isReadable } from '../../node/node-state.js';
 import type { DriveContext } from '../drive-context.js';
@@ -82,7 +83,7 @@ export class Rehearsals {
     events.report(
       'error',
       `the nodes alone would not give back this volume (${problems[0] ?? 'differences'}): keep ${directory} and copy ` +
-        `it to another disk, plug in every disk, then "holdfast check ${directory}" and "holdfast rehearse ${directory}"`,
+        `it to another disk, plug in every disk, then "holdfast check ${shellWord(directory)}" and "holdfast rehearse ${shellWord(directory)}"`,
       'not-rebuildable',
     );
   }

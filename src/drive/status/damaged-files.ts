@@ -1,18 +1,19 @@
 /**
  * Files in which a read found damage, for the status. One is listed while it still has the content that was read and a
- * segment of it has no good copy; so it goes by itself when it is saved anew, deleted or healed, and when it is read
+ * segment of it has no good copy, or the place of a part is not known; so it goes by itself when it is saved anew, deleted or healed, and when it is read
  * whole again. Kept in memory only: a restart begins anew.
  */
 import type { DriveError } from '../../core/errors.js';
 import type { SegmentId } from '../../core/ids.js';
 import type { MetaReader } from '../../meta/meta-store.js';
-import type { ContentId, EntryId } from '../../meta/operations.js';
+import type { ChunkId, ContentId, EntryId } from '../../meta/operations.js';
 import type { EntryRow } from '../../meta/rows.js';
 
 interface Damage {
   readonly content: ContentId | null;
-  /** Empty: a part of it lies nowhere. */
   readonly segments: Set<SegmentId>;
+  /** Their places were not known. */
+  readonly chunks: Set<ChunkId>;
 }
 
 /** The figure is for people; what is damaged beyond it shows when these are mended. */
@@ -26,8 +27,9 @@ export class DamagedFiles {
     const known = this.found.get(id);
     const isNew = known?.content !== content;
     if (isNew && !known && this.found.size >= keptFiles) return undefined;
-    const damage = known && !isNew ? known : { content, segments: new Set<SegmentId>() };
+    const damage = known && !isNew ? known : { content, segments: new Set<SegmentId>(), chunks: new Set<ChunkId>() };
     if (typeof error.details.segment === 'string') damage.segments.add(error.details.segment);
+    if (typeof error.details.chunk === 'string') damage.chunks.add(error.details.chunk);
     this.found.set(id, damage);
     return isNew ? asText(reader.pathOf(id) ?? [name]) : undefined;
   }
@@ -50,8 +52,8 @@ export class DamagedFiles {
 
 const asText = (names: readonly string[]): string => `/${names.join('/')}`;
 
-function isUnhealed({ segments }: Damage, reader: MetaReader): boolean {
-  if (segments.size === 0) return true;
+function isUnhealed({ segments, chunks }: Damage, reader: MetaReader): boolean {
+  if ([...chunks].some((chunk) => reader.chunkPlace(chunk) === undefined)) return true;
   return [...segments].some((id) => {
     const segment = reader.segment(id);
     // Cleaning moves only what it could read.

@@ -4,6 +4,7 @@ import type { Proof } from '../../drive-proof.js';
 import type { DriveStatus, Health, NodeStatus } from '../../drive-status.js';
 import type { CatchUpStatus } from '../../maintenance/healing/catch-up.js';
 import type { HealStatus } from '../../maintenance/healing/healer.js';
+import type { HistoryScrubber } from '../../maintenance/scrubbing/history-scrubber.js';
 import type { ScrubStatus } from '../../maintenance/scrubbing/scrubber.js';
 import type { MetaReader } from '../../meta/meta-store.js';
 import type { NodeRow, SegmentRow } from '../../meta/rows.js';
@@ -13,6 +14,13 @@ import { countsAsCopy } from '../../store/store-node.js';
 import type { EngineNode } from '../../volume/engine-node.js';
 import type { SpaceReport } from '../../volume/volume.js';
 import { asText } from '../protection/folder-protection.js';
+import {
+  hasFailedRehearsal,
+  hasNoRoom,
+  protectionSentence,
+  rottenJournals,
+  writableNodes,
+} from './protection-sentence.js';
 
 export interface ReportInput {
   readonly directory: string;
@@ -26,6 +34,8 @@ export interface ReportInput {
   readonly damagedFiles: readonly string[];
   readonly checkpoint: { readonly sequence: number; readonly time: number } | null;
   readonly scrub: ScrubStatus;
+  /** Of journals and checkpoints. Default: nothing is known. */
+  readonly histories?: Pick<HistoryScrubber, 'proofOf' | 'badCount'> | undefined;
   readonly rehearsal: DriveStatus['rehearsal'];
   readonly readOnlyReason: string | null;
   /** Until when a node may be gone; absent: no window is open for any. */
@@ -109,7 +119,11 @@ export function reportStatus(input: ReportInput): DriveStatus {
     epoch: tip?.epoch ?? '',
     damagedFiles: input.damagedFiles,
     salvage: null,
-    scrub: { ...summedProofs(nodes), ...input.scrub },
+    scrub: {
+      ...summedProofs(nodes),
+      ...input.scrub,
+      badCopies: input.scrub.badCopies + (input.histories?.badCount ?? 0),
+    },
     checkpoint: input.checkpoint,
     rehearsal: input.rehearsal && {
       time: input.rehearsal.time,
@@ -136,6 +150,7 @@ function nodeStatuses(input: ReportInput, sequence: number): NodeStatus[] {
     role: rows.get(node.id)?.role ?? node.role,
     group: node.group,
     proof: proofs.get(node.id) ?? { copies: 0, proven: 0, oldest: null },
+    journal: input.histories?.proofOf(node.id) ?? { proven: null, problem: null },
     usedBytes: rows.get(node.id)?.usedBytes ?? 0,
     freeBytes: node.space?.freeBytes ?? null,
     totalBytes: node.space?.totalBytes ?? null,
@@ -179,24 +194,8 @@ function healthOf(input: ReportInput, degraded: number, lost: number): Health {
   const writable = writableNodes(input.nodes).length;
   if (writable === 0) return 'read-only';
   const away = input.nodes.some((node) => countsAsCopy(node) && node.state !== 'online' && node.state !== 'full');
-  const isUnproven = hasFailedRehearsal(input);
-  return degraded > 0 || away || isUnproven || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
-}
-
-const hasFailedRehearsal = ({ rehearsal }: ReportInput): boolean => (rehearsal?.differences ?? 0) > 0;
-
-/** Those that get new files. */
-function writableNodes(nodes: readonly EngineNode[]): readonly EngineNode[] {
-  return nodes.filter((node) => node.state === 'online' && node.role === 'active' && !node.isLeaving);
-}
-
-interface ProtectionInput extends ReportInput {
-  readonly health: Health;
-  readonly degraded: number;
-  readonly lost: number;
-  readonly replicas: number;
-  /** No degraded segment has a number of copies of its own. */
-  readonly hasUsualWants: boolean;
+  const isLacking = hasFailedRehearsal(input) || rottenJournals(input).length > 0 || hasNoRoom(input);
+  return degraded > 0 || away || isLacking || writable < input.reader.volume()!.replicas ? 'degraded' : 'good';
 }
 
 interface Once {
@@ -226,64 +225,3 @@ function onceSentence({ folders, segments }: Once, nodes: readonly EngineNode[])
   const away = nodes.filter(({ id, state }) => holders.has(id) && !isReadable(state)).map(({ label }) => label);
   return [`Files kept once by choice are away with ${away.join(', ')}${names}; they can be read when it is back.`];
 }
-
-function protectionSentence(input: ProtectionInput): string {
-  const { nodes, replicas, degraded, lost, readOnlyReason, damagedFiles, hasUsualWants } = input;
-  if (!nodes.some((node) => isReadable(node.state)))
-    return 'No disk of this volume is here: plug them in; nothing is deleted.';
-  const isAnyAway = nodes.some((node) => node.role !== 'retired' && !isReadable(node.state));
-  if (lost > 0 && isAnyAway)
-    return `${plural(lost, 'segment')} cannot be read now: plug in the missing disks; nothing is deleted.`;
-  if (lost > 0) return `${plural(lost, 'segment')} without a whole good copy: what is damaged there cannot be read.`;
-  if (damagedFiles.length > 0)
-    return `${plural(damagedFiles.length, 'file')} cannot be read whole: no good copy is left; save from a backup.`;
-  if (readOnlyReason !== null) return `The volume can only be read: ${readOnlyReason}.`;
-  const writable = writableNodes(nodes);
-  if (writable.length === 0)
-    return `Nothing can be saved now: ${statesOf(nodes)}. Everything that is there can be read.`;
-  if (writable.length < replicas) {
-    const few = writable.length === 1 ? 'one copy' : `${writable.length} copies`;
-    const names = writable.map((node) => node.label).join(', ');
-    return `Only ${names} can be written to: new files have ${few} instead of ${replicas} so far.`;
-  }
-  if (degraded > 0)
-    return `${plural(degraded, 'segment')} ${degraded === 1 ? 'has' : 'have'} fewer ${hasUsualWants ? `than ${replicas} good copies` : 'good copies than wanted'} now; ${nextStep(input)}`;
-  if (hasFailedRehearsal(input))
-    return `The nodes alone would not give back this volume: keep ${input.directory}; "holdfast rehearse" tells why, and what to do.`;
-  if (replicas === 1) return 'Each file has one copy: losing a disk loses what is on it.';
-  const groups = new Set(writable.map((node) => node.group)).size;
-  const lossesBorne = Math.min(replicas, groups) - 1;
-  if (lossesBorne < 1) return 'Protects against a lost folder, not a lost disk: the nodes lie on one disk.';
-  const borne = `Any ${lossesBorne === 1 ? 'one disk' : `${lossesBorne} disks`} may be lost without losing a file`;
-  if (input.space.healsByItself !== false) return `${borne}.`;
-  // With enough of them, the largest holds more than the others could take over.
-  const needed = groups > replicas ? 'a larger' : (ordinals[groups] ?? 'another');
-  return `${borne}; add ${needed} disk to heal by itself.`;
-}
-
-/** Of the disk to add, by the number of those that are there. */
-const ordinals: readonly (string | undefined)[] = ['a', 'a second', 'a third', 'a fourth', 'a fifth'];
-
-const statesOf = (nodes: readonly EngineNode[]): string =>
-  nodes
-    .filter(countsAsCopy)
-    .map(
-      (node) =>
-        `${node.label} is ${node.role === 'draining' ? 'draining' : node.isLeaving ? 'about to be unplugged' : node.state}`,
-    )
-    .join(', ');
-
-function nextStep({ healing, nodes, replicas, windowOf }: ProtectionInput): string {
-  const excused = nodes.filter((node) => !isReadable(node.state) && windowOf?.(node.id) !== undefined);
-  if (excused.length > 0) {
-    const names = excused.map(({ label }) => label).join(', ');
-    return `${names} ${excused.length === 1 ? 'was' : 'were'} unplugged on purpose and will be current again when back.`;
-  }
-  if (healing.startsInMs !== null)
-    return `copies are made elsewhere in ${Math.ceil(healing.startsInMs / 1000)} s unless the disk is back.`;
-  if (nodes.filter((node) => node.state === 'online').length < replicas)
-    return 'plug the disk in again, or add another one.';
-  return 'copies are being made.';
-}
-
-const plural = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;

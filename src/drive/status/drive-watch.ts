@@ -1,8 +1,9 @@
 /**
  * Looks at the drive every few seconds for what no event of its own tells: a maintenance window whose time is over, a
- * copy that is overdue, and that the volume is better or worse protected than before.
+ * copy that is overdue, a node that was emptied, and that the volume is better or worse protected than before.
  */
 import type { Clock } from '../../core/clock.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import type { DriveStatus, Health } from '../../drive-status.js';
 import type { DriveEvents } from '../drive-events.js';
 import type { DriveNodes } from '../drive-nodes.js';
@@ -23,6 +24,7 @@ const againMs = 24 * 3_600_000;
 export class DriveWatch {
   private readonly options: WatchOptions;
   private readonly told = new Map<string, number>();
+  private readonly toldEmpty = new Set<string>();
   private health: Health | undefined;
   private cancel: () => void = () => undefined;
   private isClosed = false;
@@ -47,6 +49,7 @@ export class DriveWatch {
     await this.endWindows();
     const status = await this.options.status();
     this.tellOverdue(status);
+    this.tellEmpty(status);
     this.tellHealth(status);
   }
 
@@ -80,6 +83,17 @@ export class DriveWatch {
         const days = Math.floor((now - (copy.current ?? now)) / 86_400_000);
         const message = `${label} is overdue: its copy is ${days} days old; plug it in to make it current`;
         events.report('warning', message, 'copy-overdue');
+      }
+    }
+  }
+
+  private tellEmpty({ nodes, volume }: DriveStatus): void {
+    for (const { id, label, role, usedBytes } of nodes) {
+      if (role !== 'draining') this.toldEmpty.delete(id);
+      else if (usedBytes === 0 && !this.toldEmpty.has(id)) {
+        this.toldEmpty.add(id);
+        const command = `holdfast node remove ${shellWord(volume.directory)} ${shellWord(label)}`;
+        this.options.events.report('info', `${label} is empty: it may be removed (${command})`, 'node-empty');
       }
     }
   }

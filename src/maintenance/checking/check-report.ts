@@ -20,4 +20,11 @@ export interface DataCheckReport extends CheckSentences {
   /** Copies of segments that were read and verified, and their bytes. */
   readonly readCopies: number;
   readonly readBytes: number;
+  /** Copies that could not be read now. Default: 0. */
+  readonly unreadCopies?: number;
+}
+
+export interface ScrubRunReport extends DataCheckReport {
+  /** Nodes whose journal and checkpoints were read and verified; their bytes count as read. */
+  readonly readJournals: number;
 }

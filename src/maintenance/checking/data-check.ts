@@ -25,12 +25,17 @@ export interface DataPart {
 export interface DataCheckOptions extends DataPart {
   /** Only copies that were not proven since then, milliseconds since 1970. Default: all. */
   readonly provenBefore?: number | undefined;
+  /** What is still being written is sealed first, so that all of it can be read and proven. Default: false. */
+  readonly completes?: boolean | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 const pageSegments = 500;
 const namedFiles = 100;
+/** Sealing takes a moment; what is not sealed by then is read as far as files stand in it. */
+const sealingMs = 10_000;
+const lookMs = 50;
 
 /** By the id alone, so that runs of different days cover all, whatever came in between. */
 export function isInPart(segment: SegmentId, { part, parts }: DataPart): boolean {
@@ -43,11 +48,13 @@ export class DataCheck {
   private readonly pacer: Pacer;
   private readonly lost = new Set<ChunkId>();
   private readonly concerned = new Set<ChunkId>();
-  private readonly degraded: string[] = [];
+  private readonly degraded = new Set<string>();
+  private readonly badCopies = new Set<string>();
   private totalBytes = 0;
   private readBytes = 0;
   private readCopies = 0;
-  private unsealed = 0;
+  private unreadCopies = 0;
+  private readonly unsealed: SegmentRow[] = [];
 
   constructor(host: MaintenanceHost, options: DataCheckOptions) {
     this.host = host;
@@ -57,6 +64,7 @@ export class DataCheck {
 
   /** ABORTED. */
   async run(): Promise<DataCheckReport> {
+    if (this.options.completes) await this.complete();
     for (const row of this.rows()) this.totalBytes += row.lengthBytes * this.dueCopies(row).length;
     for (const row of this.rows()) {
       if (this.options.signal?.aborted) throw new DriveError('ABORTED');
@@ -74,20 +82,47 @@ export class DataCheck {
           .filter((path) => !isLost.has(path))
           .map((path) => `${path} is whole, and one of its copies is not`),
       ],
-      notes: this.unsealed === 0 ? [] : [`${this.unsealed} segment(s) are still being written and were not read`],
+      notes: this.notes(),
       readBytes: this.readBytes,
       readCopies: this.readCopies,
+      unreadCopies: this.unreadCopies,
     };
   }
 
+  counts(): { readonly readCopies: number; readonly readBytes: number; readonly badCopies: number } {
+    const { readCopies, readBytes, badCopies } = this;
+    return { readCopies, readBytes, badCopies: badCopies.size };
+  }
+
+  private notes(): string[] {
+    const { length } = this.unsealed;
+    if (length === 0) return [];
+    const read = this.options.completes ? 'what files hold of them was read, and proves nothing yet' : 'were not read';
+    return [`${length} segment(s) are still being written${this.options.completes ? ':' : ' and'} ${read}`];
+  }
+
+  /** Read before it is sealed as well: whoever seals may find the rot too, and have it healed before it has a name. */
+  private async complete(): Promise<void> {
+    const { segments, reader, clock } = this.host;
+    for (const _ of this.rows()); // Finds those that are open.
+    for (const row of this.unsealed) await this.checkOpen(row);
+    for (const { segment } of segments.openSegments()) segments.seal(segment);
+    const until = clock.monotonic() + sealingMs;
+    const isOpen = ({ id }: SegmentRow) => reader.segment(id)?.state === 'open';
+    while (this.unsealed.some(isOpen) && clock.monotonic() < until) {
+      if (this.options.signal?.aborted) throw new DriveError('ABORTED');
+      await clock.sleep(lookMs, { signal: this.options.signal });
+    }
+  }
+
   private *rows(): Generator<SegmentRow> {
-    this.unsealed = 0;
+    this.unsealed.length = 0;
     for (let after = ''; ; ) {
       const page = this.host.reader.segments(after, pageSegments);
       for (const row of page) {
         if (!isInPart(row.id, this.options)) continue;
         if (row.state === 'sealed') yield row;
-        else this.unsealed += 1;
+        else this.unsealed.push(row);
       }
       if (page.length < pageSegments) return;
       after = page.at(-1)!.id;
@@ -105,7 +140,8 @@ export class DataCheck {
       const node = this.host.nodes().find((candidate) => candidate.id === id);
       const state = node && isReadable(node.state) ? await this.stateOn(node, row) : 'unknown';
       if (!node || state === 'unknown') {
-        this.degraded.push(`segment ${row.id} could not be read on ${node?.label ?? id}`);
+        this.unreadCopies += 1;
+        this.degraded.add(`segment ${row.id} could not be read on ${node?.label ?? id}`);
         continue;
       }
       this.readCopies += 1;
@@ -114,12 +150,32 @@ export class DataCheck {
       const isNoted = await noteProof(this.host, { segment: row.id, node: id, before, time, state });
       if (!isNoted || state === 'good') continue;
       bad += 1;
+      this.badCopies.add(`${row.id} ${id}`);
       for (const chunk of lacks) lacking.add(chunk);
       await tellBadCopy(this.host, { segment: row.id, node, state, lacks });
-      this.degraded.push(`segment ${row.id} on ${node.label} is ${state}`);
+      this.degraded.add(`segment ${row.id} on ${node.label} is ${state}`);
     }
     if (good > 0) for (const chunk of lacking) this.concerned.add(chunk);
     else if (bad > 0) await this.findLost(row);
+  }
+
+  /** Chunk by chunk, where files refer to them: what lies between may be on its way to the disk. */
+  private async checkOpen(row: SegmentRow): Promise<void> {
+    let bad = 0;
+    for (const { node: id, state } of row.replicas) {
+      const node = this.host.nodes().find((candidate) => candidate.id === id);
+      if (!node || state !== 'good' || !isReadable(node.state)) continue;
+      this.readCopies += 1;
+      this.readBytes += row.lengthBytes;
+      this.totalBytes += row.lengthBytes;
+      const lacks = await chunksLackingOn(this.host, node, this.examining(row));
+      if (lacks.size === 0) continue;
+      bad += 1;
+      this.badCopies.add(`${row.id} ${id}`);
+      await tellBadCopy(this.host, { segment: row.id, node, state: 'damaged', lacks });
+      this.degraded.add(`segment ${row.id} on ${node.label} is damaged`);
+    }
+    if (bad > 0) await this.findLost(row);
   }
 
   private examining({ id: segment }: SegmentRow) {

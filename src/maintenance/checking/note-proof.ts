@@ -1,4 +1,5 @@
 /** What reading a copy showed, noted in the index. */
+import { hasCode } from '../../core/errors.js';
 import type { NodeId, SegmentId } from '../../core/ids.js';
 import type { ReplicaState } from '../../meta/rows.js';
 import type { MaintenanceHost } from '../maintenance-host.js';
@@ -18,17 +19,23 @@ export function stateOf(host: Pick<MaintenanceHost, 'reader'>, segment: SegmentI
 
 /**
  * false, and nothing is noted, when the copy was moved or cleaned away meanwhile, or when it verified and something bad
- * was noted of it since: a client's read may have seen what this one came too early for.
+ * was noted of it since: a client's read may have seen what this one came too early for. While the volume can only be
+ * read nothing is noted either; what was seen counts all the same.
  */
-export function noteProof(
+export async function noteProof(
   host: Pick<MaintenanceHost, 'reader' | 'withWriter'>,
   { segment, node, before, time, state }: SeenCopy,
 ): Promise<boolean> {
-  return host.withWriter(async (writer) => {
-    const now = stateOf(host, segment, node);
-    if (now === undefined || (state === 'good' && now !== before)) return false;
-    const proof = state === 'good' ? { proven: time } : {};
-    await writer.setReplicaStates([{ segment, node, state, ...proof }]);
+  try {
+    return await host.withWriter(async (writer) => {
+      const now = stateOf(host, segment, node);
+      if (now === undefined || (state === 'good' && now !== before)) return false;
+      const proof = state === 'good' ? { proven: time } : {};
+      await writer.setReplicaStates([{ segment, node, state, ...proof }]);
+      return true;
+    });
+  } catch (error) {
+    if (!hasCode(error, 'READ_ONLY')) throw error;
     return true;
-  });
+  }
 }

@@ -55,6 +55,13 @@ export class Scrubber implements Worker {
     return { readCopies, readBytes, badCopies, periodMs: this.host.safety.scrubPeriodMs, bytesPerSecond };
   }
 
+  /** What was read because somebody asked for it. */
+  count({ readCopies, readBytes, badCopies }: Pick<ScrubStatus, 'readCopies' | 'readBytes' | 'badCopies'>): void {
+    this.readCopies += readCopies;
+    this.readBytes += readBytes;
+    this.badCopies += badCopies;
+  }
+
   async step(signal: AbortSignal): Promise<StepResult> {
     this.sealOld();
     const next = this.next();

@@ -1,6 +1,6 @@
 /** The caller's side of writer-thread.ts. */
 import { Worker } from 'node:worker_threads';
-import { DriveError } from '../../core/errors.js';
+import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { WalState } from '../meta-store.js';
 import type { WriterArguments, WriterBackend, WriterMethod } from './serial-writer.js';
 import type { SqliteWriter, SqliteWriterOptions } from './sqlite-writer.js';
@@ -28,8 +28,9 @@ export class ThreadWriter implements WriterBackend {
   private constructor(worker: Worker, onWal: (state: WalState) => void) {
     this.#worker = worker;
     worker.on('message', (message: FromThread | WalNews) => {
-      if ('wal' in message) onWal(message.wal);
-      else this.#receive(message);
+      if (!('wal' in message)) this.#receive(message);
+      else if (message.wal !== null) onWal(message.wal);
+      else this.#end(stopped(message.error));
     });
     worker.on('error', (cause) => this.#end(threadGone(cause)));
     worker.on('exit', () => this.#end(threadGone(undefined)));
@@ -90,6 +91,11 @@ type Result = ReturnType<SqliteWriter['prepare']>;
 function withBuffer<T>(result: Result): T {
   const { buffer, byteOffset, byteLength } = result.operations;
   return { ...result, operations: Buffer.from(buffer, byteOffset, byteLength) } as T;
+}
+
+/** Opening the index anew may help, once there is room again. */
+function stopped({ message, hint }: ErrorData): DriveError {
+  return new DriveError('UNAVAILABLE', { message, hint: hint ?? undefined });
 }
 
 function threadGone(cause: unknown): DriveError {

@@ -25,9 +25,7 @@ export interface FromThread {
 }
 
 /** Between answers. */
-export interface WalNews {
-  readonly wal: WalState;
-}
+export type WalNews = { readonly wal: WalState } | { readonly wal: null; readonly error: ErrorData };
 
 const port = parentPort!;
 const writer = answer(
@@ -46,9 +44,19 @@ port.on('message', ({ id, method, parameters }: ToThread) => {
     const run = writer![method] as (...parameters: unknown[]) => unknown;
     return run.apply(writer, withBuffers(method, parameters));
   });
-  const wal = writer?.tidyWal(); // After the answer, so that no client waits for it.
-  if (wal !== undefined) port.postMessage({ wal } satisfies WalNews);
+  tidyWal(); // After the answer, so that no client waits for it.
 });
+
+/** A log that cannot be folded (a full disk, say) would only grow: nothing more is written then, and the reason is told. */
+function tidyWal(): void {
+  try {
+    const wal = writer?.tidyWal();
+    if (wal !== undefined) port.postMessage({ wal } satisfies WalNews);
+  } catch (error) {
+    port.postMessage({ wal: null, error: translateSqliteError(error).toData() } satisfies WalNews);
+    port.close();
+  }
+}
 
 /** Runs `work` and posts what it returns (or what `shown` makes of it), or how it failed. */
 function answer<T>(

@@ -4,13 +4,13 @@
  * A missing file or folder means NODE_GONE unless passport, device and folder are seen: an unplugged disk leaves an
  * empty mount point behind, where everything is merely "missing". Makes no folder and writes nothing by itself.
  */
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { assert } from '../../core/assert.js';
 import type { Clock } from '../../core/clock.js';
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { FileIo, FileStat, OpenFile, OpenMode } from '../../core/file-io.js';
 import type { NodeId } from '../../core/ids.js';
-import { nodeFolderName } from '../node-directory.js';
+import { nodeFolderName, nodeFolders } from '../node-directory.js';
 import type { NodeFolder } from '../node-store.js';
 import { passportFileName, readPassport } from '../passport.js';
 
@@ -34,6 +34,10 @@ export class NodeAttachment {
   readonly #volume: string;
   readonly #io: FileIo;
   readonly #clock: Clock;
+  readonly #passportPath: string;
+  /** The folder that bears the node's id. */
+  readonly root: string;
+  readonly #folderPaths: ReadonlyMap<NodeFolder, string>;
   #attaching: Promise<Attachment> | undefined;
   /** The passport's file as it was when it was last read and found good; undefined when a later change might not show. */
   #seen: FileStat | undefined;
@@ -51,6 +55,9 @@ export class NodeAttachment {
     this.#volume = options.volume;
     this.#io = options.io;
     this.#clock = options.clock;
+    this.#passportPath = join(options.path, passportFileName);
+    this.root = join(options.path, nodeFolderName(options.id));
+    this.#folderPaths = new Map(nodeFolders.map((folder) => [folder, join(this.root, folder)]));
   }
 
   /** The attachment that is there, or a new one. NODE_GONE. */
@@ -87,7 +94,7 @@ export class NodeAttachment {
    */
   async glance(attachment: Attachment): Promise<void> {
     const seen = this.#seen;
-    const stat = seen && (await this.#io.stat(join(this.#path, passportFileName)));
+    const stat = seen && (await this.#io.stat(this.#passportPath));
     const isSame = seen?.device === attachment.device && isSameFile(seen, stat);
     if (!isSame) await this.verify(attachment);
   }
@@ -122,18 +129,13 @@ export class NodeAttachment {
     }
   }
 
-  /** The folder that bears the node's id. */
-  get root(): string {
-    return join(this.#path, nodeFolderName(this.#id));
-  }
-
   folderPath(folder: NodeFolder): string {
-    return join(this.root, folder);
+    return this.#folderPaths.get(folder)!;
   }
 
   filePath(folder: NodeFolder, name: string): string {
     assert(namePattern.test(name) && !name.endsWith(temporarySuffix), `not a name of a node's file: ${name}`);
-    return join(this.folderPath(folder), name);
+    return `${this.folderPath(folder)}${sep}${name}`;
   }
 
   gone(reason: GoneReason, problem: string, cause?: unknown): DriveError {

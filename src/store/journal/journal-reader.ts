@@ -37,10 +37,24 @@ export interface DamagedJournalFile {
   readonly sizeBytes: number;
 }
 
+/** What reading a journal needs of a node. */
+export type JournalStore = Pick<NodeStore, 'id' | 'list' | 'read'>;
+
+export interface JournalReading {
+  /** No file is skipped: all of them are to be verified. Default: false. */
+  readonly everyFile?: boolean | undefined;
+  /** The heads that are wanted; default: all. */
+  readonly keeps?: ((head: BatchHead) => boolean) | undefined;
+}
+
 const readBytes = 1024 * 1024;
 
 /** `from`: batches at or before this sequence number may be left out (whole files are skipped by their names). */
-export async function readJournal(store: NodeStore, from: number): Promise<NodeJournal> {
+export async function readJournal(
+  store: JournalStore,
+  from: number,
+  { everyFile = false, keeps = () => true }: JournalReading = {},
+): Promise<NodeJournal> {
   const files = (await store.list('journal'))
     .map((file) => ({ ...file, parsed: parseJournalFileName(file.name) }))
     .filter((file) => file.parsed !== undefined)
@@ -54,16 +68,22 @@ export async function readJournal(store: NodeStore, from: number): Promise<NodeJ
   const heads: BatchHead[] = [];
   const damagedFiles: DamagedJournalFile[] = [];
   for (const file of files) {
-    if (isBefore(file)) continue;
+    if (!everyFile && isBefore(file)) continue;
     const { name, sizeBytes, parsed } = file;
-    const isWhole = await readFileHeads(store, name, sizeBytes, heads);
+    const isWhole = await readFileHeads(store, { name, sizeBytes }, (head) => {
+      if (keeps(head)) heads.push(head);
+    });
     const { epoch, firstSequence } = parsed!;
     if (!isWhole) damagedFiles.push({ name, epoch, firstSequence, sizeBytes });
   }
   return { node: store.id, heads, damagedFiles };
 }
 
-async function readFileHeads(store: NodeStore, name: string, sizeBytes: number, heads: BatchHead[]): Promise<boolean> {
+async function readFileHeads(
+  store: JournalStore,
+  { name, sizeBytes }: { readonly name: string; readonly sizeBytes: number },
+  onHead: (head: BatchHead) => void,
+): Promise<boolean> {
   const reader = new BatchReader();
   let position = 0;
   let offset = 0;
@@ -72,7 +92,7 @@ async function readFileHeads(store: NodeStore, name: string, sizeBytes: number, 
     if (bytes.length === 0) break;
     position += bytes.length;
     for (const batch of reader.push(bytes)) {
-      heads.push(headOf(batch, name, offset));
+      onHead(headOf(batch, name, offset));
       offset += batch.bytes.length;
     }
   }
@@ -80,7 +100,7 @@ async function readFileHeads(store: NodeStore, name: string, sizeBytes: number, 
   if (rest !== 'damaged') return true;
   // Rare, and a file is small enough for memory (16 MiB, or one batch).
   const bytes = await store.read('journal', name, 0, sizeBytes);
-  for (const { offset, batch } of batchesBehindDamage(bytes, validBytes)) heads.push(headOf(batch, name, offset));
+  for (const { offset, batch } of batchesBehindDamage(bytes, validBytes)) onHead(headOf(batch, name, offset));
   return false;
 }
 
@@ -100,7 +120,7 @@ function headOf(batch: DecodedBatch, file: string, offset: number): BatchHead {
 }
 
 /** The bytes of one batch, verified against the hash in its head. CORRUPT when they changed since. */
-export async function readBatch(store: NodeStore, head: BatchHead): Promise<{ bytes: Buffer; operations: Buffer }> {
+export async function readBatch(store: JournalStore, head: BatchHead): Promise<{ bytes: Buffer; operations: Buffer }> {
   const bytes = await store.read('journal', head.file, head.offset, head.lengthBytes);
   const reader = new BatchReader();
   const [batch] = reader.push(bytes);

@@ -124,15 +124,18 @@ export class Committer {
     return this.writerMutex.run(work);
   }
 
-  /** A new epoch with the best members there are now; for a node that left or returned. Does nothing when nothing changes. */
-  async refreshMembers(): Promise<void> {
+  /**
+   * A new epoch with the best members there are now; for a node that left or returned. Does nothing when nothing changes,
+   * unless `always`: then all journals go on in new files.
+   */
+  async refreshMembers({ always = false } = {}): Promise<void> {
     await this.writerMutex.run(async () => {
       if (this.broken || this.closed) return;
       const current = await this.options.writeSet.currentAt(this.tip.sequence);
       const members = chooseMembers(current, this.options.copies(), this.options.writeSet.members);
       const before = this.options.writeSet.members;
       const same = members.length === before.length && members.every((member) => before.includes(member));
-      if (same || members.length === 0) return;
+      if ((same && !always) || members.length === 0) return;
       try {
         await this.startEpoch(this.tip);
       } catch (error) {
@@ -188,7 +191,7 @@ export class Committer {
     const durable: Job[] = [];
     for (const job of jobs) {
       const chunks = job.chunks.map((chunk) => (isNew(chunk) ? stored.get(chunk) : chunk));
-      if (chunks.includes(undefined)) job.reject(error);
+      if (chunks.includes(undefined)) job.reject(error());
       else durable.push({ ...job, chunks: chunks as AppendedChunk[] });
     }
     return durable;

@@ -25,8 +25,8 @@ export interface VerifiedReads {
 export interface DurableData {
   /** For each chunk that is durable: where, and on which nodes. */
   readonly stored: ReadonlyMap<AppendedChunk, AppendedChunk>;
-  /** Why the others are not. */
-  readonly error: DriveError;
+  /** Why the others are not. An error costs as much as a small write: none is made for nothing. */
+  readonly error: () => DriveError;
 }
 
 /** Each round needs another node to fail, so this is more than the nodes that could fail in one batch. */
@@ -50,7 +50,7 @@ export class DataCopies {
 
   async makeDurable(chunks: readonly AppendedChunk[]): Promise<DurableData> {
     const stored = new Map<AppendedChunk, AppendedChunk>();
-    let error: DriveError | undefined;
+    let failure: DriveError | undefined;
     let pending = chunks.map((chunk) => ({ chunk, written: chunk }));
     for (let round = 0; pending.length > 0; round++) {
       await this.store.sync([...new Set(pending.map(({ written }) => written.place.segment))]);
@@ -65,16 +65,12 @@ export class DataCopies {
           again.push({ chunk, written: await this.writeAgain(durable) });
         } catch (cause) {
           // Without another node to write to, that is "one copy so far".
-          error = asDriveError(cause);
+          failure = asDriveError(cause);
         }
       }
       pending = again;
     }
-    error ??= new DriveError('UNAVAILABLE', {
-      message: 'no disk could store the data',
-      hint: 'check the disks with `holdfast status`',
-    });
-    return { stored, error };
+    return { stored, error: () => failure ?? noDisk() };
   }
 
   private async writeAgain({ place, nodes, wanted }: AppendedChunk): Promise<AppendedChunk> {
@@ -84,3 +80,9 @@ export class DataCopies {
     return appended!;
   }
 }
+
+const noDisk = (): DriveError =>
+  new DriveError('UNAVAILABLE', {
+    message: 'no disk could store the data',
+    hint: 'check the disks with `holdfast status`',
+  });

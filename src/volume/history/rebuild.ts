@@ -6,6 +6,7 @@
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
 import type { Progress } from '../../core/progress.js';
+import { shellWord } from '../../core/text/shell-word.js';
 import { decodeCheckpoint } from '../../meta/checkpoint-file.js';
 import type { MetaStore } from '../../meta/meta-store.js';
 import type { EpochRow, NodeRow, Tip } from '../../meta/rows.js';
@@ -82,18 +83,42 @@ async function loadNewestCheckpoint(input: RebuildInput): Promise<MetaStore> {
   }
   candidates.sort((a, b) => b.sequence - a.sequence);
   for (const candidate of candidates) {
-    const { node, name } = candidate;
     const meta = await input.newIndex();
     try {
       await loadCheckpoint(meta, candidate, input);
       return meta;
     } catch (error) {
       await meta.close();
-      // Damage can look like anything, a newer version's words too: only what verifies as a whole is believed.
-      if (await isWhole(node, name)) throw error;
+      if (await isBelieved(candidate, candidates)) throw naming(error, candidate);
     }
   }
   return input.newIndex();
+}
+
+/** Damage can look like anything, a newer version's words too: what is not whole is believed only where nothing else is. */
+async function isBelieved({ node, name }: Candidate, all: readonly Candidate[]): Promise<boolean> {
+  try {
+    return await isWhole(node, name);
+  } catch (error) {
+    if (!hasCode(error, 'NEWER_FORMAT')) throw error;
+  }
+  // It says of itself that it is newer, and how a newer one is verified is not known. The same one lies on other nodes.
+  for (const twin of all.filter((other) => other.name === name && other.node !== node)) {
+    if (await isWhole(twin.node, name).catch(() => false)) return false;
+  }
+  return true;
+}
+
+/** Which file it is about. */
+function naming(error: unknown, { node, name }: Candidate): unknown {
+  if (!hasCode(error, 'NEWER_FORMAT')) return error;
+  const { message, details, hint } = error;
+  return new DriveError('NEWER_FORMAT', {
+    message: `${name} on ${node.label}: ${message}`,
+    details,
+    hint,
+    cause: error,
+  });
 }
 
 async function isWhole(node: EngineNode, name: string): Promise<boolean> {
@@ -137,6 +162,6 @@ function demandMajority(meta: MetaStore, epoch: EpochRow, { nodes: present, leav
     details: { missing: names },
     hint:
       `plug in ${names.join(', ')} and name them with --node; for a node that is lost for good: ` +
-      `holdfast rebuild DIR --node PATH --without ${missing[0]?.label}`,
+      `holdfast rebuild DIR --node PATH --without ${shellWord(missing[0]?.label ?? 'NODE')}`,
   });
 }

@@ -8,7 +8,7 @@ import { judgeRead, rangeStillHolds, readPreconditions, type Validators } from '
 import { decideRange } from '../../http/ranges.js';
 import { drained } from '../../http/streamed-body.js';
 import type { ByteRange, ContentReader, EntryRow } from '../../volume/volume.js';
-import { type Handler, send } from '../answers.js';
+import { type Handler, send, sendNotFound } from '../answers.js';
 import { checksumText } from '../body/checksums.js';
 import type { DavContext } from '../dav-context.js';
 import { lookUp } from '../marker-files.js';
@@ -18,7 +18,7 @@ import { verifyIfHeader } from '../request-headers.js';
 export const get: Handler = async (context) => {
   await verifyIfHeader(context);
   const entry = await lookUp(context);
-  if (!entry) throw new DriveError('NOT_FOUND');
+  if (!entry) return sendNotFound(context);
   if (entry.kind === 'folder') return sendFolderPage(context, entry);
   await sayChecksums(context, entry);
   if (context.method === 'HEAD' || entry.sizeBytes === 0) return sendFile(context, entry, undefined);

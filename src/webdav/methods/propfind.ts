@@ -1,11 +1,10 @@
 /** PROPFIND: listings stream from pages of the index, at the client's pace; an entry that fails fails the answer. */
-import { DriveError } from '../../core/errors.js';
 import { readBody } from '../../http/body.js';
 import { limits } from '../../http/limits.js';
 import { refusal } from '../../http/status.js';
 import { encodeName } from '../../http/target-path.js';
 import type { EntryPath, EntryRow, LockRow, SpaceReport } from '../../volume/volume.js';
-import type { Handler } from '../answers.js';
+import { type Handler, sendNotFound } from '../answers.js';
 import type { DavContext } from '../dav-context.js';
 import { lookUp } from '../marker-files.js';
 import { Multistatus } from '../multistatus.js';
@@ -19,7 +18,7 @@ export const propfind: Handler = async (context) => {
   const request = readPropertyRequest(body, context.profile);
   await verifyIfHeader(context);
   const entry = await lookUp(context);
-  if (!entry) throw new DriveError('NOT_FOUND');
+  if (!entry) return sendNotFound(context);
   if (depth === 'infinity' && entry.kind === 'folder') {
     throw refusal(403, 'whole trees are not listed at once', 'propfind-finite-depth');
   }

@@ -7,7 +7,7 @@ import type { DriveNodes } from '../../../src/drive/drive-nodes.js';
 import { Absences } from '../../../src/drive/members/absences.js';
 import { OperatorSettings } from '../../../src/drive/members/operator-settings.js';
 import { DriveWatch } from '../../../src/drive/status/drive-watch.js';
-import type { DriveStatus } from '../../../src/drive-status.js';
+import type { DriveStatus, NodeStatus } from '../../../src/drive-status.js';
 import { driveStatus, nodeStatus } from '../../cli/fake-context.js';
 import { ManualClock } from '../../support/manual-clock.js';
 import { temporaryFolder } from '../../support/temporary-folder.js';
@@ -97,4 +97,22 @@ test('each change of the health is told, but not what was unplugged on purpose',
   seen.status = driveStatus();
   await watch.look();
   assert.deepEqual(kinds(), ['degraded', 'damaged', 'good']);
+});
+
+test('a drained node is told of once when it has become empty, and anew when it is drained again', async (t) => {
+  const { watch, seen, kinds, events } = await watched(t, 'online');
+  const look = async (changes: Partial<NodeStatus>) => {
+    seen.status = driveStatus({ nodes: [nodeStatus('usb', changes)] });
+    await watch.look();
+  };
+  await look({ usedBytes: 0 });
+  await look({ role: 'draining', usedBytes: 1 });
+  assert.deepEqual(kinds(), []);
+  await look({ role: 'draining', usedBytes: 0 });
+  await look({ role: 'draining', usedBytes: 0 });
+  assert.deepEqual(kinds(), ['node-empty']);
+  assert.match(events.list()[0]!.message, /^usb is empty: it may be removed \(holdfast node remove \S+ usb\)$/);
+  await look({ usedBytes: 0 });
+  await look({ role: 'draining', usedBytes: 0 });
+  assert.deepEqual(kinds(), ['node-empty', 'node-empty']);
 });

@@ -11,6 +11,7 @@ import {
   groupAdvice,
   indexAdvice,
   proofAdvice,
+  rehearsalAdvice,
   watchAdvice,
 } from '../../../src/drive/doctor/advice.js';
 import { TestDrive } from '../drive-fixture.js';
@@ -120,4 +121,14 @@ test('copies that were not verified for longer than they should be are told', ()
   assert.equal(advice.length, 1);
   assert.match(advice[0]!.finding, /on blue were last verified 40 days ago/);
   assert.match(advice[0]!.next, /holdfast scrub \/srv\/home --now/);
+});
+
+test('a rebuild that was last proven more than a week ago is told, one that was never rehearsed is not', () => {
+  const dayMs = 86_400_000;
+  const options = { now: 100 * dayMs, directory: '/srv/home' };
+  assert.deepEqual(rehearsalAdvice(93 * dayMs, options), []);
+  assert.deepEqual(rehearsalAdvice(undefined, options), []);
+  const [advice] = rehearsalAdvice(80 * dayMs, options);
+  assert.match(advice!.finding, /last proven 20 days ago/);
+  assert.match(advice!.next, /holdfast rehearse \/srv\/home/);
 });

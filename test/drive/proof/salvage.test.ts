@@ -212,10 +212,15 @@ test('two of three nodes and the index lost: a rebuild without them serves what 
   const status = await drive.drive.status();
   assert.equal(status.health, 'damaged');
   assert.match(status.protection, /^\d+ files cannot be read whole now: .*plug in/);
+  await assert.rejects(
+    drive.get(lost[0]!.path),
+    (error) => hasCode(error, 'UNAVAILABLE') && /may lie on "node-1" or "node-2".*plug in/.test(error.message),
+  );
   await drive.plug('a');
   const isWhole = async () => (await drive.drive.proofs.salvage({ limit: 10 })).damagedFiles === 0;
   await drive.until('every file is whole', isWhole, patienceMs);
   await untilOnline(drive, 'a');
+  assert.deepEqual((await drive.drive.status()).damagedFiles, []);
   for (const { path, bytes } of files) assert.ok((await drive.get(path)).equals(bytes), path);
   await drive.plug('b');
   await untilOnline(drive, 'b');

@@ -1,6 +1,7 @@
 /** Reading all copies finds the damage that no listing shows, names the files, and has it healed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DriveError } from '../../../src/core/errors.js';
 import { DataCheck, isInPart } from '../../../src/maintenance/checking/data-check.js';
 import { segmentFileName } from '../../../src/segment/segment-id.js';
 import { firstEpoch } from '../../store/store-fixture.js';
@@ -53,6 +54,16 @@ test('a file is named even when its copy is made good as soon as it is noted', a
   assert.ok(degraded.includes('/file-0 is whole, and one of its copies is not'), degraded.join());
 });
 
+test('a volume that can only be read is read all the same', async (t) => {
+  const host = await openHost(t, { letters: 'ab' });
+  const segment = await host.save(...files);
+  host.all[0]!.store.damage('segments', segmentFileName(segment), 100_000);
+  const withWriter = () => Promise.reject(new DriveError('READ_ONLY'));
+  const { degraded, readCopies } = await new DataCheck({ ...host, withWriter }, whole).run();
+  assert.deepEqual([degraded[0], readCopies], [`segment ${segment} on node a is damaged`, 2]);
+  assert.deepEqual(host.states(segment), ['a good', 'b good'], 'nothing could be noted');
+});
+
 test('a file is damage only when a part of it verifies nowhere', async (t) => {
   const host = await openHost(t, { letters: 'ab' });
   const segment = await host.save(...files);
@@ -96,7 +107,8 @@ test('on a serving drive the damage that a check finds is healed', async (t) => 
   const [file] = await segmentFiles(fixture.nodes[0]!);
   let found: readonly string[] = [];
   // A segment whose hash is not known yet is read by the hasher too, once; it may be faster.
-  for (let round = 0; round < 5 && found.length === 0; round += 1) {
+  const isNamed = () => found.some((sentence) => sentence.startsWith('/f is whole'));
+  for (let round = 0; round < 5 && !isNamed(); round += 1) {
     await untilStatus(fixture, 'whole', isWhole);
     await flipBit(file!, 1_000_000);
     const { findings, degraded, readBytes } = await fixture.drive.check({ readData: whole });
@@ -104,10 +116,7 @@ test('on a serving drive the damage that a check finds is healed', async (t) => 
     assert.ok(readBytes > 2_000_000);
     found = degraded;
   }
-  assert.ok(
-    found.some((sentence) => sentence.startsWith('/f is whole')),
-    found.join(),
-  );
+  assert.ok(isNamed(), found.join());
   await untilStatus(fixture, 'healed', isWhole);
   const again = await fixture.drive.check({ readData: whole });
   assert.deepEqual([again.findings, again.degraded], [[], []]);

@@ -6,30 +6,13 @@ import { Scrubber } from '../../../src/maintenance/scrubbing/scrubber.js';
 import { segmentFileName } from '../../../src/segment/segment-id.js';
 import { chunkOf } from '../../store/store-fixture.js';
 import { settle } from '../../support/manual-clock.js';
-import { type HostFixture, openHost } from '../host-fixture.js';
+import { type HostFixture, openHost, runUntilIdle } from '../host-fixture.js';
 
 const MiB = 1024 * 1024;
 const dayMs = 24 * 3_600_000;
 const { signal } = new AbortController();
 const files = (first: number) =>
   [0, 1].map((index) => ({ name: `file-${first + index}`, bytes: 300_000, seed: first + index }));
-
-/** Steps until it is idle, letting time pass as its pauses ask for. */
-async function run(host: HostFixture, scrubber: Scrubber): Promise<void> {
-  for (let steps = 0; ; steps += 1) {
-    assert.ok(steps < 100, 'it comes to an end');
-    let result: string | undefined;
-    void scrubber.step(signal).then((value) => {
-      result = value;
-    });
-    for (let waits = 0; result === undefined; waits += 1) {
-      assert.ok(waits < 10_000, 'a step comes to an end');
-      await settle();
-      if (host.clock.pending > 0) await host.clock.advance(10);
-    }
-    if (result === 'idle') return;
-  }
-}
 
 const proofs = (host: HostFixture) =>
   host.reader.proofs().map(({ copies, proven, oldest }) => ({ copies, proven, oldest: oldest !== null }));
@@ -40,16 +23,16 @@ test('every copy is proven once, and again after half of the period', async (t) 
   await host.save(...files(2));
   let bad = 0;
   const scrubber = new Scrubber(host, () => (bad += 1));
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 4);
   assert.deepEqual(proofs(host), [
     { copies: 2, proven: 2, oldest: true },
     { copies: 2, proven: 2, oldest: true },
   ]);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 4, 'nothing is due');
   await host.clock.advance(16 * dayMs);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 8);
   const before = host.clock.now() - 15 * dayMs;
   assert.deepEqual(host.reader.oldestProofs({ nodes: host.all.map(({ id }) => id), before, limit: 10 }), []);
@@ -63,7 +46,7 @@ test('rot is found, noted for the healer and named; the other copies keep their 
   host.node('b'.repeat(16)).store.damage('segments', segmentFileName(segment), 400_000);
   let bad = 0;
   const scrubber = new Scrubber(host, () => (bad += 1));
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.deepEqual(host.states(segment), ['a good', 'b damaged']);
   assert.deepEqual(host.states(other), ['a good', 'b good']);
   assert.deepEqual([bad, scrubber.status().badCopies], [1, 1]);
@@ -76,7 +59,7 @@ test('without another good copy it says so, and names every file in the damage',
   const segment = await host.save(...files(0));
   await host.meta.writer.setReplicaStates([{ segment, node: 'a'.repeat(16), state: 'missing' }]);
   host.node('b'.repeat(16)).store.lose('segments', segmentFileName(segment));
-  await run(host, new Scrubber(host, () => undefined));
+  await runUntilIdle(host, new Scrubber(host, () => undefined));
   assert.match(
     host.reports.join('\n'),
     /is missing: it concerns \/file-0, \/file-1; no other copy is known to be good/,
@@ -89,7 +72,7 @@ test('rot in many copies is found within the period, named, healed, and nothing 
   for (let first = 0; first < 16; first += 2) segments.push(await host.save(...files(first)));
   const healer = new Healer(host);
   const scrubber = new Scrubber(host, () => healer.lookAgain());
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   await host.clock.advance(dayMs);
   const whole = new Map(
     host.all.map(({ id, store }) => [
@@ -112,7 +95,7 @@ test('rot in many copies is found within the period, named, healed, and nothing 
   for (let found = 0; found < rotten.length; found = scrubber.status().badCopies) {
     assert.ok(host.clock.now() - rotted <= productionSafety.scrubPeriodMs, `${found} found within the period`);
     await host.clock.advance(dayMs);
-    await run(host, scrubber);
+    await runUntilIdle(host, scrubber);
   }
   for (let steps = 0; (await healer.step(signal)) !== 'idle'; steps += 1) assert.ok(steps < 100);
   for (const { segment, node, file } of rotten) {
@@ -135,10 +118,10 @@ test('a node that is away is left alone, and read when it is back', async (t) =>
   const b = host.node('b'.repeat(16));
   b.leave(host.clock.now());
   const scrubber = new Scrubber(host, () => assert.fail('nothing is bad'));
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 1);
   b.state = 'online';
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 2);
 });
 
@@ -148,10 +131,10 @@ test('a copy that cannot be read now is postponed, and holds up no other', async
   const b = host.node('b'.repeat(16));
   b.store.plan({ operation: 'read', effect: 'NODE_GONE' });
   const scrubber = new Scrubber(host, () => assert.fail('nothing is known to be bad'));
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 1);
   await host.clock.advance(700_000);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(scrubber.status().readCopies, 2);
 });
 
@@ -180,12 +163,12 @@ test('what is written to for long is sealed after a quarter of the period, so th
   const host = await openHost(t, { letters: 'ab' });
   await host.segments.append([chunkOf(1_000, 1)], { lane: 'small' });
   const scrubber = new Scrubber(host, () => undefined);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   await host.clock.advance(productionSafety.scrubPeriodMs / 5);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(host.segments.openSegments().filter(({ sealing }) => !sealing).length, 1);
   await host.clock.advance(productionSafety.scrubPeriodMs / 20);
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   assert.equal(host.segments.openSegments().filter(({ sealing }) => !sealing).length, 0);
 });
 
@@ -194,7 +177,7 @@ test('it reads no faster than the period asks for', async (t) => {
   await host.save(...[0, 1, 2, 3].map((seed) => ({ name: `file-${seed}`, bytes: MiB, seed })));
   const scrubber = new Scrubber(host, () => undefined);
   const started = host.clock.monotonic();
-  await run(host, scrubber);
+  await runUntilIdle(host, scrubber);
   const seconds = (host.clock.monotonic() - started) / 1000;
   const rate = scrubber.status().readBytes / MiB / seconds;
   assert.ok(rate <= 4, `${rate} MiB/s`);
