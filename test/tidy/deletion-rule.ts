@@ -93,8 +93,7 @@ export const destructions: readonly Destruction[] = [
     allowed: {
       'src/store/read/segment-copy.ts': 'a verified copy over a bad one',
       'src/maintenance/checkpointer.ts': 'checkpoints',
-      'src/maintenance/scrubbing/history-scrubber.ts':
-        'a journal file or checkpoint, whole again, over its rotten self',
+      'src/maintenance/scrubbing/history-mender.ts': 'a journal file or checkpoint, whole again, over its rotten self',
       'src/maintenance/hash-list.ts': 'the hash list',
     },
   },
