@@ -303,4 +303,26 @@ export const mutants: readonly Mutant[] = [
     ],
     tests: ['server/real-drive'],
   },
+  {
+    name: 'a rotten journal is mended with batches that may have been given up',
+    edits: [
+      edit(
+        'store/journal/journal-repair.ts',
+        'head.epoch === epoch && this.followers.has(head.hash)',
+        'head.epoch === epoch',
+      ),
+    ],
+    tests: ['store/journal/journal-repair'],
+  },
+  {
+    name: 'a rotten journal is mended with batches that do not go on from those before',
+    edits: [
+      edit(
+        'store/journal/journal-repair.ts',
+        'return isJoined ? chain : undefined;',
+        'void isJoined;\n    return chain;',
+      ),
+    ],
+    tests: ['store/journal/journal-repair'],
+  },
 ];

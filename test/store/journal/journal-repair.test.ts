@@ -8,6 +8,8 @@ import { repairedJournalFile } from '../../../src/store/journal/journal-repair.j
 import { type EncodedBatch, JournalWriter } from '../../../src/store/journal/journal-writer.js';
 import { MemoryNodeStore } from '../../support/memory-node-store.js';
 
+/** Of a batch, with its checksums. */
+const headerBytes = 112;
 const epochs = ['a'.repeat(16), 'b'.repeat(16)] as const;
 
 /** `count` batches in the first epoch, then the record of the second one. */
@@ -87,7 +89,7 @@ test('nothing is guessed where no other node knows, or where what they know does
     epoch: epochs[0],
     writer: 'e'.repeat(16),
     isEpoch: true,
-    operations: alike[0]!.bytes.subarray(112),
+    operations: alike[0]!.bytes.subarray(headerBytes),
   });
   const first = await nodeWith('c', chain);
   const rotten = await damaged(first, 20);
@@ -98,16 +100,27 @@ test('nothing is guessed where no other node knows, or where what they know does
 test('a batch that was given up is not taken for the one that counts', async () => {
   const chain = chainOf(5);
   const store = await nodeWith('a', chain.slice(0, 5));
-  const last = chain[4]!;
   const { name, sizeBytes, whole } = await damaged(store, sizeOf(chain.slice(0, 4)) + 150);
-  const twin = Buffer.from(last.bytes);
-  const operations = Buffer.alloc(twin.length - 112, 'x');
-  const { previousHash } = (await readJournal(await nodeWith('e', chain), 0)).heads[4]!;
-  const header = { sequence: 5, previousSequence: 4, previousHash, epoch: epochs[0], writer: '9'.repeat(16) };
-  const { bytes } = encodeBatch({ ...header, isEpoch: false, operations });
-  const givenUp = await nodeWith('b', [...chain.slice(0, 4), { ...last, bytes }]);
+  const givenUp = await nodeWith('b', [...chain.slice(0, 4), await twinOf(chain, 4)]);
   assert.equal(await repairedJournalFile(store, { name, sizeBytes }, [givenUp]), undefined);
   assert.deepEqual(await repairedJournalFile(store, { name, sizeBytes }, [givenUp, await nodeWith('c', chain)]), whole);
 });
+
+test('batches that fit to the byte and do not go on from what stands before them are not put there', async () => {
+  const chain = chainOf(6);
+  const stale = chain.with(2, await twinOf(chain, 2));
+  const store = await nodeWith('a', stale);
+  const { name, sizeBytes } = await damaged(store, sizeOf(stale.slice(0, 3)) + 150);
+  assert.equal(await repairedJournalFile(store, { name, sizeBytes }, [await nodeWith('b', chain)]), undefined);
+});
+
+/** Another batch behind the same one, just as long: what was written when the first try to write it failed. */
+async function twinOf(chain: readonly EncodedBatch[], index: number): Promise<EncodedBatch> {
+  const { heads } = await readJournal(await nodeWith('e', chain), 0);
+  const { sequence, previousHash } = heads[index]!;
+  const operations = Buffer.alloc(chain[index]!.bytes.length - headerBytes, 'x');
+  const header = { sequence, previousSequence: sequence - 1, previousHash, epoch: epochs[0], writer: '9'.repeat(16) };
+  return { ...chain[index]!, bytes: encodeBatch({ ...header, isEpoch: false, operations }).bytes };
+}
 
 const sizeOf = (batches: readonly EncodedBatch[]): number => batches.reduce((sum, { bytes }) => sum + bytes.length, 0);
