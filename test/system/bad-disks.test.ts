@@ -13,7 +13,7 @@ import { waitUntil } from './tools/wait.js';
 import { Workspace } from './tools/workspace.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'e2fsck'], root: true, freeBytes: 2 * GiB });
-const options = { skip, timeout: 180_000 };
+const options = { skip, timeout: 900_000 };
 const fileBytes = 4 * MiB;
 
 test('a full drive answers 507, still deletes, and then saves again', options, async (context) => {

@@ -13,7 +13,7 @@ import { Workspace } from './tools/workspace.js';
 const program = '/usr/bin/chromium';
 const skip = missing({ files: [program] });
 /** A loaded machine is slow. */
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 const markup = '<img src=x onerror=alert(1)> & "quotes".txt';
 
 interface Visit {
@@ -29,7 +29,11 @@ async function visit(t: TestContext): Promise<Visit> {
   const workspace = await Workspace.create(t);
   const volume = await TestVolume.inFolders(workspace);
   const server = await volume.serve();
-  const browser: Browser = await chromium.launch({ executablePath: program, args: ['--no-sandbox', '--disable-gpu'] });
+  const browser: Browser = await chromium.launch({
+    executablePath: program,
+    args: ['--no-sandbox', '--disable-gpu'],
+    timeout: patienceMs,
+  });
   const complaints: string[] = [];
   t.after(() => browser.close());
   const { url } = server;
@@ -80,9 +84,18 @@ function notWhileLeaving(error: Error): false {
 
 const waitForNames = (page: Page, expected: readonly string[]): Promise<void> =>
   until(
-    async () => JSON.stringify(await names(page)) === JSON.stringify(expected),
+    async () => JSON.stringify(await names(page)) === JSON.stringify(expected) && (await isComplete(page)),
     `the listing never was ${expected}`,
   );
+
+/** Its script, which stands at its end, has run: what is shown before listens to no key yet. */
+const isComplete = async (page: Page): Promise<boolean> =>
+  (await page.evaluate<string>('document.readyState')) !== 'loading';
+
+async function waitForEmptyFolder(page: Page): Promise<void> {
+  await page.getByText('This folder is empty.').waitFor();
+  await until(() => isComplete(page), 'the page never was complete');
+}
 
 test('a visitor browses, uploads, replaces and downloads', { skip }, async (t) => {
   const { url, workspace, open, send, end } = await visit(t);
@@ -124,7 +137,7 @@ test('a visitor browses, uploads, replaces and downloads', { skip }, async (t) =
   assert.ok(readFileSync(await download.path()).equals(big));
 
   await row(page, 'Photos').getByRole('link').click();
-  await page.getByText('This folder is empty.').waitFor();
+  await waitForEmptyFolder(page);
   await page.evaluate(`{
     const data = new DataTransfer();
     data.items.add(new File(['dropped'], 'dropped.txt'));
@@ -151,7 +164,7 @@ test('everything can be done by keyboard', { skip }, async (t) => {
   await waitForNames(page, ['New things', 'a.txt', 'b.txt', 'c.txt']);
   await until(async () => (await focused()) === 'New things', 'what was made has no focus');
   await keyboard.press('Enter');
-  await page.getByText('This folder is empty.').waitFor();
+  await waitForEmptyFolder(page);
   await keyboard.press('Backspace');
   await waitForNames(page, ['New things', 'a.txt', 'b.txt', 'c.txt']);
 

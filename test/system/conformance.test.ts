@@ -43,7 +43,7 @@ class MortalServer {
 }
 
 test('M-04 M-36 F10: saves that Finder has begun outlive kill -9, and so does all that was acknowledged', {
-  timeout: 300_000,
+  timeout: 900_000,
   skip: missing({}),
 }, async (t) => {
   const workspace = await Workspace.create(t);
@@ -74,7 +74,7 @@ test('M-04 M-36 F10: saves that Finder has begun outlive kill -9, and so does al
 const sizeBytes = 5 * GiB;
 
 test('M-42: a file of 5 GiB, up and down, without memory for it', {
-  timeout: 900_000,
+  timeout: 2_400_000,
   skip: missing({ freeBytes: 2 * GiB }),
 }, async (t) => {
   const workspace = await Workspace.create(t);

@@ -16,7 +16,10 @@ const seed = runSeed();
 const kills = Number(process.env.HOLDFAST_KILLS ?? 50);
 const cuts = Number(process.env.HOLDFAST_CUTS ?? 20);
 
-const options = { timeout: 600_000, skip: missing({}) };
+/** Before each crash, on the average of all so far. */
+const fewestChanges = 6;
+
+const options = { timeout: 1_500_000, skip: missing({}) };
 
 test(`nothing acknowledged is lost in ${kills} kills`, options, async (context) => {
   const workspace = await Workspace.create(context);
@@ -34,7 +37,7 @@ test('nothing acknowledged is lost when a kill takes the index along', options, 
 });
 
 test(`nothing acknowledged is lost in ${cuts} power cuts`, {
-  timeout: 600_000,
+  timeout: 1_500_000,
   skip: missing({ tools: loopDiskTools, root: true, freeBytes: 4 * GiB }),
 }, async (context) => {
   const workspace = await Workspace.create(context);
@@ -64,6 +67,8 @@ async function stormAndCrash(
   for (let round = 1; round <= rounds; round++) {
     const running = storm.run(server.url);
     await pause(chance.between(20, 1500));
+    // A slow machine has had no storm by then.
+    await storm.until(round * fewestChanges);
     assert.deepEqual(storm.refusals, [], `refused before the crash, round ${round}, HOLDFAST_SEED=${seed}`);
     await crash(server);
     await running;
@@ -73,7 +78,6 @@ async function stormAndCrash(
     const findings = await storm.verify(server.url);
     assert.deepEqual(findings, [], `after crash ${round}, HOLDFAST_SEED=${seed}\n${server.logTail()}`);
   }
-  assert.ok(storm.acknowledged > rounds * 5, `only ${storm.acknowledged} changes were acknowledged: no storm`);
   await waitUntilWhole(volume.directory);
   await mustBeSound(volume.directory);
   await server.stop();

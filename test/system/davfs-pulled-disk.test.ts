@@ -11,7 +11,7 @@ import type { Workspace } from './tools/workspace.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'mount.davfs', 'diff'], root: true, fuse: true, freeBytes: 12 * GiB });
 
-test('a tree copied through davfs2 outlives a pulled disk', { skip, timeout: 900_000 }, (context) =>
+test('a tree copied through davfs2 outlives a pulled disk', { skip, timeout: 2_400_000 }, (context) =>
   surviveAPulledDisk(context, (workspace, url) => DavfsClient.open(workspace, url)),
 );
 

@@ -12,11 +12,12 @@ import { DriveServer, driveStatus, mustBeSound, mustHoldfast, waitUntilWhole } f
 import { LoopDisk } from './tools/loop-disk.js';
 import { GiB, KiB, loopDiskTools, MiB, missing } from './tools/requirements.js';
 import { contentOf } from './tools/seeded.js';
+import { waitUntil } from './tools/wait.js';
 import { dropCaches, Workspace } from './tools/workspace.js';
 
 const options = {
   skip: missing({ tools: [...loopDiskTools, 'e2fsck', 'sysctl'], root: true, freeBytes: GiB }),
-  timeout: 400_000,
+  timeout: 1_500_000,
 };
 const diskBytes = 256 * MiB;
 
@@ -133,13 +134,16 @@ class SickDrive {
 
   /** By its state now, or by a line of the log. */
   async mustHaveNoticed(): Promise<void> {
-    const node = (await driveStatus(this.directory)).nodes.find(({ path }) => path === this.thin.path);
-    assert.ok(node);
-    const lines = this.#server.logTail().split('\n');
-    const isTold = lines.some(
-      (line) => line.includes(`${node.label} is `) && !line.includes(`${node.label} is online`),
-    );
-    assert.ok(isTold || node.state !== 'online', `nothing is said about ${node.label}\n${lines.join('\n')}`);
+    const isNoticed = async () => {
+      const node = (await driveStatus(this.directory)).nodes.find(({ path }) => path === this.thin.path);
+      assert.ok(node);
+      const lines = this.#server.logTail().split('\n');
+      const isTold = lines.some(
+        (line) => line.includes(`${node.label} is `) && !line.includes(`${node.label} is online`),
+      );
+      return isTold || node.state !== 'online';
+    };
+    await waitUntil('something is said about the disk', isNoticed, { describe: () => this.#server.logTail() });
   }
 
   /** The server dies, the disk is mended, and nothing of what the system remembers is left. */

@@ -29,7 +29,7 @@ const modifiedAt = (folder: number, file: number) => 1_500_000_000_000 + folder 
 
 test('100,000 files come back without the index and without one node, by a rebuild and by the kit', {
   skip,
-  timeout: 900_000,
+  timeout: 2_400_000,
 }, async (context) => {
   const workspace = await Workspace.create(context);
   const directory = join(workspace.path, 'drive');

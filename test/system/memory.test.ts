@@ -15,7 +15,7 @@ const names = ['one.bin', 'two.bin', 'three.bin', 'four.bin'];
 
 test('4 GiB up and down at once stay below 250 MiB', {
   skip: missing({ freeBytes: 12 * GiB }),
-  timeout: 400_000,
+  timeout: 1_500_000,
 }, async (context) => {
   const workspace = await Workspace.create(context);
   const volume = await TestVolume.inFolders(workspace);

@@ -8,7 +8,7 @@ import { MutantWorkshop } from '../mutants/mutant-workshop.js';
 import { mutants } from '../mutants/mutants.js';
 import { tellReached } from './tools/time-left.js';
 
-describe('planted mistakes', { timeout: 25 * 60_000 }, () => {
+describe('planted mistakes', { timeout: 45 * 60_000 }, () => {
   let workshop: MutantWorkshop;
   let caught = 0;
 

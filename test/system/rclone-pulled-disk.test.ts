@@ -10,7 +10,7 @@ import type { Workspace } from './tools/workspace.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'rclone'], root: true, freeBytes: 12 * GiB });
 
-test('a tree copied by rclone outlives a pulled disk', { skip, timeout: 900_000 }, (context) =>
+test('a tree copied by rclone outlives a pulled disk', { skip, timeout: 2_400_000 }, (context) =>
   surviveAPulledDisk(context, async (workspace, url) => new RcloneClient(workspace, url)),
 );
 

@@ -16,7 +16,7 @@ const skip = missing({ freeBytes: 2 * GiB });
 
 test('rebuild gives back the tree without the index and without any one node', {
   skip,
-  timeout: 300_000,
+  timeout: 900_000,
 }, async (context) => {
   const workspace = await Workspace.create(context);
   const volume = await TestVolume.inFolders(workspace);

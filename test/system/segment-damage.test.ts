@@ -14,7 +14,7 @@ import { dropCaches, Workspace } from './tools/workspace.js';
 const skip = missing({ tools: loopDiskTools, root: true, freeBytes: 4 * GiB });
 const files = Array.from({ length: 48 }, (_, index) => ({ path: `file ${index}.bin`, sizeBytes: 8 * MiB + index }));
 
-test('deleted and damaged segment files are noticed and healed', { skip, timeout: 300_000 }, async (context) => {
+test('deleted and damaged segment files are noticed and healed', { skip, timeout: 900_000 }, async (context) => {
   const workspace = await Workspace.create(context);
   const { volume } = await TestVolume.onLoopDisks(workspace, { nodeBytes: GiB, indexBytes: GiB / 2 });
   const writing = await volume.serve();
@@ -27,15 +27,19 @@ test('deleted and damaged segment files are noticed and healed', { skip, timeout
 
   const [deleted, damaged] = await sixSegments(node);
   for (const { path } of deleted) await rm(path);
-  await waitUntil('the deleted segments are there again', async () => allWhole(deleted), { timeoutMs: 120_000 });
+  await waitUntil('the deleted segments are there again', async () => allWhole(deleted), { timeoutMs: 300_000 });
   await waitUntilWhole(volume.directory);
   await mustReadBack(server.url);
 
   for (const { path } of damaged) await flipBits(path);
   await dropCaches();
   const before = (await driveStatus(volume.directory)).reads.checksumErrors;
-  for (let pass = 1; pass <= 5 && !(await allWhole(damaged)); pass++) await mustReadBack(server.url);
-  await waitUntil('the damaged segments are whole again', async () => allWhole(damaged), { timeoutMs: 60_000 });
+  // Which copy is read depends on how fast each answers.
+  const readAndLook = async () => {
+    await mustReadBack(server.url);
+    return allWhole(damaged);
+  };
+  await waitUntil('the damaged segments are whole again', readAndLook, { timeoutMs: 300_000 });
   assert.ok((await driveStatus(volume.directory)).reads.checksumErrors > before, 'no checksum error was counted');
   await waitUntilWhole(volume.directory);
   await mustReadBack(server.url);

@@ -11,7 +11,7 @@ import { ClientDrive } from './tools/client-drive.js';
 
 const skip = missing({ tools: ['cadaver'] });
 
-test('cadaver stores, locks, names properties, moves and deletes', { skip, timeout: 300_000 }, async (context) => {
+test('cadaver stores, locks, names properties, moves and deletes', { skip, timeout: 900_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const local = await drive.workspace.folder('local');
   await writeFile(join(local, 'first'), 'first');
@@ -80,7 +80,7 @@ async function cadaver(folder: string, url: string, commands: readonly string[])
     cwd: folder,
     env: { ...process.env, HOME: folder, LC_ALL: 'C.UTF-8' },
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: 120_000,
+    timeout: 900_000,
   });
   child.stdin.end(`${[...commands, 'quit'].join('\n')}\n`);
   const [said, complaints] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit')]);

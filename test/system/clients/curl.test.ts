@@ -10,7 +10,7 @@ import { ClientDrive } from './tools/client-drive.js';
 
 const skip = missing({ tools: ['curl'] });
 
-test('curl stores, reads parts and goes on where it stopped', { skip, timeout: 300_000 }, async (context) => {
+test('curl stores, reads parts and goes on where it stopped', { skip, timeout: 900_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const local = await drive.workspace.folder('local');
   const options: CommandOptions = { cwd: local };

@@ -13,7 +13,7 @@ import { checkBigFile, freeBytesForBigFile, nameOf, putMany, writeBigFile } from
 import { MountedDrive } from './tools/mounted-drive.js';
 
 const needs = { tools: ['mount.davfs'], root: true, fuse: true, freeBytes: freeBytesForBigFile };
-const options = { skip: missing(needs), timeout: 1_200_000 };
+const options = { skip: missing(needs), timeout: 2_400_000 };
 
 test('10,000 files in one folder, and a file of 5 GiB, through davfs2', options, async (context) => {
   const served = await ClientDrive.open(context);

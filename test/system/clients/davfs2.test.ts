@@ -9,7 +9,7 @@ import { everyday, gitRepository, MountedDrive, rsyncInto, treeToSynchronize } f
 
 const skip = missing({ tools: ['mount.davfs', 'git', 'rsync'], root: true, fuse: true });
 
-test('a drive mounted by davfs2 is a folder like others', { skip, timeout: 900_000 }, async (context) => {
+test('a drive mounted by davfs2 is a folder like others', { skip, timeout: 2_400_000 }, async (context) => {
   const served = await ClientDrive.open(context);
   const { workspace } = served;
   const drive = await MountedDrive.open(DavfsMount.open, workspace, served.server.url);

@@ -9,7 +9,7 @@ import { DesktopSession } from './tools/desktop-session.js';
 
 const skip = missing({ tools: ['gio', 'dbus-daemon'], files: ['/usr/libexec/gvfsd-dav'] });
 
-test('GNOME Files works with the drive as with a folder', { skip, timeout: 600_000 }, async (context) => {
+test('GNOME Files works with the drive as with a folder', { skip, timeout: 1_500_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const session = await DesktopSession.open(drive.workspace);
   const gio = (...args: string[]): Promise<string> => session.must('gio', args);

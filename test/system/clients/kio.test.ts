@@ -9,7 +9,7 @@ import { DesktopSession } from './tools/desktop-session.js';
 
 const skip = missing({ tools: ['kioclient5', 'dbus-daemon'] });
 
-test('Dolphin works with the drive as with a folder', { skip, timeout: 600_000 }, async (context) => {
+test('Dolphin works with the drive as with a folder', { skip, timeout: 1_500_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const session = await DesktopSession.open(drive.workspace);
   const attempt = (...args: string[]) => session.run('kioclient5', ['--noninteractive', ...args]);

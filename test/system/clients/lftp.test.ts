@@ -15,7 +15,7 @@ const skip = missing({ tools: ['lftp'] });
 // After each upload it closes the connection and waits this long before it opens the next one; its own default is 15 s.
 const settings = ['set net:max-retries 3', 'set net:reconnect-interval-base 1', 'set http:use-propfind yes'];
 
-test('lftp mirrors to the drive and back', { skip, timeout: 300_000 }, async (context) => {
+test('lftp mirrors to the drive and back', { skip, timeout: 900_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const local = await drive.workspace.folder('local');
   await mkdir(join(local, 'tree', 'inner'), { recursive: true });

@@ -9,7 +9,7 @@ const skip = missing({ tools: ['soffice'], files: [officePython, '/usr/lib/pytho
 
 test('LibreOffice opens, locks, saves and closes a document on the drive', {
   skip,
-  timeout: 600_000,
+  timeout: 1_500_000,
 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const { traffic, witness } = drive;

@@ -31,7 +31,7 @@ const kernelRecipes = [
 ] as const;
 
 for (const { name, needs } of kernelRecipes) {
-  const options = { skip: missing(needs), timeout: 600_000 };
+  const options = { skip: missing(needs), timeout: 1_500_000 };
   test(`holdfast mounts and unmounts by ${name}, and leaves nothing behind`, options, async (context) => {
     const drive = await ClientDrive.open(context);
     const { workspace } = drive;
@@ -84,7 +84,7 @@ const desktop = missing({
 
 test('holdfast mounts and unmounts in a desktop session by gio', {
   skip: desktop,
-  timeout: 600_000,
+  timeout: 1_500_000,
 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const session = await DesktopSession.open(drive.workspace);

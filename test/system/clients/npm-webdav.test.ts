@@ -8,7 +8,7 @@ import { MiB, missing } from '../tools/requirements.js';
 import { contentOf } from '../tools/seeded.js';
 import { ClientDrive } from './tools/client-drive.js';
 
-test('the webdav client of npm', { skip: missing({}), timeout: 300_000 }, async (context) => {
+test('the webdav client of npm', { skip: missing({}), timeout: 900_000 }, async (context) => {
   const drive = await ClientDrive.open(context);
   const client = createClient(drive.url);
   const read = async (path: string): Promise<string> => String(await client.getFileContents(path, { format: 'text' }));

@@ -12,7 +12,7 @@ import { MountedDrive } from './tools/mounted-drive.js';
 import { RcloneMount } from './tools/rclone-mount.js';
 
 const needs = { tools: ['rclone', 'fusermount3'], fuse: true, freeBytes: freeBytesForBigFile };
-const options = { skip: missing(needs), timeout: 1_200_000 };
+const options = { skip: missing(needs), timeout: 2_400_000 };
 
 test('10,000 files in one folder, and a file of 5 GiB, through rclone mount', options, async (context) => {
   const served = await ClientDrive.open(context);

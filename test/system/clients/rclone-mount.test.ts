@@ -8,7 +8,7 @@ import { RcloneMount } from './tools/rclone-mount.js';
 
 const skip = missing({ tools: ['rclone', 'fusermount3', 'git', 'rsync'], fuse: true });
 
-test('a drive mounted by rclone is a folder like others', { skip, timeout: 900_000 }, async (context) => {
+test('a drive mounted by rclone is a folder like others', { skip, timeout: 2_400_000 }, async (context) => {
   const served = await ClientDrive.open(context);
   const { workspace } = served;
   const drive = await MountedDrive.open(RcloneMount.open, workspace, served.server.url);

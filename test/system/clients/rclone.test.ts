@@ -12,7 +12,7 @@ import { ClientDrive } from './tools/client-drive.js';
 const skip = missing({ tools: ['rclone'] });
 
 for (const vendor of ['other', 'owncloud'] as const) {
-  test(`rclone with vendor ${vendor} synchronizes both ways`, { skip, timeout: 600_000 }, async (context) => {
+  test(`rclone with vendor ${vendor} synchronizes both ways`, { skip, timeout: 1_500_000 }, async (context) => {
     const drive = await ClientDrive.open(context);
     const { workspace, traffic, witness } = drive;
     const rclone = remoteControl(workspace, drive.url, vendor);

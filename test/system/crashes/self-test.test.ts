@@ -25,7 +25,7 @@ const attempts = 12;
 const program = fileURLToPath(new URL('./tools/struck/point-process.js', import.meta.url));
 
 for (const lie of ['/segments/', '/journal/']) {
-  test(`fsync below ${lie} that does nothing is found`, { skip, timeout: 600_000 }, async (context) => {
+  test(`fsync below ${lie} that does nothing is found`, { skip, timeout: 1_500_000 }, async (context) => {
     const tally = new Tally();
     const sweep = await CrashSweep.create(context, {
       fileSystem: 'ext4',
@@ -45,7 +45,7 @@ for (const lie of ['/segments/', '/journal/']) {
 for (const workload of ['clean', 'opening'] as const) {
   test(`the shim sees every call of ${workload} that changes something on the disks`, {
     skip,
-    timeout: 300_000,
+    timeout: 900_000,
   }, async (context) => {
     const workspace = await Workspace.create(context);
     const shim = await FaultShim.compile(workspace);

@@ -6,7 +6,7 @@ import { tellReached } from '../tools/time-left.js';
 
 const cases = process.env.CASE ? [Number(process.env.CASE)] : Array.from({ length: 400 }, (_, at) => at);
 
-test('400 damaged indexes: none is served, each is made anew when it must be', { timeout: 1_500_000 }, async (t) => {
+test('400 damaged indexes: none is served, each is made anew when it must be', { timeout: 2_400_000 }, async (t) => {
   const { volume, truth } = await prepareVolumes(await memoryFolder(t), 16);
   const counts = new Map<string, { cases: number; anew: number }>();
   const failures: string[] = [];

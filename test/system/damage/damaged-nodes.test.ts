@@ -5,7 +5,7 @@ import { kinds, moments, runFlips, runNodeCase, targets } from '../../damage/dam
 import { memoryFolder } from '../../damage/damaged-volume.js';
 import { tellReached } from '../tools/time-left.js';
 
-test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { timeout: 1_500_000 }, async (t) => {
+test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { timeout: 2_400_000 }, async (t) => {
   const { volume, truth } = await prepareVolumes(await memoryFolder(t), 12);
   const failures: string[] = [];
   let seed = 0;
@@ -28,7 +28,7 @@ test('8 kinds of damage x 6 targets x 3 moments: nothing wrong is served', { tim
   if (failures.length > 0) throw new Error(failures.join('\n\n'));
 });
 
-test('2,000 flipped bits on a node, 20 at a time: nothing wrong is served', { timeout: 1_500_000 }, async (t) => {
+test('2,000 flipped bits on a node, 20 at a time: nothing wrong is served', { timeout: 2_400_000 }, async (t) => {
   const { volume, truth } = await prepareVolumes(await memoryFolder(t), 12);
   const failures: string[] = [];
   for (let seed = 1; seed <= 100; seed += 1) {

@@ -89,7 +89,7 @@ function mustTell(cause: unknown): void {
 }
 
 async function savesAgain({ volume, truth }: Begun): Promise<void> {
-  const deadline = performance.now() + 120_000;
+  const deadline = performance.now() + 300_000;
   for (;;) {
     try {
       await volume.put('plain/after', Buffer.from('after'));
@@ -114,7 +114,7 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
     for (const path of [...mounted]) await unmount(path);
   });
 
-  it('that is read-only at the opening is told, and nothing is changed', { timeout: 300_000 }, async (t) => {
+  it('that is read-only at the opening is told, and nothing is changed', { timeout: 900_000 }, async (t) => {
     const begun = await begin(t);
     await mustRun('mount', ['-o', 'remount,ro', begun.volume.directory]);
     await opensOrTells(begun);
@@ -125,7 +125,7 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
     await savesAgain(begun);
   });
 
-  it('on which the index file alone is read-only is told as well', { timeout: 300_000 }, async (t) => {
+  it('on which the index file alone is read-only is told as well', { timeout: 900_000 }, async (t) => {
     const begun = await begin(t);
     const { index } = begun.volume;
     await mustRun('mount', ['--bind', index, index]);
@@ -138,7 +138,7 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
     await begun.volume.mustShow(begun.truth);
   });
 
-  it('that is full at the opening is told, with an index and without', { timeout: 300_000 }, async (t) => {
+  it('that is full at the opening is told, with an index and without', { timeout: 900_000 }, async (t) => {
     const begun = await begin(t);
     let ballast = await fillDisk(begun.volume);
     await opensOrTells(begun);
@@ -155,7 +155,7 @@ describe('the disk of the index', { skip: missing({ root: true, tools: ['mount',
   });
 
   it('that fills up while it is served: what is shown is right, what is acknowledged is kept', {
-    timeout: 600_000,
+    timeout: 1_500_000,
   }, async (t) => {
     const begun = await begin(t);
     const { volume } = begun;

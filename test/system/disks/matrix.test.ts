@@ -28,7 +28,7 @@ const lanes = [2, 3].flatMap((replicas) => {
     .map((group) => ({ replicas, kind: group[0]!.disk, group }));
 });
 
-describe('disks that fail while clients work', { concurrency: true, skip, timeout: 25 * 60_000 }, () => {
+describe('disks that fail while clients work', { concurrency: true, skip, timeout: 45 * 60_000 }, () => {
   for (const { replicas, kind, group } of lanes) {
     it(`${replicas} copies, a ${kind} disk: ${group.length} faults in ${phases.length} phases`, async (context) => {
       const lane = await Lane.open(context, { kind, replicas });

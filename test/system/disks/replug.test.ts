@@ -6,7 +6,7 @@ import { replugStory } from '../../volume/return/replug-story.js';
 const firstSeed = 10_000;
 const seeds = process.env.HOLDFAST_SOAK === '1' ? 10_000 : 100;
 
-test(`disks that were away bring nothing back, in ${seeds} stories`, { timeout: 25 * 60_000 }, async (context) => {
+test(`disks that were away bring nothing back, in ${seeds} stories`, { timeout: 45 * 60_000 }, async (context) => {
   const only = Number(process.env.HOLDFAST_SEED);
   if (only > 0) {
     const { problems } = await replugStory(only, (line) => context.diagnostic(line));

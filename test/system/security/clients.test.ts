@@ -14,7 +14,9 @@ import { missing } from '../tools/requirements.js';
 import { mountPointsBelow } from '../tools/workspace.js';
 import { changeUser, GuardedDrive, reader, withInput, writer } from './tools/guarded-drive.js';
 
-const timeout = 600_000;
+const timeout = 1_500_000;
+/** For the browser, on a machine that does much else. */
+const patienceMs = 180_000;
 const program = fileURLToPath(new URL('../../../src/launch.cjs', import.meta.url));
 const recipes = fileURLToPath(new URL('../../../../mount/', import.meta.url));
 
@@ -192,12 +194,13 @@ test('Chromium', { skip: missing({ tools: ['curl'], files: ['/usr/bin/chromium']
   const browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu'],
+    timeout: patienceMs,
   });
   context.after(() => browser.close());
   const { name: username, password } = writer;
   const visitor = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: { username, password } });
   const page = await visitor.newPage();
-  page.setDefaultTimeout(60_000);
+  page.setDefaultTimeout(patienceMs);
   assert.equal((await page.goto(drive.url))?.status(), 200);
   const script =
     '<script>document.title = "ran"; fetch("/").then((r) => (document.title = "reached " + r.status))</script>';
@@ -219,7 +222,7 @@ test('Chromium', { skip: missing({ tools: ['curl'], files: ['/usr/bin/chromium']
 async function looksOnly(browser: Browser, url: string): Promise<void> {
   const { name: username, password } = reader;
   const visitor = await browser.newContext({ ignoreHTTPSErrors: true, httpCredentials: { username, password } });
-  visitor.setDefaultTimeout(60_000);
+  visitor.setDefaultTimeout(patienceMs);
   const page = await visitor.newPage();
   const complaints: string[] = [];
   const changes: string[] = [];

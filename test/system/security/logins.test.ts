@@ -13,7 +13,7 @@ import { changeUser, GuardedDrive, type Login, reader, writer } from './tools/gu
 const skip = missing({ tools: ['curl'] });
 const as = ({ name, password }: Login) => ['-u', `${name}:${password}`];
 
-test('over TLS by Basic', { skip, timeout: 300_000 }, async (context) => {
+test('over TLS by Basic', { skip, timeout: 900_000 }, async (context) => {
   const drive = await GuardedDrive.open(context, '--tls');
   const file = join(drive.workspace.path, 'file');
   await writeFile(file, 'hello');
@@ -46,7 +46,7 @@ test('over TLS by Basic', { skip, timeout: 300_000 }, async (context) => {
   await drive.end();
 });
 
-test('without TLS by Digest', { skip, timeout: 300_000 }, async (context) => {
+test('without TLS by Digest', { skip, timeout: 900_000 }, async (context) => {
   const drive = await GuardedDrive.open(context);
   const file = join(drive.workspace.path, 'file');
   await writeFile(file, 'x'.repeat(300_000));
@@ -57,7 +57,7 @@ test('without TLS by Digest', { skip, timeout: 300_000 }, async (context) => {
   await drive.end();
 });
 
-test('users come back with a rebuild from the nodes alone', { skip, timeout: 300_000 }, async (context) => {
+test('users come back with a rebuild from the nodes alone', { skip, timeout: 900_000 }, async (context) => {
   const drive = await GuardedDrive.open(context);
   await drive.server.stop();
   const rebuilt = await drive.workspace.folder('rebuilt');

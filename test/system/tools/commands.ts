@@ -12,7 +12,7 @@ export interface CommandOptions {
   readonly cwd?: string;
   /** Added to this process' environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** After this the program is killed; default two minutes. */
+  /** After this the program is killed; default five minutes. */
   readonly timeoutMs?: number;
 }
 
@@ -27,7 +27,7 @@ export function runCommand(
       cwd: options.cwd,
       env: { ...process.env, LC_ALL: 'C.UTF-8', ...options.env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      timeout: options.timeoutMs ?? 120_000,
+      timeout: options.timeoutMs ?? 300_000,
       killSignal: 'SIGKILL',
     });
     const stdout: Buffer[] = [];

@@ -50,7 +50,7 @@ export class DavClient {
       const sizeBytes = Buffer.isBuffer(body) ? body.length : body === undefined ? 0 : options.sizeBytes;
       if (sizeBytes !== undefined && (body !== undefined || method === 'PUT')) headers['Content-Length'] = sizeBytes;
       const outgoing = request(this.hrefOf(path), { method, headers, agent: this.#agent });
-      outgoing.setTimeout(options.timeoutMs ?? 60_000, () =>
+      outgoing.setTimeout(options.timeoutMs ?? 180_000, () =>
         outgoing.destroy(new Error(`no answer: ${method} ${path}`)),
       );
       outgoing.once('error', reject);

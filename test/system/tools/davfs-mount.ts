@@ -55,7 +55,7 @@ export class DavfsMount {
   /** Returns when everything written has been sent. Idempotent. */
   async close(): Promise<void> {
     if (!mountPointsBelow(this.#parent).includes(this.path)) return;
-    const { code, stderr } = await runCommand('umount', [this.path], { timeoutMs: 180_000 });
+    const { code, stderr } = await runCommand('umount', [this.path], { timeoutMs: 600_000 });
     if (code === 0) return;
     await runCommand('umount', ['-l', this.path]);
     throw new Error(`unmounting ${this.path} failed: ${stderr}`);

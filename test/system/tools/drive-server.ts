@@ -38,7 +38,7 @@ export async function nodeState(directory: string, path: string): Promise<string
 }
 
 /** Waits until nothing is degraded, every node is online, and every copy that a crash put in doubt was read. */
-export function waitUntilWhole(directory: string, timeoutMs = 120_000): Promise<DriveStatus> {
+export function waitUntilWhole(directory: string, timeoutMs = 300_000): Promise<DriveStatus> {
   let last = '';
   return waitUntil(
     'nothing degraded and every node online',
@@ -163,7 +163,7 @@ function tail(logFile: string): string {
 
 async function readyUrl(child: ChildProcess): Promise<string> {
   const lines = createInterface({ input: child.stdout! });
-  const first = once(lines, 'line', { signal: AbortSignal.timeout(60_000) }).then(([line]) => String(line));
+  const first = once(lines, 'line', { signal: AbortSignal.timeout(180_000) }).then(([line]) => String(line));
   const line = await Promise.race([first, once(child, 'exit').then(() => undefined)]);
   first.catch(() => {});
   lines.close();

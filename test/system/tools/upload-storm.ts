@@ -6,6 +6,7 @@
 import { DavClient } from './dav-client.js';
 import { KiB, MiB } from './requirements.js';
 import { Chance, contentOf } from './seeded.js';
+import { waitUntil } from './wait.js';
 
 interface Content {
   readonly key: string;
@@ -36,14 +37,24 @@ export class UploadStorm {
     dav.close();
   }
 
+  /** Resolves when so many changes have been acknowledged since the beginning, or one was refused. */
+  async until(acknowledged: number): Promise<void> {
+    const isSo = async () => this.refusals.length > 0 || this.acknowledged >= acknowledged;
+    await waitUntil(`${acknowledged} changes are acknowledged`, isSo, {
+      intervalMs: 5,
+      describe: () => `${this.acknowledged} are`,
+    });
+  }
+
   /** Works against `url` until the connection breaks or an answer is no success; resolves when every client ended. */
   async run(url: string): Promise<void> {
     const ended = this.#clients.map(async (client) => {
       const dav = new DavClient(url);
-      const outcome = await client.work(dav);
+      const refusal = await client.work(dav, () => {
+        this.acknowledged += 1;
+      });
       dav.close();
-      this.acknowledged += outcome.acknowledged;
-      if (outcome.refusal) this.refusals.push(outcome.refusal);
+      if (refusal) this.refusals.push(refusal);
     });
     await Promise.all(ended);
   }
@@ -69,18 +80,20 @@ class StormClient {
     this.#chance = new Chance(seed);
   }
 
-  async work(dav: DavClient): Promise<{ acknowledged: number; refusal?: string }> {
-    for (let acknowledged = 0; ; acknowledged++) {
+  /** The refusal that ended it, if one did. */
+  async work(dav: DavClient, acknowledge: () => void): Promise<string | undefined> {
+    for (;;) {
       const change = this.#choose();
       this.#pending = change;
       try {
         const { status } = await send(dav, change);
-        if (status < 200 || status > 299) return { acknowledged, refusal: `${describe(change)} answered ${status}` };
+        if (status < 200 || status > 299) return `${describe(change)} answered ${status}`;
       } catch {
-        return { acknowledged };
+        return undefined;
       }
       this.#files = applied(this.#files, change);
       this.#pending = undefined;
+      acknowledge();
     }
   }
 

@@ -236,6 +236,6 @@ async function settledStatus(drive: Drive): Promise<DriveStatus> {
     const status = await drive.status();
     return status.health === 'damaged' ? undefined : status;
   };
-  const patience = { intervalMs: 50, timeoutMs: 15_000 };
+  const patience = { intervalMs: 50, timeoutMs: 60_000 };
   return waitUntil('no copy is in doubt', settled, patience).catch(() => drive.status());
 }

@@ -53,7 +53,7 @@ export class FaultyDisk {
   /** Well again, with a new process behind it, looked over and mounted, as soon as nothing is open on it any more. */
   async replug(): Promise<void> {
     const isGone = async () => !this.#isMounted() || (await runCommand('umount', [this.path])).code === 0;
-    await waitUntil('the sick disk can be unmounted', isGone, { timeoutMs: 90_000 });
+    await waitUntil('the sick disk can be unmounted', isGone, { timeoutMs: 300_000 });
     await this.#unplug();
     await this.#daemon.stop();
     await this.#lookOver(this.#image);

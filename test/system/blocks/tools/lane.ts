@@ -16,7 +16,7 @@ import { storageDaemonTools } from './storage-daemon.js';
 
 export const laneOptions = {
   skip: missing({ tools: [...storageDaemonTools, 'mkfs.ext4', 'mkfs.xfs', 'cp'], root: true, fuse: true }),
-  timeout: 600_000,
+  timeout: 1_500_000,
 };
 
 /** All images lie in memory: the states are made of syncs, not of a disk's speed. */

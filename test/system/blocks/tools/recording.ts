@@ -216,7 +216,7 @@ class Recorder {
     const describe = () => (this.#drive?.events() ?? []).map(({ message }) => message).join('\n');
     await waitUntil(what, async () => isSo(await this.#drive!.status()), {
       intervalMs: 20,
-      timeoutMs: 120_000,
+      timeoutMs: 300_000,
       describe,
     });
   }

@@ -92,7 +92,7 @@ export class StorageDaemon {
     const pid = this.#pid();
     process.kill(pid, 'SIGSTOP');
     for (const started = performance.now(); !isStopped(pid); ) {
-      if (performance.now() - started > 30_000) throw new Error('qemu-storage-daemon does not stop');
+      if (performance.now() - started > 180_000) throw new Error('qemu-storage-daemon does not stop');
     }
   }
 
@@ -167,7 +167,7 @@ async function end(workspace: Workspace, child: ChildProcess, images: readonly {
     child.kill('SIGTERM');
     // A frozen one could not end.
     child.kill('SIGCONT');
-    await Promise.race([ended, waitUntil('it ends', async () => !isRunning(child), { timeoutMs: 10_000 })]).catch(
+    await Promise.race([ended, waitUntil('it ends', async () => !isRunning(child), { timeoutMs: 60_000 })]).catch(
       () => undefined,
     );
   }

@@ -32,7 +32,7 @@ export class DesktopSession {
     });
     workspace.defer(() => end(bus, runtimeFolder));
     const [address] = await once(createInterface({ input: bus.stdout }), 'line', {
-      signal: AbortSignal.timeout(60_000),
+      signal: AbortSignal.timeout(180_000),
     });
     return new DesktopSession({ ...settings, DBUS_SESSION_BUS_ADDRESS: String(address) }, runtimeFolder);
   }

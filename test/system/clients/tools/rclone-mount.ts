@@ -28,7 +28,7 @@ export class RcloneMount {
     const cache = ['--vfs-cache-mode', 'full', '--vfs-write-back', '1s', '--cache-dir', cacheFolder];
     const times = ['--dir-cache-time', '5s', '--attr-timeout', '1s', '--timeout', '60s', '--transfers', '8'];
     const log = ['--log-file', join(workspace.path, `${name}.log`), '--config', join(workspace.path, `${name}.conf`)];
-    await mustRun('rclone', ['mount', ...remote, ...cache, ...times, ...log, '--daemon', '--daemon-wait', '60s']);
+    await mustRun('rclone', ['mount', ...remote, ...cache, ...times, ...log, '--daemon', '--daemon-wait', '180s']);
     return mount;
   }
 

@@ -33,7 +33,7 @@ const readAllEvery = 6;
 const recentPoints = 3;
 /** \`check\` needs a thread of its own, which takes longer than the rest of the verification. */
 const checkEvery = 4;
-const limitMs = 180_000;
+const limitMs = 600_000;
 /** Any that every workload has. */
 const earlyCall = 5;
 

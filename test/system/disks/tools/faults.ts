@@ -17,10 +17,6 @@ export interface Fault {
   readonly disk: DiskKind;
   /** States of the node that show that the fault was noticed; empty: it may go unnoticed. */
   readonly seen: readonly NodeState[];
-  /** While the disk is busy, where only a deadline or the next measuring tells. Default: as for an idle node. */
-  readonly busyLimitMs?: number;
-  /** For an idle node. Default: twice the promise. */
-  readonly idleLimitMs?: number;
   /** Its copies count no more, and are made again elsewhere while it lasts. */
   readonly isLoss: boolean;
   /** Something else lies at the node's path, into which no byte may go. */
@@ -42,8 +38,6 @@ export interface FaultPlace {
 
 const elsewhere = { isLoss: true, isElsewhere: true, seen: ['offline', 'foreign'] } as const;
 const inPlace = { isElsewhere: false } as const;
-/** A call must miss its deadline, after one that may have begun just before. */
-const hangLimitMs = 30_000;
 
 const passportOf = (path: string): string => join(path, 'holdfast-node.json');
 /** Of the folder that bears the node's id. */
@@ -115,9 +109,6 @@ const loopFaults: readonly Fault[] = [
     isLoss: false,
     ...inPlace,
     seen: ['full'],
-    // What is written in the background proves the disk, and then its space is measured every 10 s.
-    idleLimitMs: 20_000,
-    busyLimitMs: 20_000,
     make: ({ disk }) => fillUp(disk.path),
     undo: ({ disk }) => makeRoom(disk.path),
   },
@@ -206,9 +197,6 @@ const servedFaults: readonly Fault[] = [
     isLoss: true,
     ...inPlace,
     seen: ['suspect', 'offline'],
-    // A journal may be on its way to it just then.
-    idleLimitMs: hangLimitMs,
-    busyLimitMs: hangLimitMs,
     make: ({ disk }) => disk.fall('hung'),
     undo: async ({ disk }) => disk.wake(),
   },
@@ -281,9 +269,6 @@ const fuseFaults: readonly Fault[] = [
     isLoss: true,
     ...inPlace,
     seen: ['suspect', 'offline'],
-    // A journal may be on its way to it just then.
-    idleLimitMs: hangLimitMs,
-    busyLimitMs: hangLimitMs,
     make: ({ disk }) => disk.fall('hung'),
     undo: async ({ disk }) => disk.wake(),
   },

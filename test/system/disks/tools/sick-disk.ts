@@ -38,7 +38,7 @@ export async function makeDisk(workspace: Workspace, kind: DiskKind, name: strin
   if (kind === 'served') return served(await FaultyDisk.create(workspace, name));
   const disk = await LoopDisk.create(workspace, name, diskBytes);
   const isGone = async () => !disk.isMounted() || (await runCommand('umount', [disk.path])).code === 0;
-  const unmount = () => waitUntil('the sick disk can be unmounted', isGone, { timeoutMs: 90_000 });
+  const unmount = () => waitUntil('the sick disk can be unmounted', isGone, { timeoutMs: 300_000 });
   return {
     path: disk.path,
     device: disk.device,

@@ -92,7 +92,7 @@ export async function withInput(
 ): Promise<CommandResult> {
   const child = spawn(command, args, {
     env: { ...process.env, LC_ALL: 'C.UTF-8', ...env },
-    timeout: 120_000,
+    timeout: 300_000,
     killSignal: 'SIGKILL',
   });
   child.stdin.on('error', () => {});

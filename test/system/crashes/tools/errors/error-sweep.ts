@@ -19,7 +19,7 @@ export interface ErrorSweepOptions {
 }
 
 const pointsPerProcess = 40;
-const limitMs = 600_000;
+const limitMs = 1_200_000;
 const never: Point = { at: Number.MAX_SAFE_INTEGER };
 
 export class ErrorSweep {

@@ -15,7 +15,7 @@ import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
 import { type Workload, workloads } from './workloads.js';
 
-const waitMs = 60_000;
+const waitMs = 180_000;
 const wholeSpeed = 50;
 const replicas = 2;
 
