@@ -3,10 +3,10 @@ import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 
 /** One Ctrl-C arrives here twice, from the terminal and from npm; a second one of the user's comes later than this. */
-const echoMs = 500;
+const usualEchoMs = 500;
 
 /** `args`: for Node. Ends this process when the program ends. */
-export function runProgram(args, env = process.env) {
+export function runProgram(args, env = process.env, echoMs = usualEchoMs) {
   const windows = process.platform === 'win32';
   // In a session of its own, the program gets each signal once, from here. Windows has no such thing: its console
   // gives Ctrl-C to every process by itself.

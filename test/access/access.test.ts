@@ -4,6 +4,7 @@ import type { User } from '../../src/access/access.js';
 import { CredentialCache } from '../../src/access/credential-cache.js';
 import { systemRandom } from '../../src/core/random.js';
 import { ManualClock, settle } from '../support/manual-clock.js';
+import { processorMs } from '../support/processor-ms.js';
 import { basic, closeFixture, Door, digest, nonceOf, realm, user } from './access-fixture.js';
 
 after(closeFixture);
@@ -113,17 +114,17 @@ describe('access by Basic', () => {
   it('asks for no second hash within minutes, nor for many connections at once', async (context) => {
     const door = new Door(context, [ana]);
     const header = basic('ana', 'right p\u00e4ss:word');
-    const began = performance.now();
+    const began = processorMs();
     await door.kind(header);
-    const oneHash = performance.now() - began;
+    const oneHash = processorMs() - began;
     await door.clock.advance(4 * 60_000);
-    const again = performance.now();
+    const again = processorMs();
     for (let index = 0; index < 100; index++) assert.equal(await door.kind(header), 'admitted');
-    assert.ok(performance.now() - again < 5 * oneHash, 'a hundred requests cost less than five hashes');
+    assert.ok(processorMs() - again < 5 * oneHash, 'a hundred requests cost less than five hashes');
     await door.clock.advance(2 * 60_000);
-    const atOnce = performance.now();
+    const atOnce = processorMs();
     await Promise.all(Array.from({ length: 50 }, () => door.kind(header)));
-    assert.ok(performance.now() - atOnce < 25 * oneHash, 'fifty connections share one');
+    assert.ok(processorMs() - atOnce < 25 * oneHash, 'fifty connections share one');
   });
 });
 

@@ -69,7 +69,7 @@ async function flipIn({ path, bytes, offsets }: JournalFile, batch: number): Pro
   await writeFile(path, damaged);
 }
 
-test('a record that stands twice in a journal counts once', { timeout: 200_000 }, async (t) => {
+test('a record that stands twice in a journal counts once', { timeout: 400_000 }, async (t) => {
   const begun = await begin(t);
   for (const node of [0, 1]) {
     const { path, bytes, offsets } = (await journalOf(begun.volume, node)).at(-1)!;
@@ -80,7 +80,7 @@ test('a record that stands twice in a journal counts once', { timeout: 200_000 }
 });
 
 test('files that are missing in the middle of a journal are taken from the other node', {
-  timeout: 200_000,
+  timeout: 400_000,
 }, async (t) => {
   const begun = await begin(t);
   const files = await journalOf(begun.volume, 0);
@@ -88,14 +88,14 @@ test('files that are missing in the middle of a journal are taken from the other
   await mustComeBack(begun);
 });
 
-test('journals that miss different files are read together', { timeout: 200_000 }, async (t) => {
+test('journals that miss different files are read together', { timeout: 400_000 }, async (t) => {
   const begun = await begin(t);
   await rm((await journalOf(begun.volume, 0))[0]!.path);
   await rm((await journalOf(begun.volume, 1))[1]!.path);
   await mustComeBack(begun);
 });
 
-test('journals that are damaged in different files are read together', { timeout: 200_000 }, async (t) => {
+test('journals that are damaged in different files are read together', { timeout: 400_000 }, async (t) => {
   const begun = await begin(t);
   await flipIn((await journalOf(begun.volume, 0)).at(-1)!, 2);
   await flipIn((await journalOf(begun.volume, 1)).at(-2)!, 2);
@@ -103,7 +103,7 @@ test('journals that are damaged in different files are read together', { timeout
 });
 
 test('journals that are damaged at different places of one run are read together', {
-  timeout: 200_000,
+  timeout: 400_000,
 }, async (t) => {
   const begun = await begin(t);
   await flipIn((await journalOf(begun.volume, 0)).at(-1)!, 2);
@@ -112,7 +112,7 @@ test('journals that are damaged at different places of one run are read together
 });
 
 test('a node that comes back with a damaged journal is made current, and brings nothing wrong', {
-  timeout: 200_000,
+  timeout: 400_000,
 }, async (t) => {
   const { volume } = await begin(t);
   const [node] = volume.nodes;

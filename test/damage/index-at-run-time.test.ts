@@ -25,7 +25,7 @@ const damages = [
 ];
 
 test('an index that is damaged while it is open is made anew, and no wrong answer is given', {
-  timeout: 200_000,
+  timeout: 400_000,
 }, async (t) => {
   const cleanUps: (() => Promise<void>)[] = [];
   const folder = await memoryFolder({ after: (cleanUp) => cleanUps.push(cleanUp) });
@@ -55,7 +55,7 @@ test('an index that is damaged while it is open is made anew, and no wrong answe
 });
 
 test('damage of which nothing told at the opening, and that nobody asks for, is found while the index serves', {
-  timeout: 120_000,
+  timeout: 400_000,
 }, async (t) => {
   const safety = { ...testSafety, healGraceMs: 60_000, indexReadDelayMs: 0 };
   const volume = await new DamagedVolume(join(await memoryFolder(t), 'volume'), { safety }).create();

@@ -60,7 +60,7 @@ test('a file that is whole again is not named any more', async (t) => {
   // The copies count again once they were verified.
   await drive.drive.disks.heal({ dryRun: false });
   const isWhole = async () => (await drive.drive.status()).segments.degraded === 0;
-  await drive.until('the copies are good', isWhole, 60_000);
+  await drive.until('the copies are good', isWhole);
   assert.deepEqual((await drive.drive.check()).findings, []);
 });
 

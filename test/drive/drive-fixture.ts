@@ -120,7 +120,7 @@ export class TestDrive {
     });
   }
 
-  async until(what: string, isDone: () => boolean | Promise<boolean>, limitMs = 60_000): Promise<void> {
+  async until(what: string, isDone: () => boolean | Promise<boolean>, limitMs = 180_000): Promise<void> {
     const { clock } = systemContext;
     const deadline = clock.monotonic() + limitMs;
     while (!(await isDone())) {

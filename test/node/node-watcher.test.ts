@@ -17,7 +17,7 @@ import { encodePassport, passportFileName } from '../../src/node/passport.js';
 import { temporaryFolder } from '../support/temporary-folder.js';
 
 const passport = { volume: '00000000000000aa', node: '00000000000000bb', label: 'blue', created: 1 };
-const withLimit = { timeout: 120_000 };
+const withLimit = { timeout: 400_000 };
 
 async function makeNode(context: TestContext): Promise<{ path: string; folder: string }> {
   const path = join(await temporaryFolder(context), 'node');

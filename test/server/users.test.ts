@@ -9,6 +9,7 @@ import { makeCredentials, realmOf } from '../../src/access/credentials.js';
 import { PasswordHasher } from '../../src/access/passwords/password-hasher.js';
 import { systemRandom } from '../../src/core/random.js';
 import { MemoryVolume } from '../support/memory-volume.js';
+import { processorMs } from '../support/processor-ms.js';
 import { exchange, serve } from '../webdav/dav-client.js';
 import { serveIndexed } from '../webdav/indexed-server.js';
 
@@ -180,12 +181,12 @@ test('the next request sees a changed user', async (t) => {
 test('M-44: a password that was right a moment ago is not hashed again', async (t) => {
   const server = await guarded(t);
   const timed = async (times: number): Promise<number> => {
-    const began = performance.now();
+    const began = processorMs();
     for (let turn = 0; turn < times; turn += 1) {
       assert.equal((await server.send('GET', '/home/none', { headers: as('ana') })).status, 404);
     }
-    return performance.now() - began;
+    return processorMs() - began;
   };
   const first = await timed(1);
-  assert.ok((await timed(20)) < 10 * first, 'twenty requests cost less than ten hashes');
+  assert.ok((await timed(40)) < 10 * first, 'forty requests cost less than ten hashes');
 });

@@ -12,7 +12,7 @@ import { scanSegment } from '../../../src/segment/segment-scan.js';
 import { names, randomBytes, TestDrive } from '../drive-fixture.js';
 
 const MiB = 1024 * 1024;
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 const nodeNames = ['a', 'b', 'c'] as const;
 
 interface Stored {

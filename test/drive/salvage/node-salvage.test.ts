@@ -8,7 +8,7 @@ import { hasCode } from '../../../src/core/errors.js';
 import { randomBytes, TestDrive } from '../drive-fixture.js';
 
 const MiB = 1024 * 1024;
-const patienceMs = 60_000;
+const patienceMs = 180_000;
 const folder = 'Recovered from node-3';
 
 /** At the fork; some of them lie on a and b alone. */
@@ -133,7 +133,7 @@ const whole = (files: Readonly<Record<string, Buffer | undefined>>) =>
   Object.fromEntries(Object.entries(files).filter((entry): entry is [string, Buffer] => entry[1] !== undefined));
 
 test('what a node holds of another history becomes a folder, once, and nothing else changes', {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
   const drive = await forkedDrive(t);
   const { reason } = (await drive.drive.status()).nodes[2]!;
@@ -196,7 +196,7 @@ test('what a node holds of another history becomes a folder, once, and nothing e
 });
 
 test('a file of which a part is gone is named and not saved; a removed node is salvaged by its path, and used again', {
-  timeout: 240_000,
+  timeout: 400_000,
 }, async (t) => {
   const drive = await forkedDrive(t);
   const path = drive.nodePaths[2]!;

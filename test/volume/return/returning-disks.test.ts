@@ -197,7 +197,7 @@ async function leaveFarBehind(drive: TestDrive): Promise<void> {
   }
   const before = drive.events.length;
   const told = () => drive.events.slice(before).some(({ message }) => message.includes('node-1 is far behind'));
-  await drive.until('it is written off', told, 30_000);
+  await drive.until('it is written off', told);
 }
 
 for (const { disk, meanwhile, state, says, event, files, safety: changed } of cases) {
