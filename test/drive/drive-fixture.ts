@@ -15,7 +15,7 @@ import { temporaryFolder } from '../support/temporary-folder.js';
 const safety: SafetyParameters = {
   ...productionSafety,
   ...testSafety,
-  healGraceMs: 60_000,
+  healGraceMs: 600_000,
   atticMs: productionSafety.atticMs,
   probeIntervalMs: 100,
   returnProbeIntervalMs: 100,

@@ -35,8 +35,11 @@ test('a full drive answers 507, still deletes, and then saves again', options, a
   const kept = saved.splice(0, Math.floor(saved.length / 2));
   for (const name of saved) assert.equal((await dav.send('DELETE', name)).status, 204);
   await waitUntil('space comes back after deleting', async () => (await save(dav, 'again')).status < 300);
-  for (let index = 0; index < 10; index++)
-    await dav.must('PUT', `more ${index}`, { body: contentOf(`more ${index}`, MiB) });
+  // Not all of it at once.
+  for (let index = 0; index < 10; index++) {
+    const body = contentOf(`more ${index}`, MiB);
+    await waitUntil('there is more space', async () => (await dav.send('PUT', `more ${index}`, { body })).status < 300);
+  }
   await mustHold(dav, [...kept, 'again']);
   dav.close();
   await mustBeSound(volume.directory);

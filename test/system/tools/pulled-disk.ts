@@ -72,11 +72,12 @@ async function pullWhileReading(loops: LoopVolume, server: DriveServer, read: ()
   });
   reading.catch(() => {});
   const isHalf = async () => done || server.writtenBytes >= halfBytes;
-  await waitUntil('half of the tree is read', isHalf, { timeoutMs: 300_000, intervalMs: 50 });
+  await waitUntil('half of the tree is read', isHalf, { timeoutMs: 900_000, intervalMs: 50 });
   assert.equal(done, false, 'the reading ended before the disk was pulled: nothing is shown');
   await loops.nodes[1]!.unmountLazily();
   await reading;
-  assert.equal(await nodeState(loops.volume.directory, loops.nodes[1]!.path), 'offline');
+  const isOffline = async () => (await nodeState(loops.volume.directory, loops.nodes[1]!.path)) === 'offline';
+  await waitUntil('the pulled disk is known to be away', isOffline);
 }
 
 async function giveBack({ volume, nodes }: LoopVolume): Promise<void> {
