@@ -51,7 +51,7 @@ test('a segment file cut short is noticed by its length', async (t) => {
   const before = await readFile(path!);
   await cutFile(path!, before.length - 1000);
   await reopen(fixture);
-  await untilStatus(fixture, 'healed', (status) => isWhole(status) && status.healing.healedSegments === 1);
+  await untilStatus(fixture, 'healed', (status) => isWhole(status) && status.healing.healedSegments >= 1);
   assert.ok((await readFile(path!)).equals(before));
 });
 

@@ -39,7 +39,8 @@ test('a node that gets full is gone round, and with room again it is made curren
 test('what waits in the attics counts as free and is given back before anything is refused', async (t) => {
   const { fileIo, sizes } = smallDisks();
   for (const disk of ['disk-1', 'disk-2']) sizes.set(disk, 64 * MiB);
-  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { atticMs: 3_600_000 } });
+  // What is saved waits for the room that is on its way.
+  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { atticMs: 3_600_000, retryMs: 60_000 } });
   const waiting = async () =>
     (await Promise.all(fixture.nodes.map((path) => filesIn(path, 'attic'))))
       .flat()
@@ -68,7 +69,7 @@ test('what waits in the attics counts as free and is given back before anything 
 test('a disk that is truly full refuses, and deleting still works', async (t) => {
   const { fileIo, sizes } = smallDisks();
   for (const disk of ['disk-1', 'disk-2']) sizes.set(disk, 48 * MiB);
-  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { retryMs: 20_000 } });
+  const fixture = await openTestDrive(t, { nodes: 2, fileIo, safety: { retryMs: 60_000 } });
   let stored = 0;
   await assert.rejects(
     async () => {
