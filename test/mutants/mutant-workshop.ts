@@ -1,6 +1,6 @@
 /**
- * A copy of the project in which mutants are built and tested, one after the other, so that nothing planted ever lies
- * in the checkout. Building is incremental: a mutant costs some seconds.
+ * A copy of the project's build in which mutants are planted and tested, one after the other, so that nothing planted ever
+ * lies in the checkout. Only what a mutant edits is compiled: laid among the build, it meets the others' declarations.
  */
 import { spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
@@ -31,11 +31,11 @@ export class MutantWorkshop {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-mutants-'));
     const workshop = new MutantWorkshop(folder);
     try {
-      for (const name of ['src', 'test', 'bench', 'package.json', 'tsconfig.json'])
+      // Some tests read sources.
+      for (const name of ['src', 'test', 'dist/src', 'dist/test', 'package.json', 'tsconfig.json'])
         await cp(join(project, name), join(folder, name), { recursive: true });
       await mkdir(workshop.#temporary);
       await symlink(join(project, 'node_modules'), join(folder, 'node_modules'));
-      await workshop.#build();
       return workshop;
     } catch (error) {
       await workshop.close();
@@ -50,24 +50,34 @@ export class MutantWorkshop {
   /** Plants it, builds, asks its tests, and takes it out again. */
   async judge(mutant: Mutant): Promise<Verdict> {
     const started = performance.now();
-    const originals = new Map<string, string>();
+    const texts = await this.#edited(mutant);
+    const built = join(this.#folder, 'dist', 'src');
+    const sources = [...texts.keys()].map((file) => join(built, file));
+    const programs = sources.map((source) => source.replace(/\.ts$/, '.js'));
+    const originals = await Promise.all(programs.map((program) => readFile(program)));
     try {
-      for (const { file, find, replace } of mutant.edits) {
-        const path = join(this.#folder, 'src', file);
-        const before = await readFile(path, 'utf8');
-        if (!originals.has(path)) originals.set(path, before);
-        if (before.split(find).length !== 2) throw new Error(`src/${file} does not hold this exactly once: ${find}`);
-        await writeFile(
-          path,
-          before.replace(find, () => replace),
-        );
-      }
-      await this.#build();
+      for (const [file, text] of texts) await writeFile(join(built, file), text);
+      await this.#build(sources);
       const caughtBy = await this.#firstFailure(mutant.tests);
       return { caughtBy, seconds: (performance.now() - started) / 1000 };
     } finally {
-      for (const [path, text] of originals) await writeFile(path, text);
+      for (const source of sources) await rm(source, { force: true });
+      for (const [index, program] of programs.entries()) await writeFile(program, originals[index]!);
     }
+  }
+
+  /** What the mutant makes of sources, by their path below src. */
+  async #edited({ edits }: Mutant): Promise<ReadonlyMap<string, string>> {
+    const texts = new Map<string, string>();
+    for (const { file, find, replace } of edits) {
+      const before = texts.get(file) ?? (await readFile(join(this.#folder, 'src', file), 'utf8'));
+      if (before.split(find).length !== 2) throw new Error(`src/${file} does not hold this exactly once: ${find}`);
+      texts.set(
+        file,
+        before.replace(find, () => replace),
+      );
+    }
+    return texts;
   }
 
   /** Goes with the workshop, whatever a test that was ended has left there. */
@@ -75,10 +85,23 @@ export class MutantWorkshop {
     return join(this.#folder, 'temporary');
   }
 
-  async #build(): Promise<void> {
+  async #build(sources: readonly string[]): Promise<void> {
     const compiler = join(project, 'node_modules', '.bin', 'tsc');
-    const parameters = ['-p', '.', '--noUnusedLocals', 'false'];
-    const { code, output } = await run(compiler, parameters, { cwd: this.#folder });
+    const settings = {
+      extends: './tsconfig.json',
+      compilerOptions: {
+        rootDir: 'dist',
+        outDir: 'dist',
+        incremental: false,
+        tsBuildInfoFile: null,
+        declaration: false,
+        noUnusedLocals: false,
+      },
+      include: [],
+      files: sources,
+    };
+    await writeFile(join(this.#folder, 'mutant.json'), JSON.stringify(settings));
+    const { code, output } = await run(compiler, ['-p', 'mutant.json'], { cwd: this.#folder });
     if (code !== 0) throw new Error(`the mutant does not compile:\n${output}`);
   }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Chance } from '../tools/seeded.js';
-import { planCalls, thinned } from './tools/call-plan.js';
+import { planCalls, thinned, whileTime } from './tools/call-plan.js';
 import { isSoak } from './tools/chosen-points.js';
 import type { Strike } from './tools/strike-log.js';
 
@@ -53,4 +53,16 @@ test('a share is spread evenly', { skip: isSoak }, () => {
   assert.deepEqual(numbers(1, 1).length, 12);
   assert.deepEqual(numbers(1, 3), [3, 6, 9, 12]);
   assert.deepEqual(numbers(2, 3).length, 8);
+});
+
+test('a share is struck first and in any case, the others while there is time', () => {
+  const points = Array.from({ length: 6 }, (_, index) => ({ at: 1 + index }));
+  let questions = 0;
+  // The first question comes before anything is struck: it begins the time.
+  const numbers = (most: number) => [...whileTime(points, [1, 2], () => questions++ < most)].map(({ at }) => at);
+  assert.deepEqual(numbers(0), [2, 4, 6]);
+  questions = 0;
+  assert.deepEqual(numbers(3), [2, 4, 6, 1, 3]);
+  questions = 0;
+  assert.deepEqual(numbers(9), [2, 4, 6, 1, 3, 5]);
 });

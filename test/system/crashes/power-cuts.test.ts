@@ -11,7 +11,7 @@ import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Chance, runSeed } from '../tools/seeded.js';
 import { isHurried, tellReached } from '../tools/time-left.js';
-import { planCalls, whileTime } from './tools/call-plan.js';
+import { planCalls, sweepTime, whileTime } from './tools/call-plan.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
@@ -23,6 +23,8 @@ const fileSystems: readonly FileSystemName[] = isSoak ? ['ext4', 'xfs'] : ['ext4
 const fewest = { points: isHurried ? 220 : 450, calls: 1000 };
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 const chance = new Chance(runSeed());
+/** Other sweeps begin when this one has ended. */
+const hasTime = sweepTime(0.6);
 const struck = { points: 0, calls: 0 };
 let planned = 0;
 
@@ -37,7 +39,7 @@ for (const fileSystem of fileSystems) {
       const plan =
         asked === 'all' ? planCalls(await sweep.calls(), { chance }) : { points: asked, calls: asked.length };
       tally.begin();
-      for (const { at } of whileTime(plan.points, [1, 2])) await sweep.strike(at);
+      for (const { at } of whileTime(plan.points, [1, 2], hasTime)) await sweep.strike(at);
       await sweep.end();
       tally.tell(context, `cut, ${workload} (for ${plan.calls} calls)`);
       struck.points += tally.points;

@@ -7,7 +7,6 @@ import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { mustRun } from '../tools/commands.js';
 import { FaultShim } from '../tools/fault-shim.js';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
@@ -17,12 +16,12 @@ import { CrashDisks } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
 import type { PointTask } from './tools/point-task.js';
 import { FaultControl } from './tools/struck/fault-control.js';
+import { StruckProgram } from './tools/struck-program.js';
 import { changesIn, countOf } from './tools/system-calls.js';
 import { Tally } from './tools/tally.js';
 
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'strace'], root: true, freeBytes: GiB });
 const attempts = 12;
-const program = fileURLToPath(new URL('./tools/struck/point-process.js', import.meta.url));
 
 for (const lie of ['/segments/', '/journal/']) {
   test(`fsync below ${lie} that does nothing is found`, { skip, timeout: 1_500_000 }, async (context) => {
@@ -49,6 +48,7 @@ for (const workload of ['clean', 'opening'] as const) {
   }, async (context) => {
     const workspace = await Workspace.create(context);
     const shim = await FaultShim.compile(workspace);
+    const program = await StruckProgram.write(workspace, 'point-process');
     const disks = await CrashDisks.create(workspace, 'ext4');
     await disks.renew();
     const at = (name: string) => join(workspace.path, name);
@@ -74,7 +74,7 @@ for (const workload of ['clean', 'opening'] as const) {
       '-E',
       `${name}=${value}`,
     ]);
-    const traced = ['-f', '-qq', '-y', '-s', '0', '-o', at('trace'), ...preloaded, process.execPath, program];
+    const traced = ['-f', '-qq', '-y', '-s', '0', '-o', at('trace'), ...preloaded, process.execPath, program.path];
     await mustRun('sh', ['-c', 'input=$1; shift; exec strace "$@" < "$input"', 'sh', at('task'), ...traced]);
     const seen = (await readFile(at('log'), 'utf8')).trim().split('\n');
     const counts = countOf(seen.map((line) => line.split(' ')[1]!));

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../tools/requirements.js';
 import { Chance, runSeed } from '../tools/seeded.js';
 import { isHurried, tellReached } from '../tools/time-left.js';
-import { planCalls, type Share, thinned, whileTime } from './tools/call-plan.js';
+import { planCalls, type Share, sweepTime, thinned, whileTime } from './tools/call-plan.js';
 import { askedPoints, isSoak, replayCommand } from './tools/chosen-points.js';
 import type { FileSystemName } from './tools/crash-disks.js';
 import { CrashSweep } from './tools/crash-sweep.js';
@@ -22,6 +22,8 @@ interface Kind {
   readonly between?: number;
   readonly share: Share;
   readonly least: Share;
+  /** Of the time that is left when it begins. */
+  readonly time: number;
 }
 
 const kinds: readonly Kind[] = [
@@ -30,10 +32,11 @@ const kinds: readonly Kind[] = [
     fileSystems: isSoak ? ['xfs', 'ext4'] : ['xfs'],
     only: 'write',
     between: 2,
-    share: [1, 1],
+    share: [14, 15],
     least: [1, 2],
+    time: 0.5,
   },
-  { action: 'kill', fileSystems: ['ext4'], share: [2, 3], least: [1, 2] },
+  { action: 'kill', fileSystems: ['ext4'], share: [2, 3], least: [1, 2], time: 1 },
 ];
 /** Of each kind, over all workloads. */
 const wantedPoints = 300;
@@ -41,7 +44,8 @@ const fewestPoints = isHurried ? 140 : wantedPoints;
 const skip = missing({ tools: [...loopDiskTools, 'cc', 'mkfs.xfs'], root: true, freeBytes: GiB });
 const chance = new Chance(runSeed());
 
-for (const { action, fileSystems, only, between, share, least } of kinds) {
+for (const { action, fileSystems, only, between, share, least, time } of kinds) {
+  const hasTime = sweepTime(time);
   let points = 0;
   for (const fileSystem of fileSystems) {
     for (const workload of Object.keys(workloads) as WorkloadName[]) {
@@ -55,7 +59,7 @@ for (const { action, fileSystems, only, between, share, least } of kinds) {
         const chosen =
           asked === 'all' ? thinned(planCalls(await sweep.calls(), { chance, only, between }).points, ...share) : asked;
         tally.begin();
-        for (const { at } of whileTime(chosen, least)) await sweep.strike(at);
+        for (const { at } of whileTime(chosen, least, hasTime)) await sweep.strike(at);
         await sweep.end();
         tally.tell(context, `${action}, ${workload}`);
         points += tally.points;

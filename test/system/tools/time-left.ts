@@ -14,6 +14,18 @@ export function hasTime(laterMs: number): boolean {
   return Date.now() < until - laterMs;
 }
 
+/**
+ * False when so much of the time is over that there was at the first question; what comes afterwards takes `laterMs`. So what
+ * begins early leaves something to what begins late.
+ */
+export function shareOfTime(portion: number, laterMs: number): () => boolean {
+  let end: number | undefined;
+  return () => {
+    end ??= isHurried ? Date.now() + Math.max(0, until - laterMs - Date.now()) * portion : until;
+    return Date.now() < end;
+  };
+}
+
 /** `what`: a few words, such as `power cuts`. */
 export function tellReached(context: TestContext, what: string, reached: number, aim: number): void {
   context.diagnostic(`reached ${reached} of ${aim}: ${what}`);

@@ -6,7 +6,7 @@
  * HOLDFAST_SOAK=1 strikes every call.
  */
 import type { Chance } from '../../tools/seeded.js';
-import { hasTime } from '../../tools/time-left.js';
+import { shareOfTime } from '../../tools/time-left.js';
 import { isSoak, type Point } from './chosen-points.js';
 import type { Strike } from './strike-log.js';
 
@@ -64,24 +64,30 @@ function ends(numbers: readonly number[], between: number, chance: Chance): numb
 
 export type Share = readonly [wanted: number, outOf: number];
 
-/** So many of each `outOf`, evenly spread. */
+/** So many of each `outOf`, evenly spread; more than one of one: all. */
 export function thinned(points: readonly Point[], wanted: number, outOf: number): Point[] {
   return isSoak ? [...points] : shareOf(points, [wanted, outOf]);
 }
 
-/** The share of them in any case and first, the others while there is time (time-left.ts). */
-export function* whileTime(points: readonly Point[], least: Share): Generator<Point, void> {
+/** The sweeps come last; then the simulation has the processors for itself. */
+const simulationMs = 6 * 60_000;
+
+/** For a sweep whose points may take so much of the time that is left when it begins (time-left.ts). */
+export const sweepTime = (portion: number): (() => boolean) => shareOfTime(portion, simulationMs);
+
+/** The share of them in any case and first, the others while there is time. */
+export function* whileTime(points: readonly Point[], least: Share, hasTime: () => boolean): Generator<Point, void> {
   const first = new Set(shareOf(points, least));
+  // Asked before anything is struck: the sweep's time begins.
+  let goesOn = hasTime();
   yield* first;
   for (const point of points) {
     if (first.has(point)) continue;
-    if (!hasTime(simulationMs)) return;
+    goesOn &&= hasTime();
+    if (!goesOn) return;
     yield point;
   }
 }
-
-/** The sweeps come last; then the simulation has the processors for itself. */
-const simulationMs = 6 * 60_000;
 
 const shareOf = (points: readonly Point[], [wanted, outOf]: Share): Point[] =>
   points.filter((_, index) => ((index + 1) * wanted) % outOf < wanted);

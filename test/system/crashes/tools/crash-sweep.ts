@@ -14,6 +14,7 @@ import type { PointMessage, PointTask } from './point-task.js';
 import type { Strike } from './strike-log.js';
 import type { ArmedFault } from './struck/fault-control.js';
 import { type WorkloadName, workloads } from './struck/workloads.js';
+import { StruckProgram } from './struck-program.js';
 import type { Tally } from './tally.js';
 import { applied, type Change, possibleTrees, type Tree } from './tree.js';
 
@@ -57,7 +58,8 @@ export class CrashSweep {
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, options.fileSystem);
     const { lie } = options;
-    const runnerOptions = { program: './struck/point-process.js', folders: disks.paths, lie, limitMs };
+    const program = await StruckProgram.write(workspace, 'point-process');
+    const runnerOptions = { program, folders: disks.paths, lie, limitMs };
     return new CrashSweep(options, disks, new PointRunner(workspace, shim, runnerOptions));
   }
 

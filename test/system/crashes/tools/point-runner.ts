@@ -3,11 +3,11 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { FaultShim } from '../../tools/fault-shim.js';
 import type { Workspace } from '../../tools/workspace.js';
 import { readCalls, readStrike, type Strike } from './strike-log.js';
 import { FaultControl } from './struck/fault-control.js';
+import type { StruckProgram } from './struck-program.js';
 
 export interface PointOutcome<Message> {
   readonly messages: readonly Message[];
@@ -18,8 +18,7 @@ export interface PointOutcome<Message> {
 }
 
 export interface PointRunnerOptions {
-  /** A file beside this one. */
-  readonly program: string;
+  readonly program: StruckProgram;
   readonly folders: readonly string[];
   /** For what fsync does nothing. */
   readonly lie?: string | undefined;
@@ -29,7 +28,7 @@ export interface PointRunnerOptions {
 export class PointRunner<Task, Message extends object> {
   readonly control: string;
   readonly log: string;
-  readonly #program: string;
+  readonly #program: StruckProgram;
   readonly #limitMs: number;
   readonly #environment: Record<string, string>;
   readonly #children = new Set<ChildProcess>();
@@ -39,7 +38,7 @@ export class PointRunner<Task, Message extends object> {
   constructor(workspace: Workspace, shim: FaultShim, options: PointRunnerOptions) {
     this.control = join(workspace.path, 'control');
     this.log = join(workspace.path, 'struck.log');
-    this.#program = fileURLToPath(new URL(options.program, import.meta.url));
+    this.#program = options.program;
     this.#limitMs = options.limitMs;
     const watched = shim.controlled({ ...options, control: this.control, log: this.log });
     this.#environment = { ...watched, UV_THREADPOOL_SIZE: '16', NODE_OPTIONS: '' };
@@ -52,7 +51,7 @@ export class PointRunner<Task, Message extends object> {
     writeFileSync(this.log, '');
     FaultControl.make(this.control);
     const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-    this.#next = spawn(process.execPath, ['--no-opt', this.#program], {
+    this.#next = spawn(process.execPath, ['--no-opt', this.#program.path], {
       env: { ...inherited, ...this.#environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
@@ -81,7 +80,13 @@ export class PointRunner<Task, Message extends object> {
     const wasKilled = signal === 'SIGKILL';
     const isClean = wasKilled || (code === 0 && messages.some((message) => 'finished' in message));
     const end = isClean ? undefined : `ended with ${code ?? signal}`;
-    return { messages, struck: readStrike(this.log), trouble: violation?.violation ?? (errors || end), wasKilled };
+    const trouble = violation?.violation ?? (errors || end);
+    return {
+      messages,
+      struck: readStrike(this.log),
+      trouble: trouble && this.#program.withSources(trouble),
+      wasKilled,
+    };
   }
 
   /** What was counted in the last run; before the next is started. */

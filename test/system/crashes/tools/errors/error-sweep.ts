@@ -7,6 +7,7 @@ import { CrashDisks } from '../crash-disks.js';
 import { PointRunner } from '../point-runner.js';
 import type { Strike } from '../strike-log.js';
 import type { WorkloadName } from '../struck/workloads.js';
+import { StruckProgram } from '../struck-program.js';
 import type { Tally } from '../tally.js';
 import { type ErrorFault, type ErrorMessage, type ErrorTask, nameOf } from './error-task.js';
 
@@ -35,7 +36,7 @@ export class ErrorSweep {
     const workspace = await Workspace.create(context);
     const shim = await FaultShim.compile(workspace);
     const disks = await CrashDisks.create(workspace, 'ext4');
-    const program = './struck/error-process.js';
+    const program = await StruckProgram.write(workspace, 'error-process');
     return new ErrorSweep(disks, new PointRunner(workspace, shim, { program, folders: disks.paths, limitMs }));
   }
 

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { GiB, loopDiskTools, missing } from '../../../tools/requirements.js';
 import { Chance, runSeed } from '../../../tools/seeded.js';
 import { isHurried, tellReached } from '../../../tools/time-left.js';
-import { planCalls, type Share, thinned, whileTime } from '../call-plan.js';
+import { planCalls, type Share, sweepTime, thinned, whileTime } from '../call-plan.js';
 import { askedPoints, type Point, replayCommand } from '../chosen-points.js';
 import type { Strike } from '../strike-log.js';
 import type { FaultName, Lasting } from '../struck/fault-control.js';
@@ -43,6 +43,10 @@ export const everywhere = (actions: readonly FaultName[]): ErrorPlan[] =>
 
 /** In a hurry (time-left.ts) this share of a plan comes first. */
 const least: Share = [1, 6];
+/** Of the time that is left when they begin: other sweeps begin when they have ended. */
+const portion = 0.8;
+/** More are planned than have to strike: what a busy machine makes shorter has no such call. */
+const spare = 1.05;
 
 const isFirst = <T>(item: T, at: number, all: readonly T[]): boolean => all.indexOf(item) === at;
 
@@ -54,9 +58,11 @@ export interface FewestPoints {
 /** Fails when fewer points than these were struck in all. */
 export function testErrors(testFile: string, plans: readonly ErrorPlan[], fewest: FewestPoints): void {
   const skip = missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: GiB });
-  const calls = new PlannedCalls(testFile);
+  const calls = new PlannedCalls(testFile, plans, fewest.all);
+  const hasTime = sweepTime(portion);
   let points = 0;
-  for (const { share, workloads = struckByErrors, ...fault } of plans) {
+  for (const plan of plans) {
+    const { share, workloads = struckByErrors, ...fault } = plan;
     const kind = nameOf(fault);
     const asked = workloads.flatMap((workload) => {
       const wanted = askedPoints(workload, kind);
@@ -69,8 +75,8 @@ export function testErrors(testFile: string, plans: readonly ErrorPlan[], fewest
       let refused = 0;
       for (const { workload, wanted } of asked) {
         const replay = replayCommand(testFile, workload, kind);
-        const chosen = wanted === 'all' ? thinned(await calls.choose(fault, workload, sweep), ...share) : wanted;
-        refused += await sweep.run({ workload, fault, points: whileTime(chosen, least), tally, replay });
+        const chosen = wanted === 'all' ? await calls.choose(plan, workload, sweep) : wanted;
+        refused += await sweep.run({ workload, fault, points: whileTime(chosen, least, hasTime), tally, replay });
       }
       tally.tell(context, `${kind} (${refused} refused)`);
       points += tally.points;
@@ -90,25 +96,47 @@ export function testErrors(testFile: string, plans: readonly ErrorPlan[], fewest
   });
 }
 
-/** The calls of the workloads, each run once. */
+/** The calls of the workloads, each run once, and which of them are struck. */
 class PlannedCalls {
   readonly #testFile: string;
+  readonly #plans: readonly ErrorPlan[];
+  readonly #wanted: number;
   readonly #chance = new Chance(runSeed());
   /** With the number of its disk before each path: other sweeps have other disks. */
   readonly #known = new Map<WorkloadName, readonly (Strike | undefined)[]>();
+  #planned: number | undefined;
 
-  constructor(testFile: string) {
+  constructor(testFile: string, plans: readonly ErrorPlan[], aim: number) {
     this.#testFile = testFile;
+    this.#plans = plans;
+    this.#wanted = Math.ceil(aim * spare);
   }
 
-  async choose({ action, scope }: ErrorFault, workload: WorkloadName, sweep: ErrorSweep): Promise<Point[]> {
+  /** Of all plans the same share, so that together they strike what they aim at and little more. */
+  async choose(plan: ErrorPlan, workload: WorkloadName, sweep: ErrorSweep): Promise<Point[]> {
+    this.#planned ??= await this.#countAll(sweep);
+    return thinned(await this.#points(plan, workload, sweep), this.#wanted, this.#planned);
+  }
+
+  async #countAll(sweep: ErrorSweep): Promise<number> {
+    let count = 0;
+    for (const plan of this.#plans) {
+      for (const workload of plan.workloads ?? struckByErrors) {
+        count += (await this.#points(plan, workload, sweep)).length;
+      }
+    }
+    return count;
+  }
+
+  async #points({ action, scope, share }: ErrorPlan, workload: WorkloadName, sweep: ErrorSweep): Promise<Point[]> {
     const calls = this.#known.get(workload) ?? (await this.#find(workload, sweep));
     this.#known.set(workload, calls);
     // Only a write can be short.
     const only = action === 'short' ? 'write' : undefined;
     const disks = sweep.paths.map((_, index) => ({ index, path: `${index}` }));
     const scoped = scope === 'all' ? [undefined] : scope === 'index' ? disks.slice(0, 1) : disks.slice(1);
-    return scoped.flatMap((folder) => [...planCalls(calls, { chance: this.#chance, only, folder }).points]);
+    const points = scoped.flatMap((folder) => [...planCalls(calls, { chance: this.#chance, only, folder }).points]);
+    return thinned(points, ...share);
   }
 
   async #find(workload: WorkloadName, sweep: ErrorSweep): Promise<(Strike | undefined)[]> {
