@@ -32,7 +32,7 @@ export async function memoryFolder(context: CleanUp): Promise<string> {
 const safety: SafetyParameters = {
   ...productionSafety,
   ...testSafety,
-  healGraceMs: 60_000,
+  healGraceMs: 600_000,
   atticMs: productionSafety.atticMs,
   probeIntervalMs: 5_000,
   retryMs: 20_000,

@@ -57,7 +57,7 @@ test('an index that is damaged while it is open is made anew, and no wrong answe
 test('damage of which nothing told at the opening, and that nobody asks for, is found while the index serves', {
   timeout: 400_000,
 }, async (t) => {
-  const safety = { ...testSafety, healGraceMs: 60_000, indexReadDelayMs: 0 };
+  const safety = { ...testSafety, healGraceMs: 600_000, indexReadDelayMs: 0 };
   const volume = await new DamagedVolume(join(await memoryFolder(t), 'volume'), { safety }).create();
   t.after(() => volume.close());
   await volume.open();

@@ -45,7 +45,7 @@ test('segments that are gone from every node are told, as an alarm with the next
   for (const path of drive.nodePaths) {
     const [inner] = (await readdir(path)).filter((name) => /^holdfast-[0-9a-f]{16}$/.test(name));
     const segments = join(path, inner!, 'segments');
-    for (const name of await readdir(segments)) await rm(join(segments, name));
+    for (const name of await readdir(segments)) await rm(join(segments, name), { force: true });
   }
   const report = await drive.drive.rehearse();
   assert.ok(report.differences > 0);
@@ -76,6 +76,13 @@ test('a journal that lacks changes on every node is told', async (t) => {
 
 test('journals that do not reach back to the beginning are an alarm that lasts, and never the advice to rebuild', async (t) => {
   const drive = await filled(t);
+  for (const path of drive.nodePaths) {
+    const [inner] = (await readdir(path)).filter((name) => /^holdfast-[0-9a-f]{16}$/.test(name));
+    const checkpoints = join(path, inner!, 'checkpoints');
+    // The first one is made some time after the opening, on one node after the other; the next one after much more journal.
+    const isThere = async () => (await readdir(checkpoints)).some((name) => !name.endsWith('.tmp'));
+    await drive.until('there is a checkpoint', isThere);
+  }
   for (const path of drive.nodePaths) {
     const [inner] = (await readdir(path)).filter((name) => /^holdfast-[0-9a-f]{16}$/.test(name));
     for (const name of await readdir(join(path, inner!, 'checkpoints')))

@@ -74,7 +74,7 @@ async function untilCopies(fixture: DriveFixture, wanted: readonly number[]): Pr
 const isSettled = ({ segments, healing }: DriveStatus) => segments.degraded === 0 && healing.queuedSegments === 0;
 
 test('with a precious folder on 3 nodes two may be pulled; what is kept once is away, not damaged', async (t) => {
-  const fixture = await openTestDrive(t, { nodes: 3, safety: { healGraceMs: 60_000 } });
+  const fixture = await openTestDrive(t, { nodes: 3, safety: { healGraceMs: 600_000 } });
   await withFolders(fixture);
   const precious = await save(fixture, ['precious', 'a'], 1);
   const scratch = await save(fixture, ['scratch', 'a'], 2);
@@ -109,7 +109,7 @@ async function holderOfScratch(fixture: DriveFixture): Promise<string> {
 }
 
 test('a file that was saved once is saved again when its disk is away, and can be read', async (t) => {
-  const fixture = await openTestDrive(t, { nodes: 3, safety: { healGraceMs: 60_000 } });
+  const fixture = await openTestDrive(t, { nodes: 3, safety: { healGraceMs: 600_000 } });
   await withFolders(fixture);
   const bytes = await save(fixture, ['scratch', 'a'], 3);
   await reopen(fixture);

@@ -179,7 +179,7 @@ const loopFaults: readonly Fault[] = [
     seen: ['offline'],
     make: async ({ disk }) => {
       for (const name of await readdir(disk.path)) {
-        await rm(join(disk.path, name), { recursive: true, force: true, maxRetries: 5 });
+        await rm(join(disk.path, name), { recursive: true, force: true, maxRetries: 30 });
       }
     },
     undo: async ({ disk, directory }) => {
