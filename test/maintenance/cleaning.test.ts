@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   bytesOf,
-  type DriveFixture,
   eventsOf,
   filesIn,
   get,
   MiB,
+  mustCalmDown,
   openTestDrive,
   put,
   remove,
@@ -61,19 +61,3 @@ test('one small segment with one small file is not written again and again', asy
   await reopen(fixture);
   await mustCalmDown(fixture, { durationMs: 3_000, batches: 0 });
 });
-
-/** Fails unless for so long hardly anything is written by itself; on a busy machine it may begin late. */
-async function mustCalmDown(
-  fixture: DriveFixture,
-  { durationMs, batches }: { readonly durationMs: number; readonly batches: number },
-): Promise<void> {
-  const written: number[] = [];
-  while (written.length < 10) {
-    const before = await fixture.drive.status();
-    await new Promise((resolve) => setTimeout(resolve, durationMs));
-    const after = await fixture.drive.status();
-    written.push(after.sequence - before.sequence);
-    if (written.at(-1)! <= batches) return;
-  }
-  assert.fail(`${written.join(', ')} batches by themselves\n${eventsOf(fixture)}`);
-}

@@ -127,6 +127,22 @@ export async function untilTrue(isSo: () => boolean | Promise<boolean>, say: () 
   }
 }
 
+/** Fails unless for so long hardly anything is written by itself; on a busy machine it may begin late. */
+export async function mustCalmDown(
+  fixture: DriveFixture,
+  { durationMs, batches }: { readonly durationMs: number; readonly batches: number },
+): Promise<void> {
+  const written: number[] = [];
+  while (written.length < 10) {
+    const before = await fixture.drive.status();
+    await sleep(durationMs);
+    const after = await fixture.drive.status();
+    written.push(after.sequence - before.sequence);
+    if (written.at(-1)! <= batches) return;
+  }
+  assert.fail(`${written.join(', ')} batches by themselves\n${eventsOf(fixture)}`);
+}
+
 export const eventsOf = ({ drive }: DriveFixture): string =>
   drive
     .events()
