@@ -53,7 +53,7 @@ export class DriveNodes {
     }
     await this.monitor.add(...nodes);
     const present = nodes.filter((node) => isReadable(node.state));
-    await Promise.all(present.map((node) => this.measure(node)));
+    await Promise.all(present.filter(({ space }) => space === undefined).map((node) => this.measure(node)));
     // Only the closing waits for it.
     this.kits.push(...present.map((node) => this.keepKit(node)));
   }

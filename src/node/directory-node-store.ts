@@ -129,7 +129,7 @@ export class DirectoryNodeStore implements NodeStore {
       });
     }
     // A disk that left half way makes files look removed: then this is not a listing but a failure.
-    await this.#node.verify(attachment);
+    await this.#node.glance(attachment);
     // A file that somebody deleted reads well as long as it is open.
     const folderPath = this.#node.folderPath(folder);
     const found = new Set(files.map(({ name }) => join(folderPath, name)));

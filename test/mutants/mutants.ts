@@ -162,7 +162,7 @@ export const mutants: readonly Mutant[] = [
       ),
       edit(
         'node/directory-node-store.ts',
-        '    // A disk that left half way makes files look removed: then this is not a listing but a failure.\n    await this.#node.verify(attachment);\n',
+        '    // A disk that left half way makes files look removed: then this is not a listing but a failure.\n    await this.#node.glance(attachment);\n',
         '    void attachment;\n',
       ),
     ],

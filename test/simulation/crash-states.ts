@@ -3,6 +3,7 @@
  * of its index, any number of outcomes can be drawn: each is a machine of its own, ready to be opened. Beside what the
  * crash loses, disks may be gone, back, damaged or exchanged, and the index lost or old.
  */
+import { hash } from 'node:crypto';
 import { damage, exchange } from './adversary.js';
 import { type DiskOfNode, isExpendable } from './expendable.js';
 import { type IndexState, nameOf } from './index-slots.js';
@@ -80,14 +81,12 @@ class Drawing {
     const isEnough = isAllHere && (!this.#isUnsettled || !this.#victim);
     const disks = parts.map(({ disk, isPlugged, parked }) => ({ disk, isPlugged, parked }));
     const isExchanged = this.#victim !== undefined;
-    const name = [index ? nameOf(index) : '', ...parts.map((part) => (part.isPlugged ? part.disk.hash : ''))].join(
-      '\n',
-    );
+    const names = [index ? nameOf(index) : '', ...parts.map((part) => (part.isPlugged ? part.disk.hash : ''))];
     return {
       disks,
       index,
       faults: this.#faults,
-      name,
+      name: hash('sha1', names.join('\n')),
       isEnough,
       isExchanged,
       isUnsettled: this.#isUnsettled || isExchanged,

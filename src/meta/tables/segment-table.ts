@@ -31,6 +31,9 @@ const columns = `segment.number AS number, id, sealed, length, hash, live_bytes 
   segment.good + segment.bad + spare AS copies, segment.good AS good, wanted,
   coalesce(wanted, (SELECT replicas FROM volume), 1) AS copiesWanted`;
 
+const replicasOfPage = `SELECT segment, node, state FROM replica WHERE segment IN
+  (SELECT number FROM segment_row WHERE id > ? ORDER BY id LIMIT ?) ORDER BY segment, node`;
+
 export class SegmentTable {
   readonly #counters: CounterTable;
   readonly #byId;
@@ -41,6 +44,7 @@ export class SegmentTable {
   readonly #addLive;
   readonly #seal;
   readonly #page;
+  readonly #pageReplicas;
   readonly #replicas;
   readonly #addReplica;
   readonly #removeReplica;
@@ -71,6 +75,7 @@ export class SegmentTable {
     this.#page = connection.prepare<[string, number], StoredSegment>(
       `SELECT ${columns} FROM segment WHERE id > ? ORDER BY id LIMIT ?`,
     );
+    this.#pageReplicas = connection.prepare<[string, number], [number, string, number]>(replicasOfPage).raw();
     this.#replicas = connection
       .prepare<[number], [string, number]>('SELECT node, state FROM replica WHERE segment = ? ORDER BY node')
       .raw();
@@ -143,7 +148,14 @@ export class SegmentTable {
   /** By id, after `after`. */
   page(after: string, limit: number): SegmentRow[] {
     this.settle();
-    return this.#page.all(after, limit).map((segment) => this.toRow(segment));
+    const replicas = new Map<number, ReplicaRow[]>();
+    for (const [number, node, state] of this.#pageReplicas.all(after, limit)) {
+      const known = replicas.get(number);
+      const replica = { node, state: replicaStates[state]! };
+      if (known) known.push(replica);
+      else replicas.set(number, [replica]);
+    }
+    return this.#page.all(after, limit).map((segment) => this.toRow(segment, replicas.get(segment.number) ?? []));
   }
 
   degraded(input: {
@@ -161,13 +173,12 @@ export class SegmentTable {
   }
 
   /** All of them, for readers. */
-  replicasOf({ id, number, copies }: StoredSegment): ReplicaRow[] {
-    const replicas = this.replicas(number);
+  replicasOf({ id, number, copies }: StoredSegment, replicas = this.replicas(number)): ReplicaRow[] {
     if (replicas.length !== copies) throw damagedIndex(`replicas of segment ${id} are lost`);
     return replicas;
   }
 
-  toRow(segment: StoredSegment): SegmentRow {
+  toRow(segment: StoredSegment, replicas?: ReplicaRow[]): SegmentRow {
     return {
       id: segment.id,
       state: segment.sealed === 1 ? 'sealed' : 'open',
@@ -176,7 +187,7 @@ export class SegmentTable {
       liveBytes: segment.liveBytes,
       wanted: segment.copiesWanted,
       ownWanted: segment.wanted,
-      replicas: this.replicasOf(segment),
+      replicas: this.replicasOf(segment, replicas),
     };
   }
 

@@ -135,8 +135,11 @@ export class BoundedFileIo implements FileIo {
     start: () => Promise<T>,
     discard?: (value: T) => void,
   ): Promise<T> {
-    await this.#takePlace(operation, path);
-    const work = start().finally(() => this.#leavePlace());
+    const turn = this.#takePlace(operation, path);
+    if (turn) await turn;
+    const work = start();
+    const leave = () => this.#leavePlace();
+    void work.then(leave, leave);
     return withDeadline(work, limitMs, this.#options.clock, {
       missed: () => {
         this.#abandoned += 1;

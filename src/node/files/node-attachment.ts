@@ -89,8 +89,8 @@ export class NodeAttachment {
   }
 
   /**
-   * The same beside an fsync, in one call to the disk where the file is the one, unchanged, that was read last; else it
-   * is read. Every probe reads it. NODE_GONE.
+   * The same in one call to the disk where the file is the one, unchanged, that was read last; else it is read. For what
+   * happens often: every probe reads it. NODE_GONE.
    */
   async glance(attachment: Attachment): Promise<void> {
     const seen = this.#seen;
@@ -153,7 +153,7 @@ export class NodeAttachment {
   }
 
   async #requireFolder(folder: NodeFolder, attachment: Attachment): Promise<void> {
-    await this.verify(attachment);
+    await this.glance(attachment);
     await this.#verifyFolder(this.folderPath(folder), attachment);
   }
 

@@ -12,7 +12,13 @@ export interface FullBatch extends BatchIdentity {
   readonly operations: Buffer;
 }
 
+/** Each node that is brought up to date needs the same batches, which are few after a crash. */
+const rememberedBytes = 4 * 1024 * 1024;
+
 export class JournalSources {
+  /** Verified batches that were asked for lately, by hash. */
+  private readonly remembered = new Map<string, FullBatch>();
+  private freeBytes = rememberedBytes;
   private readonly heads = new Map<string, { node: EngineNode; head: BatchHead }[]>();
   private readonly reader: MetaReader;
   readonly histories: NodeHistory[] = [];
@@ -38,6 +44,19 @@ export class JournalSources {
 
   /** Verified bytes of a batch of the chain, from the index or the first node whose copy verifies. DAMAGED when none does. */
   async batch(link: ChainLink): Promise<FullBatch> {
+    const known = this.remembered.get(link.hash);
+    if (known) return known;
+    const batch = await this.find(link);
+    this.freeBytes -= batch.bytes.length;
+    if (this.freeBytes < 0) {
+      this.remembered.clear();
+      this.freeBytes = rememberedBytes - batch.bytes.length;
+    }
+    this.remembered.set(link.hash, batch);
+    return batch;
+  }
+
+  private async find(link: ChainLink): Promise<FullBatch> {
     const kept = keptBatch(this.reader, link);
     if (kept) return kept;
     for (const { node, head } of this.heads.get(link.hash) ?? []) {
