@@ -21,6 +21,10 @@ const builds = {
   },
 };
 
+const allPackages = ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'];
+/** As src/meta/sqlite/binding.ts chooses it. */
+const sqlitePackage = Number(process.versions.napi) >= 10 ? 'better-sqlite3-napi' : 'better-sqlite3';
+
 /** Ends the process with a sentence unless Node, packages and build are ready. `only: 'program'` leaves tests out. */
 export async function prepare({ rebuild = false, only = 'all' } = {}) {
   checkNode();
@@ -39,19 +43,23 @@ async function install() {
   const installed = modifiedAt(path.join(root, 'node_modules', '.package-lock.json'));
   if (installed === undefined || installed < lockfile) {
     const what = "Installing packages (compiling SQLite's binding takes up to 90 seconds)";
-    await mustRun(what, npm(['ci', '--include=dev', '--no-audit', '--no-fund']));
+    await mustRun(what, npm(allPackages));
   }
   // Another version of Node, or an npm that skipped install scripts.
-  if (!bindingLoads()) {
-    await mustRun("Compiling SQLite's binding (up to 90 seconds)", npm(['rebuild', 'better-sqlite3']));
-    if (!bindingLoads()) fail("SQLite's binding does not load. Remove node_modules and try again.");
-  }
+  if (bindingLoads()) return;
+  const isThere = fs.existsSync(path.join(root, 'node_modules', sqlitePackage));
+  await mustRun(
+    "Making SQLite's binding ready (up to 90 seconds)",
+    npm(isThere ? ['rebuild', sqlitePackage] : allPackages),
+  );
+  if (bindingLoads()) return;
+  fail("SQLite's binding does not load. Install a C++ compiler and Python, remove node_modules and try again.");
 }
 
 function bindingLoads() {
   const require = createRequire(path.join(root, 'package.json'));
   try {
-    const Database = require('better-sqlite3');
+    const Database = require(sqlitePackage);
     new Database(':memory:').close();
     return true;
   } catch {

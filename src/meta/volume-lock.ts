@@ -3,8 +3,9 @@
  * lives; the operating system lets it go when the process ends, however it ends, so no stale lock is ever left and
  * nothing has to guess from process numbers. The file itself stays and means nothing.
  */
-import Database from 'better-sqlite3';
 import { DriveError } from '../core/errors.js';
+import { Database } from './sqlite/binding.js';
+import type { Connection } from './sqlite/connection.js';
 import { translateSqliteError } from './sqlite/sqlite-errors.js';
 
 export interface VolumeLock {
@@ -14,7 +15,7 @@ export interface VolumeLock {
 
 /** IN_USE at once when another process (or another holder in this one) has it; UNAVAILABLE when it cannot be made. */
 export function acquireVolumeLock(path: string): VolumeLock {
-  let connection: Database.Database | undefined;
+  let connection: Connection | undefined;
   try {
     connection = new Database(path, { timeout: 0 });
     connection.pragma('journal_mode = DELETE'); // A WAL would let readers in, and needs files of its own.

@@ -1,7 +1,7 @@
 /** Ways in which an index comes to be damaged, each drawn from a seed. */
 import { copyFile, mkdir, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { Database } from '../../src/meta/sqlite/binding.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { type DamagedVolume, type Tree, DamagedVolume as Volume } from './damaged-volume.js';
 

@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import Database from 'better-sqlite3';
 import { testSafety } from '../../src/core/safety-parameters.js';
 import { systemFileIo } from '../../src/core/system-file-io.js';
+import { Database } from '../../src/meta/sqlite/binding.js';
 import { leaveMark } from '../../src/meta/sqlite/index-mark.js';
 import { DamagedVolume, memoryFolder } from './damaged-volume.js';
 

@@ -4,13 +4,13 @@
  * SQLite; only its configuration, which stays what it was, and WAL checkpoints are not repeated.
  */
 import { createRequire } from 'node:module';
-import Database from 'better-sqlite3';
+import { Database, sqlitePackage } from '../../src/meta/sqlite/binding.js';
 
 export type RealConnection = InstanceType<typeof Database>;
 
-/** The part of better-sqlite3 that is not JavaScript, as version 12 calls it. */
+/** The part of better-sqlite3 that is not JavaScript, as versions 12 and 13 call it. */
 interface Native {
-  prepare(text: string, owner: unknown, isPragma: boolean): Statement;
+  prepare(text: string, owner: unknown, isPragma: boolean, ...rest: unknown[]): Statement;
   exec(text: string): void;
   function(work: SqlFunction, name: string, ...rest: unknown[]): void;
   close(): void;
@@ -27,10 +27,15 @@ type OpenNative = new (
   ...rest: unknown[]
 ) => Native;
 
-const inside = createRequire(createRequire(import.meta.url).resolve('better-sqlite3'));
+const inside = createRequire(createRequire(import.meta.url).resolve(sqlitePackage));
 const { cppdb } = inside('./util') as { cppdb: symbol };
-const addon = inside('../build/Release/better_sqlite3.node') as { Database: OpenNative };
+const addon = nativePart();
 const RealNative = addon.Database;
+
+function nativePart(): { Database: OpenNative } {
+  if (sqlitePackage === 'better-sqlite3') return inside('../build/Release/better_sqlite3.node');
+  return inside('./binding').getBinding();
+}
 
 /** What opens a registered file, by its path. */
 export const keptFiles = new Map<string, (isReadOnly: boolean) => KeptConnection>();
@@ -90,8 +95,8 @@ export class KeptConnection implements Native {
   }
 
   /** Each that asks for the same text gets one of its own: `pluck` and `raw` are states of a statement. */
-  prepare(text: string, owner: unknown, isPragma: boolean): Statement {
-    if (isPragma) return this.#pragma(text.slice('PRAGMA '.length)) ?? this.#native.prepare(text, owner, true);
+  prepare(text: string, owner: unknown, isPragma: boolean, ...rest: unknown[]): Statement {
+    if (isPragma) return this.#pragma(text.slice('PRAGMA '.length)) ?? this.#native.prepare(text, owner, true, ...rest);
     let statements = this.#statements.get(text);
     if (!statements) {
       statements = [];
@@ -99,7 +104,7 @@ export class KeptConnection implements Native {
     }
     const turn = this.#used.get(text) ?? 0;
     this.#used.set(text, turn + 1);
-    statements[turn] ??= this.#native.prepare(text, owner, false);
+    statements[turn] ??= this.#native.prepare(text, owner, false, ...rest);
     return statements[turn];
   }
 

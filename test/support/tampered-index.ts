@@ -1,5 +1,6 @@
 /** A closed index, changed behind its back. */
-import Database from 'better-sqlite3';
+
+import { Database } from '../../src/meta/sqlite/binding.js';
 import { openConnection } from '../../src/meta/sqlite/connection.js';
 import { guardRows } from '../../src/meta/sqlite/row-sums.js';
 

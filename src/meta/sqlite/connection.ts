@@ -2,11 +2,11 @@
  * Opening a connection to the index: the pragmas that decide about durability and damage are set on each connection and
  * read back, because a build's defaults may differ (better-sqlite3 makes synchronous NORMAL on every reopening).
  */
-import Database from 'better-sqlite3';
 import { DriveError } from '../../core/errors.js';
+import { Database } from './binding.js';
 import { registerRowSums } from './row-sums.js';
 
-export type Connection = Database.Database;
+export type Connection = InstanceType<typeof Database>;
 export type Durability = 'off' | 'normal' | 'full';
 
 /** Versions 3.7.0 to 3.51.2 can damage a WAL that two connections use ("WAL-reset" bug). */

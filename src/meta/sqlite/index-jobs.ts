@@ -5,10 +5,10 @@
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { Progress } from '../../core/progress.js';
+import { checkIndex, checkIndexFile, checkSums, readIndex, verifyIndex } from '../checking/index-check.js';
 import { findSegmentNeeds, type SegmentNeeds } from '../protection/segment-needs.js';
 import { openConnection } from './connection.js';
 import { type FoundFiles, findParts, type PartsQuery } from './damage-search.js';
-import { checkIndex, checkIndexFile, checkSums, readIndex, verifyIndex } from './index-check.js';
 import { guardRows } from './row-sums.js';
 import { translateSqliteError } from './sqlite-errors.js';
 

@@ -11,6 +11,7 @@
  */
 import { crc32 } from 'node:zlib';
 import { damagedIndex } from '../meta-store.js';
+import { storedSurrogate } from './binding.js';
 import type { Connection } from './connection.js';
 
 /** Their rows are counted and summed up. The positions mean something within one connection only. */
@@ -117,9 +118,8 @@ export function sumAsStored(values: readonly Value[]): number {
 const loneSurrogate = /\p{Surrogate}/u;
 const loneSurrogates = /\p{Surrogate}/gu;
 
-/** The binding stores three bytes for each that are no UTF-8, and reads each of them as a replacement character. */
 const asStored = (value: Value): Value =>
-  typeof value === 'string' ? value.replaceAll(loneSurrogates, '\ufffd'.repeat(3)) : value;
+  typeof value === 'string' ? value.replaceAll(loneSurrogates, storedSurrogate) : value;
 
 const asShown = (value: Value): Exclude<Value, Buffer> =>
   Buffer.isBuffer(value) ? `X'${value.toString('hex').toUpperCase()}'` : value;

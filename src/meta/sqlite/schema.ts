@@ -5,8 +5,8 @@
  * Rows are narrow and keyed by what is asked for: a listing is one range scan of `entry`, a look-up one descent.
  * Chunk ids and digests are blobs; kinds and states are small numbers, named in the table classes.
  */
-import Database from 'better-sqlite3';
 import { damagedIndex } from '../meta-store.js';
+import { Database } from './binding.js';
 import type { Connection } from './connection.js';
 import { guardRows } from './row-sums.js';
 

@@ -1,7 +1,7 @@
 /** Errors of SQLite become DriveErrors where they enter. */
-import Database from 'better-sqlite3';
 import { DriveError, type ErrorCode } from '../../core/errors.js';
 import { damagedIndex } from '../meta-store.js';
+import { Database } from './binding.js';
 
 /** By SQLite's primary result code; the extended code stays in `details.sqlite`. */
 const codes: Readonly<Record<string, ErrorCode>> = {

@@ -4,18 +4,18 @@
  */
 import type { Progress } from '../../core/progress.js';
 import { decodeBatch } from '../../segment/journal-batch.js';
-import { checkChunkLists } from '../checking/chunk-lists.js';
-import { named } from '../checking/findings.js';
-import { questions } from '../checking/index-questions.js';
-import { checkTree } from '../checking/tree-check.js';
 import { damagedIndex, isIndexDamage } from '../meta-store.js';
 import { rootEntry } from '../operations.js';
 import type { Tip } from '../rows.js';
+import type { Connection } from '../sqlite/connection.js';
+import { verifyAllRows } from '../sqlite/row-sums.js';
+import { translateSqliteError } from '../sqlite/sqlite-errors.js';
 import type { Totals } from '../tables/counter-table.js';
 import { openTables, type Tables } from '../tables/tables.js';
-import type { Connection } from './connection.js';
-import { verifyAllRows } from './row-sums.js';
-import { translateSqliteError } from './sqlite-errors.js';
+import { checkChunkLists } from './chunk-lists.js';
+import { named } from './findings.js';
+import { questions } from './index-questions.js';
+import { checkTree } from './tree-check.js';
 
 export type OnProgress = (progress: Progress) => void;
 
