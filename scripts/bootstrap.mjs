@@ -41,17 +41,15 @@ function checkNode() {
 async function install() {
   const lockfile = modifiedAt(path.join(root, 'package-lock.json'));
   const installed = modifiedAt(path.join(root, 'node_modules', '.package-lock.json'));
-  if (installed === undefined || installed < lockfile) {
+  // npm leaves out what the Node that runs it cannot load: to another one it is missing.
+  const isThere = fs.existsSync(path.join(root, 'node_modules', sqlitePackage));
+  if (installed === undefined || installed < lockfile || !isThere) {
     const what = "Installing packages (compiling SQLite's binding takes up to 90 seconds)";
     await mustRun(what, npm(allPackages));
   }
   // Another version of Node, or an npm that skipped install scripts.
   if (bindingLoads()) return;
-  const isThere = fs.existsSync(path.join(root, 'node_modules', sqlitePackage));
-  await mustRun(
-    "Making SQLite's binding ready (up to 90 seconds)",
-    npm(isThere ? ['rebuild', sqlitePackage] : allPackages),
-  );
+  await mustRun("Compiling SQLite's binding (up to 90 seconds)", npm(['rebuild', sqlitePackage]));
   if (bindingLoads()) return;
   fail("SQLite's binding does not load. Install a C++ compiler and Python, remove node_modules and try again.");
 }
