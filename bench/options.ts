@@ -28,6 +28,7 @@ export const usage = `npm run bench [-- options]
   --install        installs the peers that are absent (Debian's packages as root; npm's into the build)
   --size SIZE      of the large file: 512M, 1G (default 1G)
   --seconds N      of each turn that repeats small requests (default 2)
+  --warm-up N      seconds of the same requests before each peer's first turn, uncounted (default 3)
   --rounds N       medians are of so many (default 3)
   --dir PATH       where the temporary data lies, on the disk to be measured (default: the system's). Repeat it to
                    measure several, as --dir /srv/disk --dir /dev/shm (memory: what the processor costs alone)
@@ -44,11 +45,19 @@ const MiB = 1024 * 1024;
 const full: Scale = {
   largeBytes: 1024 * MiB,
   durationMs: 2000,
+  warmUpMs: 3000,
   smallFiles: 1000,
   listings: [1000, 10_000],
   repeats: 10,
 };
-const quick: Scale = { largeBytes: 16 * MiB, durationMs: 50, smallFiles: 20, listings: [10, 50], repeats: 1 };
+const quick: Scale = {
+  largeBytes: 16 * MiB,
+  durationMs: 50,
+  warmUpMs: 20,
+  smallFiles: 20,
+  listings: [10, 50],
+  repeats: 1,
+};
 
 /** Throws an Error with a sentence for a person. */
 export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
@@ -58,6 +67,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
       install: { type: 'boolean', default: false },
       size: { type: 'string' },
       seconds: { type: 'string' },
+      'warm-up': { type: 'string' },
       rounds: { type: 'string' },
       dir: { type: 'string', multiple: true, default: [tmpdir()] },
       peer: { type: 'string', multiple: true, default: [] },
@@ -78,6 +88,7 @@ export function parseOptions(args: readonly string[]): BenchOptions | 'help' {
       ...base,
       ...(values.size !== undefined && { largeBytes: parseSize(values.size) }),
       ...(values.seconds !== undefined && { durationMs: parseCount('--seconds', values.seconds) * 1000 }),
+      ...(values['warm-up'] !== undefined && { warmUpMs: parseCount('--warm-up', values['warm-up'], 0) * 1000 }),
     },
     rounds: values.rounds === undefined ? (values.quick ? 1 : 3) : parseCount('--rounds', values.rounds),
     isQuick: values.quick,
@@ -100,9 +111,10 @@ function parseSize(text: string): number {
   return sizeBytes;
 }
 
-function parseCount(name: string, text: string): number {
+function parseCount(name: string, text: string, least = 1): number {
   const count = Number(text);
-  if (!Number.isInteger(count) || count < 1 || count > 100) throw new Error(`${name} wants 1 to 100, not ${text}`);
+  if (!Number.isInteger(count) || count < least || count > 100)
+    throw new Error(`${name} wants ${least} to 100, not ${text}`);
   return count;
 }
 

@@ -15,6 +15,11 @@ const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
 const probe = new URL('../peers/stall-probe.js', import.meta.url).href;
 const waitLimitMs = 20 * 60_000;
 
+/** Runs a command of the program to its end; throws when it fails. */
+export async function holdfast(words: readonly string[]): Promise<void> {
+  await promisify(execFile)(process.execPath, [program, ...words]);
+}
+
 export class BenchDrive implements Disposable {
   readonly target: Target;
   readonly #server: ChildServer;
@@ -33,7 +38,12 @@ export class BenchDrive implements Disposable {
   static async start(folder: string, nodes: readonly string[]): Promise<BenchDrive> {
     const directory = join(folder, 'volume');
     const words = nodes.flatMap((node) => ['--node', node]);
-    await promisify(execFile)(process.execPath, [program, 'init', directory, ...words, '--name', 'bench']);
+    await holdfast(['init', directory, ...words, '--name', 'bench']);
+    return BenchDrive.serve(directory);
+  }
+
+  /** Serves a volume that is there. */
+  static async serve(directory: string): Promise<BenchDrive> {
     const args = ['--import', probe, program, 'serve', directory, '--port', '0', '--grace', '0', '--json'];
     const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
       const line = stdout.split('\n', 1)[0]!;
@@ -89,6 +99,10 @@ export class BenchDrive implements Disposable {
 
   stop(): Promise<void> {
     return this.#server.stop();
+  }
+
+  kill(): Promise<void> {
+    return this.#server.kill();
   }
 
   [Symbol.dispose](): void {

@@ -65,4 +65,10 @@ export class ChildServer {
     await this.#exited;
     clearTimeout(timer);
   }
+
+  /** As a power cut or the system would. */
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
 }

@@ -9,7 +9,7 @@ const lockBody = Buffer.from(
     '<D:locktype><D:write/></D:locktype><D:owner>bench</D:owner></D:lockinfo>',
 );
 
-export function finderSave({ durationMs }: Scale): Workload {
+export function finderSave(scale: Scale): Workload {
   return {
     name: 'finder-save',
     figures: [
@@ -20,7 +20,7 @@ export function finderSave({ durationMs }: Scale): Workload {
       const into = target.path(`${target.freshName('saves')}/`);
       await target.must({ method: 'MKCOL', path: into });
       let count = 0;
-      const pace = await measurePace('saves', target, { clients: 1, durationMs }, async () => {
+      const pace = await measurePace('saves', target, { ...scale, clients: 1 }, async () => {
         count += 1;
         const path = `${into}document-${count}`;
         await target.must({ method: 'PUT', path, body: Buffer.alloc(0) });

@@ -68,14 +68,15 @@ function amount(eachBytes: number, streams: number): string {
   return streams === 1 ? `${eachBytes / MiB} MiB` : `${streams} x ${eachBytes / MiB} MiB, ${streams} streams`;
 }
 
-export function ranges({ largeBytes, durationMs }: Scale): Workload {
+export function ranges(scale: Scale): Workload {
+  const { largeBytes } = scale;
   return {
     name: 'ranges',
     figures: paceFigures('ranges', 'random 64 KiB ranges', rangeClients),
     prepare: (target) => prepareLarge(target, largeBytes),
     async measure(target) {
       const path = target.path(largeName);
-      return measurePace('ranges', target, { clients: rangeClients, durationMs }, async (on) => {
+      return measurePace('ranges', target, { ...scale, clients: rangeClients }, async (on) => {
         const start = Math.floor(Math.random() * (largeBytes - rangeBytes));
         const headers = { Range: `bytes=${start}-${start + rangeBytes - 1}` };
         const answer = await target.must({ method: 'GET', path, headers }, { on, status: 206 });

@@ -4,6 +4,7 @@ import type { Connection } from '../client/connection.js';
 import { UsageMeter } from '../client/process-usage.js';
 import type { Target } from '../client/target.js';
 import type { Figure, Values } from '../figures.js';
+import type { Scale } from './workload.js';
 
 export function paceFigures(id: string, what: string, clients: number): readonly Figure[] {
   const title = `${what}, ${clients} ${clients === 1 ? 'client' : 'clients'}`;
@@ -15,12 +16,16 @@ export function paceFigures(id: string, what: string, clients: number): readonly
   ];
 }
 
+/** A target's first turn at this is preceded by the same work, uncounted: what runs longer than seconds is compiled. */
 export async function measurePace(
   id: string,
   target: Target,
-  { clients, durationMs }: { readonly clients: number; readonly durationMs: number },
+  { clients, durationMs, warmUpMs }: Pick<Scale, 'durationMs' | 'warmUpMs'> & { readonly clients: number },
   work: (connection: Connection) => Promise<unknown>,
 ): Promise<Values> {
+  await target.once(`warm-up of ${id}`, async () => {
+    if (warmUpMs > 0) await runClients(target.connections(clients), warmUpMs, work);
+  });
   using meter = new UsageMeter(target.processId, { isMemoryWatched: false });
   const pace = await runClients(target.connections(clients), durationMs, work);
   return {

@@ -21,16 +21,16 @@ export function properties(scale: Scale): Workload[] {
 }
 
 function ofOneName(
-  { durationMs, smallFiles }: Scale,
+  scale: Scale,
   { id, what, name, status }: { id: string; what: string; name: string; status: number },
 ): Workload {
   return {
     name: id,
     figures: paceFigures(id, what, clients),
-    prepare: (target) => prepareSmall(target, smallFiles),
+    prepare: (target) => prepareSmall(target, scale.smallFiles),
     async measure(target) {
       const exchange = propfind(target, name, '0');
-      return measurePace(id, target, { clients, durationMs }, (on) => target.must(exchange, { on, status }));
+      return measurePace(id, target, { ...scale, clients }, (on) => target.must(exchange, { on, status }));
     },
   };
 }

@@ -20,7 +20,7 @@ export function smallFiles(scale: Scale): Workload[] {
   return [...each, makeFolders(scale, 1), makeFolders(scale, manyClients)];
 }
 
-function put({ durationMs }: Scale, clients: number): Workload {
+function put(scale: Scale, clients: number): Workload {
   const id = `small-put-${clients}`;
   return {
     name: id,
@@ -30,7 +30,7 @@ function put({ durationMs }: Scale, clients: number): Workload {
       const into = target.path(`${target.freshName('puts')}/`);
       await target.must({ method: 'MKCOL', path: into });
       let count = 0;
-      const values = await measurePace(id, target, { clients, durationMs }, (on) => {
+      const values = await measurePace(id, target, { ...scale, clients }, (on) => {
         count += 1;
         return target.must({ method: 'PUT', path: `${into}${count}`, body: smallBody() }, { on, status: 201 });
       });
@@ -38,40 +38,40 @@ function put({ durationMs }: Scale, clients: number): Workload {
       return values;
     },
     async limit(limitFolder) {
-      return { [id]: await appendSmall(limitFolder, { clients, durationMs, makeBody: smallBody }) };
+      return { [id]: await appendSmall(limitFolder, { clients, durationMs: scale.durationMs, makeBody: smallBody }) };
     },
   };
 }
 
-function overwrite({ durationMs, smallFiles }: Scale, clients: number): Workload {
+function overwrite(scale: Scale, clients: number): Workload {
   const id = `small-overwrite-${clients}`;
   return {
     name: id,
     figures: paceFigures(id, 'overwrite of 4 KiB', clients),
-    prepare: (target) => prepareSmall(target, smallFiles),
+    prepare: (target) => prepareSmall(target, scale.smallFiles),
     async measure(target) {
       let count = 0;
-      return measurePace(id, target, { clients, durationMs }, (on) => {
+      return measurePace(id, target, { ...scale, clients }, (on) => {
         count += 1;
-        const path = target.path(`${folder}${count % smallFiles}`);
+        const path = target.path(`${folder}${count % scale.smallFiles}`);
         return target.must({ method: 'PUT', path, body: smallBody() }, { on, status: [200, 201, 204] });
       });
     },
     async limit(limitFolder) {
-      return { [id]: await appendSmall(limitFolder, { clients, durationMs, makeBody: smallBody }) };
+      return { [id]: await appendSmall(limitFolder, { clients, durationMs: scale.durationMs, makeBody: smallBody }) };
     },
   };
 }
 
-function get({ durationMs, smallFiles }: Scale, clients: number): Workload {
+function get(scale: Scale, clients: number): Workload {
   const id = `small-get-${clients}`;
   return {
     name: id,
     figures: paceFigures(id, 'GET of 4 KiB', clients),
-    prepare: (target) => prepareSmall(target, smallFiles),
+    prepare: (target) => prepareSmall(target, scale.smallFiles),
     async measure(target) {
-      return measurePace(id, target, { clients, durationMs }, async (on) => {
-        const path = target.path(`${folder}${Math.floor(Math.random() * smallFiles)}`);
+      return measurePace(id, target, { ...scale, clients }, async (on) => {
+        const path = target.path(`${folder}${Math.floor(Math.random() * scale.smallFiles)}`);
         const { bodyBytes } = await target.must({ method: 'GET', path }, { on, status: 200 });
         if (bodyBytes !== smallBytes) throw new Error(`${target.name}: ${bodyBytes} bytes came`);
       });
@@ -79,7 +79,7 @@ function get({ durationMs, smallFiles }: Scale, clients: number): Workload {
   };
 }
 
-function makeFolders({ durationMs }: Scale, clients: number): Workload {
+function makeFolders(scale: Scale, clients: number): Workload {
   const id = `mkcol-${clients}`;
   return {
     name: id,
@@ -88,7 +88,7 @@ function makeFolders({ durationMs }: Scale, clients: number): Workload {
       const into = target.path(`${target.freshName('folders')}/`);
       await target.must({ method: 'MKCOL', path: into });
       let count = 0;
-      const values = await measurePace(id, target, { clients, durationMs }, (on) => {
+      const values = await measurePace(id, target, { ...scale, clients }, (on) => {
         count += 1;
         return target.must({ method: 'MKCOL', path: `${into}${count}/` }, { on, status: 201 });
       });

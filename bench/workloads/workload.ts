@@ -17,6 +17,8 @@ export interface Workload {
 export interface Scale {
   readonly largeBytes: number;
   readonly durationMs: number;
+  /** Of each peer before its first turn at repeated requests. */
+  readonly warmUpMs: number;
   readonly smallFiles: number;
   readonly listings: readonly [number, number];
   readonly repeats: number;
