@@ -174,6 +174,27 @@ describe('index file', () => {
     assert.ok(statSync(`${file}-wal`).size < 8 * 1024 * 1024);
   });
 
+  it('is opened by the thread that closed another one, which keeps nothing of it', async () => {
+    await (await openMetaStore({ file: newFile() })).close();
+    let threads = 0;
+    const count = () => {
+      threads += 1;
+    };
+    process.on('worker', count);
+    const first = await openMetaStore({ file: newFile() });
+    await (await new IndexDriver(first).begin()).put('f');
+    await first.close();
+    const second = await openMetaStore({ file: newFile() });
+    await assert.rejects(openMetaStore({ file: folder }), withCode('UNAVAILABLE'));
+    const driver = await new IndexDriver(second).begin();
+    await driver.put('g');
+    assert.equal(second.reader.lookup(['f']), undefined);
+    await second.close();
+    process.off('worker', count);
+    // The second one's alone, for the folder: while an index is open its thread is nobody else's.
+    assert.equal(threads, 1);
+  });
+
   it('refuses what cannot be sent to its thread, and goes on', async (context) => {
     const file = newFile();
     const { driver, store } = await begun(context, file);

@@ -1,4 +1,4 @@
-/** The caller's side of writer-thread.ts. */
+/** The caller's side of writer-thread.ts. To start a thread takes ten times as long as to open an index: one is kept. */
 import { Worker } from 'node:worker_threads';
 import { DriveError, type ErrorData } from '../../core/errors.js';
 import type { WalState } from '../meta-store.js';
@@ -13,16 +13,20 @@ interface Waiting {
 
 export class ThreadWriter implements WriterBackend {
   readonly #worker: Worker;
-  readonly #waiting = new Map<number | null, Waiting>();
+  readonly #waiting = new Map<number, Waiting>();
   #lastId = 0;
   #ended: DriveError | undefined;
   #closing: Promise<void> | undefined;
 
   static async open(options: SqliteWriterOptions, onWal: (state: WalState) => void): Promise<ThreadWriter> {
-    const worker = new Worker(new URL('./writer-thread.js', import.meta.url), { workerData: options });
-    const writer = new ThreadWriter(worker, onWal);
-    await writer.#answerTo(null);
-    return writer;
+    const writer = new ThreadWriter(takeThread(), onWal);
+    try {
+      await writer.#send('open', [options]);
+      return writer;
+    } catch (error) {
+      await writer.#worker.terminate();
+      throw error;
+    }
   }
 
   private constructor(worker: Worker, onWal: (state: WalState) => void) {
@@ -48,8 +52,11 @@ export class ThreadWriter implements WriterBackend {
   }
 
   async #close(): Promise<void> {
-    if (this.#ended === undefined) await this.#send('close', []).catch(() => undefined); // Gone already is closed.
-    await this.#worker.terminate();
+    const isClosed = await this.#send('close', []).then(
+      () => true,
+      () => false, // Gone already is closed.
+    );
+    await (isClosed ? keepThread(this.#worker) : this.#worker.terminate());
   }
 
   #send(method: ToThread['method'], parameters: unknown[]): Promise<unknown> {
@@ -67,7 +74,7 @@ export class ThreadWriter implements WriterBackend {
     return answer;
   }
 
-  #answerTo(id: number | null): Promise<unknown> {
+  #answerTo(id: number): Promise<unknown> {
     return new Promise((resolve, reject) => this.#waiting.set(id, { resolve, reject }));
   }
 
@@ -83,6 +90,27 @@ export class ThreadWriter implements WriterBackend {
     for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();
   }
+}
+
+/** The last one that closed its index, until another index is opened; it keeps no process alive. */
+let spare: Worker | undefined;
+
+function takeThread(): Worker {
+  const thread = spare ?? new Worker(new URL('./writer-thread.js', import.meta.url));
+  spare = undefined;
+  thread.ref();
+  return thread;
+}
+
+async function keepThread(thread: Worker): Promise<void> {
+  // Without a name it would take those of the Worker itself along.
+  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
+  if (spare !== undefined) {
+    await thread.terminate();
+    return;
+  }
+  thread.unref();
+  spare = thread;
 }
 
 type Result = ReturnType<SqliteWriter['prepare']>;

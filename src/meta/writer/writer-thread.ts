@@ -1,9 +1,9 @@
 /**
  * The thread around SqliteWriter: batches and WAL upkeep, nothing else. Messages: {id, method, parameters} in,
- * {id, result} or {id, error} out; the first message out, without an id, says whether opening worked. Bytes arrive as
- * plain arrays and are given their Buffer face here.
+ * {id, result} or {id, error} out. Bytes arrive as plain arrays and are given their Buffer face here. After 'close' another
+ * index may be opened.
  */
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
 import type { ErrorData } from '../../core/errors.js';
 import type { WalState } from '../meta-store.js';
 import { translateSqliteError } from '../sqlite/sqlite-errors.js';
@@ -12,14 +12,12 @@ import { SqliteWriter, type SqliteWriterOptions } from './sqlite-writer.js';
 
 export interface ToThread {
   readonly id: number;
-  /** 'close' ends the thread. */
-  readonly method: WriterMethod | 'close';
+  readonly method: WriterMethod | 'open' | 'close';
   readonly parameters: unknown[];
 }
 
 export interface FromThread {
-  /** null for the answer to opening. */
-  readonly id: number | null;
+  readonly id: number;
   readonly error?: ErrorData;
   readonly result?: unknown;
 }
@@ -28,16 +26,17 @@ export interface FromThread {
 export type WalNews = { readonly wal: WalState } | { readonly wal: null; readonly error: ErrorData };
 
 const port = parentPort!;
-const writer = answer(
-  null,
-  () => new SqliteWriter(workerData as SqliteWriterOptions),
-  () => undefined,
-);
-if (writer === undefined) port.close();
+let writer: SqliteWriter | undefined;
 port.on('message', ({ id, method, parameters }: ToThread) => {
+  if (method === 'open') {
+    answer(id, () => {
+      writer = new SqliteWriter(parameters[0] as SqliteWriterOptions);
+    });
+    return;
+  }
   if (method === 'close') {
     answer(id, () => writer?.close());
-    port.close();
+    writer = undefined;
     return;
   }
   answer(id, () => {
@@ -58,19 +57,12 @@ function tidyWal(): void {
   }
 }
 
-/** Runs `work` and posts what it returns (or what `shown` makes of it), or how it failed. */
-function answer<T>(
-  id: number | null,
-  work: () => T,
-  shown: (result: T) => unknown = (result) => result,
-): T | undefined {
+/** Runs `work` and posts what it returns, or how it failed. */
+function answer(id: number, work: () => unknown): void {
   try {
-    const result = work();
-    port.postMessage({ id, result: shown(result) } satisfies FromThread);
-    return result;
+    port.postMessage({ id, result: work() } satisfies FromThread);
   } catch (error) {
     port.postMessage({ id, error: translateSqliteError(error).toData() } satisfies FromThread);
-    return undefined;
   }
 }
 
