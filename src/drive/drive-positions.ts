@@ -5,10 +5,9 @@
 import type { NodeId } from '../core/ids.js';
 import type { BatchIdentity, MetaReader } from '../meta/meta-store.js';
 import type { VolumeEngine } from '../volume/engine.js';
+import { keptBatches } from '../volume/history/kept-batches.js';
 
 const markBytes = 1024 * 1024;
-/** Batches read at once when counting what is kept already. */
-const pageBytes = 8 * 1024 * 1024;
 
 /**
  * The nodes written off by this call. Never while a node is made current: that takes the batches from the index.
@@ -47,11 +46,7 @@ export class JournalBacklog {
 
   /** What the index keeps from before. */
   count(reader: MetaReader): void {
-    let page = reader.batches(0, pageBytes);
-    while (page.length > 0) {
-      for (const batch of page) this.add(batch);
-      page = reader.batches(page.at(-1)!.sequence, pageBytes);
-    }
+    for (const batch of keptBatches(reader)) this.add(batch);
   }
 
   add({ sequence, bytes }: Pick<BatchIdentity, 'sequence' | 'bytes'>): void {

@@ -208,8 +208,7 @@ export class DirectoryNodeStore implements NodeStore {
   }
 
   async probe(): Promise<SpaceInfo> {
-    const attachment = await this.#attach();
-    await this.#node.verify(attachment);
+    const attachment = await this.#attach('verified');
     await this.#writeProbe(attachment);
     if (this.#swept !== attachment) {
       this.#swept = attachment;
@@ -219,9 +218,7 @@ export class DirectoryNodeStore implements NodeStore {
   }
 
   async look(): Promise<void> {
-    const attachment = await this.#attach();
-    await this.#node.verify(attachment);
-    await this.#node.verifyRoot(attachment);
+    await this.#node.verifyRoot(await this.#attach('verified'));
   }
 
   async release(): Promise<void> {
@@ -248,9 +245,9 @@ export class DirectoryNodeStore implements NodeStore {
     return this.close();
   }
 
-  async #attach(): Promise<Attachment> {
+  async #attach(how: 'attach' | 'verified' = 'attach'): Promise<Attachment> {
     this.#requireOpen();
-    const attachment = await this.#node.attach();
+    const attachment = await this.#node[how]();
     this.#device = attachment.device || undefined;
     return attachment;
   }

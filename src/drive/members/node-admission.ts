@@ -42,9 +42,10 @@ export class NodeAdmission {
     await admission;
   }
 
-  /** At an opening, where one sick disk does not keep the others waiting. */
+  /** At an opening, where one sick disk does not keep the others waiting; its space is known but where a probe failed. */
   async welcomeOrRetry(node: Node, maintenance: Maintenance): Promise<void> {
     try {
+      if (!node.space) node.noteSpace(await node.store.probe());
       await welcome(node, maintenance);
     } catch (error) {
       if (!hasCode(error, ...passingTrouble)) throw error;
@@ -97,6 +98,7 @@ export class NodeAdmission {
       node.refuse(forkedReason(node));
       return;
     }
+    node.noteSpace(await node.store.probe());
     await welcome(node, maintenance);
     await engine.committer.refreshMembers();
     maintenance.onArrival(node.id);
@@ -104,7 +106,6 @@ export class NodeAdmission {
 }
 
 async function welcome(node: Node, maintenance: Maintenance): Promise<void> {
-  node.noteSpace(await node.store.probe());
   await maintenance.compareCopies(node);
   node.welcome();
 }

@@ -81,7 +81,7 @@ export class SqliteReader implements MetaReader {
   }
 
   tip(): Tip | undefined {
-    return this.#read(({ journal }) => journal.tip());
+    return this.#remembered('tip', ({ journal }) => journal.tip());
   }
 
   lookup(path: EntryPath): EntryRow | undefined {
@@ -226,7 +226,8 @@ export class SqliteReader implements MetaReader {
   }
 
   segments(after: string, limit: number): SegmentRow[] {
-    return this.#read(({ segments }) => segments.page(after, limit));
+    // At an opening each node's listing is compared with all of them.
+    return this.#remembered(`segments ${limit} ${after}`, ({ segments }) => segments.page(after, limit));
   }
 
   segmentChunks(id: SegmentId, afterOffset: number, limit: number): ChunkPlace[] {

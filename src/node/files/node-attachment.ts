@@ -82,6 +82,14 @@ export class NodeAttachment {
     return attachment.generation === this.#generation;
   }
 
+  /** The attachment that is there, its passport read again, or a new one. NODE_GONE. */
+  async verified(): Promise<Attachment> {
+    const isNew = this.#attaching === undefined;
+    const attachment = await this.attach();
+    if (!isNew) await this.verify(attachment);
+    return attachment;
+  }
+
   /** Reads the passport again: it is this node's and lies where it lay when the node was attached. NODE_GONE. */
   async verify(attachment: Attachment): Promise<void> {
     const device = await this.#readDevice();

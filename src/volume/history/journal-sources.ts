@@ -1,37 +1,34 @@
 /** Journals of all present nodes, and their batches wherever a good copy of them lies. */
 import { DriveError, hasCode } from '../../core/errors.js';
 import type { NodeId } from '../../core/ids.js';
-import type { BatchIdentity, MetaReader } from '../../meta/meta-store.js';
+import type { MetaReader } from '../../meta/meta-store.js';
 import { decodeOperations } from '../../meta/operation-codec.js';
 import { type BatchHead, type NodeJournal, readBatch, readJournal } from '../../store/journal/journal-reader.js';
 import type { EngineNode } from '../engine-node.js';
 import type { ChainLink, EpochRecord, NodeHistory } from './history.js';
-import { keptBatch } from './kept-batches.js';
-
-export interface FullBatch extends BatchIdentity {
-  readonly operations: Buffer;
-}
-
-/** Each node that is brought up to date needs the same batches, which are few after a crash. */
-const rememberedBytes = 4 * 1024 * 1024;
+import { type FullBatch, keptBatch, RecentBatches } from './kept-batches.js';
 
 export class JournalSources {
-  /** Verified batches that were asked for lately, by hash. */
-  private readonly remembered = new Map<string, FullBatch>();
-  private freeBytes = rememberedBytes;
+  private readonly recent: RecentBatches;
   private readonly heads = new Map<string, { node: EngineNode; head: BatchHead }[]>();
   private readonly reader: MetaReader;
   readonly histories: NodeHistory[] = [];
   /** Nodes whose journal could not be read, with the error. */
   readonly unreadable = new Map<NodeId, unknown>();
 
-  private constructor(reader: MetaReader) {
+  private constructor(reader: MetaReader, recent: RecentBatches) {
     this.reader = reader;
+    this.recent = recent;
   }
 
-  /** `reader`: the index, which needs no node for the batches that it keeps. */
-  static async read(nodes: readonly EngineNode[], from: number, reader: MetaReader): Promise<JournalSources> {
-    const sources = new JournalSources(reader);
+  /** `reader`: the index, which needs no node for the batches that it keeps; `recent`: some of them. */
+  static async read(
+    nodes: readonly EngineNode[],
+    from: number,
+    reader: MetaReader,
+    recent = new RecentBatches(),
+  ): Promise<JournalSources> {
+    const sources = new JournalSources(reader, recent);
     const journals = await Promise.allSettled(nodes.map((node) => readJournal(node.store, from)));
     journals.forEach((journal, index) => {
       const node = nodes[index]!;
@@ -44,15 +41,10 @@ export class JournalSources {
 
   /** Verified bytes of a batch of the chain, from the index or the first node whose copy verifies. DAMAGED when none does. */
   async batch(link: ChainLink): Promise<FullBatch> {
-    const known = this.remembered.get(link.hash);
+    const known = this.recent.get(link.hash);
     if (known) return known;
     const batch = await this.find(link);
-    this.freeBytes -= batch.bytes.length;
-    if (this.freeBytes < 0) {
-      this.remembered.clear();
-      this.freeBytes = rememberedBytes - batch.bytes.length;
-    }
-    this.remembered.set(link.hash, batch);
+    this.recent.add(batch);
     return batch;
   }
 

@@ -17,8 +17,8 @@ import { writeEpoch } from '../commit/epoch-writer.js';
 import { WriteSet } from '../commit/write-set.js';
 import type { EngineNode } from '../engine-node.js';
 import { decideHistory, durablePosition, type History, type HistoryInput } from './history.js';
-import { type FullBatch, JournalSources } from './journal-sources.js';
-import { keptChain } from './kept-batches.js';
+import { JournalSources } from './journal-sources.js';
+import { type FullBatch, keptChain, RecentBatches } from './kept-batches.js';
 import { findPlaces } from './segment-places.js';
 
 export interface OpeningInput {
@@ -139,9 +139,10 @@ export async function readHistory({
   sources: JournalSources;
 }> {
   const tip = meta.reader.tip();
-  const keptHeads = keptChain(meta.reader);
+  const recent = new RecentBatches();
+  const keptHeads = keptChain(meta.reader, recent);
   const from = Math.min(keptHeads[0]?.previousSequence ?? tip?.sequence ?? 0, tip?.sequence ?? 0);
-  const sources = await JournalSources.read(nodes, from, meta.reader);
+  const sources = await JournalSources.read(nodes, from, meta.reader, recent);
   const names = new Map(meta.reader.nodes().map(({ id, label, path }) => [id, `"${label}" (last at ${path})`]));
   const history = decideHistory({
     tip,
