@@ -10,6 +10,8 @@ export type LateOutcome<T> =
   | { readonly kind: 'error'; readonly error: unknown; readonly lateByMs: number };
 
 export interface DeadlineOptions<T> {
+  /** Told when the work ends, in time or late. Must not throw. */
+  readonly ended?: () => void;
   /** Makes the error that the caller gets when the deadline passes first. */
   readonly missed: () => Error;
   /** Called at most once, when the abandoned work ends. Must not throw. */
@@ -21,7 +23,7 @@ export function withDeadline<T>(
   work: Promise<T>,
   limitMs: number,
   clock: Clock,
-  { missed, late }: DeadlineOptions<T>,
+  { ended, missed, late }: DeadlineOptions<T>,
 ): Promise<T> {
   return new Promise<T>((resolve, reject) => {
     const deadline = clock.monotonic() + limitMs;
@@ -32,11 +34,13 @@ export function withDeadline<T>(
     });
     work.then(
       (value) => {
+        ended?.();
         if (abandoned) return late({ kind: 'value', value, lateByMs: clock.monotonic() - deadline });
         cancel();
         resolve(value);
       },
       (error: unknown) => {
+        ended?.();
         if (abandoned) return late({ kind: 'error', error, lateByMs: clock.monotonic() - deadline });
         cancel();
         reject(error);

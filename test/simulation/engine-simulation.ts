@@ -153,7 +153,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.218 : 0.114;
+      const chance = rareChanges.delete('yes') ? 0.205 : 0.107;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));
@@ -269,6 +269,7 @@ class Simulation {
     }
     this.#trace('last life: every disk is here');
     const life = this.#begin();
+    life.expectCalm();
     if (await this.#opened(life, false)) {
       await this.#look(life);
       if (this.#problems.length === 0) await this.#healed(life);

@@ -2,7 +2,7 @@
  * What the clients of a simulated drive know: each works in a folder of its own, one change at a time, so that its
  * folder must hold exactly what was acknowledged, or, when a change got no answer, that with the change or without it.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export interface ModelEntry {
   readonly kind: 'file' | 'folder';
@@ -26,7 +26,7 @@ export interface ModelLock {
 /** Entries by path within the client's folder, such as `x/y`. */
 export type ModelTree = ReadonlyMap<string, ModelEntry>;
 
-export const hashOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+export const hashOf = (bytes: Buffer) => hash('sha256', bytes).slice(0, 16);
 
 const noProperties: ReadonlyMap<string, string> = new Map();
 

@@ -66,11 +66,12 @@ const configuration =
 export class KeptConnection implements Native {
   readonly #connection: RealConnection;
   readonly #native: Native;
-  readonly #statements = new Map<string, Statement[]>();
+  readonly #statements = new Map<string, { readonly made: Statement[]; used: number; process: number }>();
   readonly #configured = new Map<string, unknown>();
-  readonly #functions = new Map<string, SqlFunction>();
+  readonly #functions = new Map<string, { work: SqlFunction }>();
   readonly #tables = new Map<string, unknown[]>();
-  #used = new Map<string, number>();
+  /** Number of the process that has it. */
+  #process = 0;
   #isOpen = false;
   #onClose: (() => void) | undefined;
 
@@ -80,7 +81,7 @@ export class KeptConnection implements Native {
   }
 
   begin(onClose?: () => void): this {
-    this.#used = new Map();
+    this.#process++;
     this.#isOpen = true;
     this.#onClose = onClose;
     return this;
@@ -97,15 +98,16 @@ export class KeptConnection implements Native {
   /** Each that asks for the same text gets one of its own: `pluck` and `raw` are states of a statement. */
   prepare(text: string, owner: unknown, isPragma: boolean, ...rest: unknown[]): Statement {
     if (isPragma) return this.#pragma(text.slice('PRAGMA '.length)) ?? this.#native.prepare(text, owner, true, ...rest);
-    let statements = this.#statements.get(text);
-    if (!statements) {
-      statements = [];
-      this.#statements.set(text, statements);
+    let known = this.#statements.get(text);
+    if (!known) {
+      known = { made: [], used: 0, process: 0 };
+      this.#statements.set(text, known);
     }
-    const turn = this.#used.get(text) ?? 0;
-    this.#used.set(text, turn + 1);
-    statements[turn] ??= this.#native.prepare(text, owner, false, ...rest);
-    return statements[turn];
+    if (known.process !== this.#process) known.used = 0;
+    known.process = this.#process;
+    const turn = known.used++;
+    known.made[turn] ??= this.#native.prepare(text, owner, false, ...rest);
+    return known.made[turn];
   }
 
   exec(text: string): void {
@@ -114,9 +116,14 @@ export class KeptConnection implements Native {
 
   /** Defined once, for a new definition would make all statements anew; it is the last one's work that is done. */
   function(work: SqlFunction, name: string, ...rest: unknown[]): void {
-    const isKnown = this.#functions.has(name);
-    this.#functions.set(name, work);
-    if (!isKnown) this.#native.function((...parameters) => this.#functions.get(name)!(...parameters), name, ...rest);
+    const known = this.#functions.get(name);
+    if (known) {
+      known.work = work;
+      return;
+    }
+    const kept = { work };
+    this.#functions.set(name, kept);
+    this.#native.function((...parameters) => kept.work(...parameters), name, ...rest);
   }
 
   close(): void {

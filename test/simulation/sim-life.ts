@@ -31,6 +31,8 @@ export const simSafety: SafetyParameters = {
   checkpointAfterBytes: 24 * 1024,
 };
 
+const calmProbeMs = 10_000;
+
 export interface SimLifeOptions {
   readonly isGlance?: boolean;
   readonly hasBackgroundWork?: boolean;
@@ -50,6 +52,7 @@ export class SimLife {
   readonly machine: SimMachine;
   readonly nodes: DriveNodes;
   readonly #context: DriveContext;
+  readonly #safety: { -readonly [Name in keyof SafetyParameters]: SafetyParameters[Name] } = { ...simSafety };
   readonly #hasBackgroundWork: boolean;
   readonly #events: DriveEvents;
   #drive: DriveEngine | undefined;
@@ -65,7 +68,7 @@ export class SimLife {
     this.clock.wallOffsetMs = machine.wallOffsetMs;
     this.io = new SimFileIo(machine.mounts, this.scheduler);
     const { clock, io: fileIo } = this;
-    this.#context = { clock, random: machine.random, fileIo, platform: systemPlatform, safety: simSafety };
+    this.#context = { clock, random: machine.random, fileIo, platform: systemPlatform, safety: this.#safety };
     this.#events = new DriveEvents(clock);
     this.#events.listen((event) => machine.trace(`  ${event.message}`));
     this.nodes = new DriveNodes(this.#context, {
@@ -78,6 +81,11 @@ export class SimLife {
   /** Why it takes no changes now; undefined while it serves. */
   get refusal(): DriveError | undefined {
     return this.#failure ?? this.#drive?.trouble;
+  }
+
+  /** Nothing happens to the disks any more: most of what would be done is probes. */
+  expectCalm(): void {
+    this.#safety.probeIntervalMs = calmProbeMs;
   }
 
   /** Perhaps for reading only. */

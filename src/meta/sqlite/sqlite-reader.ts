@@ -202,7 +202,7 @@ export class SqliteReader implements MetaReader {
   }
 
   chunksWithoutPlace(limit: number): ChunkId[] {
-    return this.#read(({ chunks }) => chunks.withoutPlace(limit));
+    return this.#remembered(`placeless ${limit}`, ({ chunks }) => chunks.withoutPlace(limit));
   }
 
   nodes(): readonly NodeRow[] {
@@ -255,7 +255,8 @@ export class SqliteReader implements MetaReader {
     readonly absent: readonly NodeId[];
     readonly limit: number;
   }): SegmentRow[] {
-    return this.#read(({ segments }) => segments.degraded(input));
+    // Asked again and again while nothing happens.
+    return this.#remembered(`degraded ${JSON.stringify(input)}`, ({ segments }) => segments.degraded(input));
   }
 
   filesHolding(chunks: ReadonlySet<ChunkId>, limit: number): string[][] {

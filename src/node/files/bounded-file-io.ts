@@ -28,6 +28,15 @@ export interface BoundedFileIoOptions {
   readonly onLate?: ((call: LateCall) => void) | undefined;
 }
 
+interface PlacedCall<T> {
+  readonly operation: string;
+  readonly path: string;
+  readonly limitMs: number;
+  readonly start: () => Promise<T>;
+  /** Takes what came too late. */
+  readonly discard: ((value: T) => void) | undefined;
+}
+
 interface Waiting {
   readonly start: () => void;
   readonly fail: (error: Error) => void;
@@ -128,19 +137,25 @@ export class BoundedFileIo implements FileIo {
     return this.#run(operation, path, this.#options.writeDeadlineMs, start);
   }
 
-  async #run<T>(
+  /** Every call to every disk comes here: it makes no more promises than it must. */
+  #run<T>(
     operation: string,
     path: string,
     limitMs: number,
     start: () => Promise<T>,
     discard?: (value: T) => void,
   ): Promise<T> {
-    const turn = this.#takePlace(operation, path);
-    if (turn) await turn;
-    const work = start();
-    const leave = () => this.#leavePlace();
-    void work.then(leave, leave);
-    return withDeadline(work, limitMs, this.#options.clock, {
+    const begin = () => this.#runInPlace({ operation, path, limitMs, start, discard });
+    try {
+      return this.#takePlace(operation, path)?.then(begin) ?? begin();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #runInPlace<T>({ operation, path, limitMs, start, discard }: PlacedCall<T>): Promise<T> {
+    return withDeadline(start(), limitMs, this.#options.clock, {
+      ended: () => this.#leavePlace(),
       missed: () => {
         this.#abandoned += 1;
         if (this.#abandoned >= this.#limit) {
