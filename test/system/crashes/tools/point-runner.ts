@@ -45,13 +45,14 @@ export class PointRunner<Task, Message extends object> {
     workspace.defer(() => this.#end());
   }
 
-  /** Not before the process of the point before has ended. It does not live long enough for optimised code. */
+  /** Not before the process of the point before has ended. */
   startAhead(): void {
     if (this.#next) return;
     writeFileSync(this.log, '');
     FaultControl.make(this.control);
-    const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
-    this.#next = spawn(process.execPath, ['--no-opt', this.#program.path], {
+    // Certificates that the machine's user trusts: to read them takes a tenth of a point.
+    const { NODE_TEST_CONTEXT: _, NODE_EXTRA_CA_CERTS: __, ...inherited } = process.env;
+    this.#next = spawn(process.execPath, [this.#program.path], {
       env: { ...inherited, ...this.#environment },
       stdio: ['pipe', 'pipe', 'pipe'],
     });

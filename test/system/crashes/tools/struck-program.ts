@@ -1,13 +1,13 @@
 /**
- * A program that is struck, with all its modules in one file: to load them one by one takes more of the processor than
- * most points do. So do the threads that it starts. Made once a test process, written into each workspace.
+ * A program that is struck, with all its modules in one file that is compiled already: to load them one by one takes more of
+ * the processor than most points do. So do the threads that it starts. Made once a test process, written into each workspace.
  */
-import { existsSync } from 'node:fs';
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { SourceMap } from 'node:module';
 import { basename, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { build, type Plugin, stop } from 'esbuild';
+import { mustRun } from '../../tools/commands.js';
 import type { Workspace } from '../../tools/workspace.js';
 
 // From dist/test/system/crashes/tools up to the repository.
@@ -17,9 +17,10 @@ const programs = ['point-process', 'error-process'].map((name) => `test/system/c
 /** What each opening starts; other threads begin with the module that stands in the build. */
 const threads = ['src/meta/writer/writer-thread', 'src/meta/sqlite/index-jobs', 'src/store/write/hash-worker'];
 const threadNames = new Set(threads.map((thread) => basename(thread)));
+const start = 'test/system/crashes/tools/struck/cached-start';
 
 export class StruckProgram {
-  /** What Node runs. */
+  /** What Node runs: without flags of V8, for with them it would compile its own modules anew as well. */
   readonly path: string;
   readonly #maps: ReadonlyMap<string, SourceMap>;
 
@@ -29,15 +30,14 @@ export class StruckProgram {
   }
 
   static async write(workspace: Workspace, name: 'point-process' | 'error-process'): Promise<StruckProgram> {
-    made ??= bundle();
-    const files = await made;
     const folder = await workspace.folder('program');
-    const packages = join(folder, 'node_modules');
-    if (!existsSync(packages)) await symlink(join(project, 'node_modules'), packages);
-    await writeFile(join(folder, 'package.json'), JSON.stringify({ type: 'module' }));
-    for (const [file, { text }] of files) await writeFile(join(folder, file), text);
-    const maps = [...files].map(([file, { map }]) => [join(folder, file), map] as const);
-    return new StruckProgram(join(folder, `${name}.js`), new Map(maps));
+    made ??= bundle(folder);
+    const { files, maps } = await made;
+    for (const [file, content] of files) await writeFile(join(folder, file), content);
+    return new StruckProgram(
+      join(folder, `${name}.js`),
+      new Map([...maps].map(([file, map]) => [join(folder, file), map])),
+    );
   }
 
   /** A text with stacks, in which the places are those of the source. */
@@ -50,30 +50,47 @@ export class StruckProgram {
   }
 }
 
-type Files = ReadonlyMap<string, { readonly text: string; readonly map: SourceMap }>;
-let made: Promise<Files> | undefined;
+interface Made {
+  readonly files: ReadonlyMap<string, string | Buffer>;
+  readonly maps: ReadonlyMap<string, SourceMap>;
+}
+let made: Promise<Made> | undefined;
 
-async function bundle(): Promise<Files> {
+/** `folder` is where it compiles. */
+async function bundle(folder: string): Promise<Made> {
   const { outputFiles } = await build({
-    entryPoints: [...programs, ...threads].map((name) => join(dist, `${name}.js`)),
+    entryPoints: [...programs, ...threads, start].map((name) => join(dist, `${name}.js`)),
     entryNames: '[name]',
     outdir: dist,
     write: false,
     bundle: true,
-    packages: 'external',
     platform: 'node',
-    format: 'esm',
+    format: 'cjs',
     target: 'node20',
+    define: { 'import.meta.url': 'ownUrl' },
+    banner: { js: "const ownUrl = require('node:url').pathToFileURL(__filename).href;" },
     sourcemap: 'external',
     logLevel: 'warning',
     plugins: [ownPlaces],
   });
   await stop();
   const texts = new Map(outputFiles.map(({ path, text }) => [basename(path), text]));
-  const names = [...texts.keys()].filter((name) => name.endsWith('.js'));
-  return new Map(
-    names.map((name) => [name, { text: texts.get(name)!, map: new SourceMap(JSON.parse(texts.get(`${name}.map`)!)) }]),
-  );
+  const names = [...programs, ...threads].map((name) => basename(name));
+  const files = new Map<string, string | Buffer>();
+  for (const name of names) {
+    files.set(`${name}.js`, texts.get(`${basename(start)}.js`)!);
+    files.set(`${name}.code.js`, texts.get(`${name}.js`)!);
+  }
+  for (const [file, content] of files) await writeFile(join(folder, file), content);
+  const starts = names.map((name) => join(folder, `${name}.js`));
+  await mustRun(process.execPath, [starts[0]!, ...starts], { env: { NODE_OPTIONS: '' } });
+  const maps = new Map<string, SourceMap>();
+  for (const name of names) {
+    const cache = `${name}.code.js.cache`;
+    files.set(cache, await readFile(join(folder, cache)));
+    maps.set(`${name}.code.js`, new SourceMap(JSON.parse(texts.get(`${name}.js.map`)!)));
+  }
+  return { files, maps };
 }
 
 /** A module in the bundle still knows where it stands in the build; only threads are taken from beside the bundle. */

@@ -51,7 +51,14 @@ const tested = new DriveUnderTest({
 let acknowledged: Tree = {};
 let current = 0;
 
-try {
+void strikeAll().catch((error: Error) => {
+  control.disarm();
+  say({ violation: `${error.stack}\n${tested.events.slice(-40).join('\n')}`, point: current });
+  // A drive that cannot even be closed must not keep the process.
+  process.exit(1);
+});
+
+async function strikeAll(): Promise<void> {
   await createVolume({ directory, nodes: nodePaths, replicas: 2 });
   await tested.open();
   for (const [number, point] of task.points.entries()) {
@@ -60,11 +67,6 @@ try {
   }
   await tested.close();
   say({ finished: true });
-} catch (error) {
-  control.disarm();
-  say({ violation: `${(error as Error).stack}\n${tested.events.slice(-40).join('\n')}`, point: current });
-  // A drive that cannot even be closed must not keep the process.
-  process.exit(1);
 }
 
 async function strike(number: number, { at, folder }: Point): Promise<void> {

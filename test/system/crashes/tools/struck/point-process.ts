@@ -29,15 +29,13 @@ const speed = task.mustBecomeWhole ? Math.max(wholeSpeed, workload.speed) : work
 const safety = checkpointAfterBytes === undefined ? {} : { checkpointAfterBytes };
 const tested = new DriveUnderTest({ directory, nodePaths, speed, safety, waitMs });
 
-try {
-  await runPoint();
-} catch (error) {
+void runPoint().catch(async (error: Error) => {
   // While the power goes, disk after disk, changes may fail; the kill is on its way then.
   await sleep(2_000);
-  say({ violation: `${(error as Error).stack}\n${tested.events.join('\n')}` });
+  say({ violation: `${error.stack}\n${tested.events.join('\n')}` });
   // The drive is still open and would keep the process.
   process.exit(1);
-}
+});
 
 async function runPoint(): Promise<void> {
   const { fault, strikesOpening } = task;
