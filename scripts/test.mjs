@@ -41,6 +41,8 @@ const { values, positionals } = parseArgs({
 });
 
 await prepare();
+// No test speaks to the world outside, and to read these certificates would take half of the start of each program.
+delete process.env.NODE_EXTRA_CA_CERTS;
 const files = chooseFiles(values.system, positionals);
 if (files.length === 0) fail('No test file has such a name.');
 const counts = { passed: 0, failed: 0, skipped: 0 };

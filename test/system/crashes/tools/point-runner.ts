@@ -50,8 +50,7 @@ export class PointRunner<Task, Message extends object> {
     if (this.#next) return;
     writeFileSync(this.log, '');
     FaultControl.make(this.control);
-    // Certificates that the machine's user trusts: to read them takes a tenth of a point.
-    const { NODE_TEST_CONTEXT: _, NODE_EXTRA_CA_CERTS: __, ...inherited } = process.env;
+    const { NODE_TEST_CONTEXT: _, ...inherited } = process.env;
     this.#next = spawn(process.execPath, [this.#program.path], {
       env: { ...inherited, ...this.#environment },
       stdio: ['pipe', 'pipe', 'pipe'],
