@@ -162,3 +162,18 @@ test('a command whose reader leaves ends without an error', async () => {
   assert.equal(code, 0);
   assert.equal(err, '');
 });
+
+const isOlderNode = Number(process.versions.napi) < 10;
+
+test('packages that another Node installed are named, with what to do', {
+  skip: !isOlderNode && 'npm installs both versions of SQLite here',
+}, async (t) => {
+  const directory = join(await temporaryFolder(t), 'volume');
+  const newer = 'Object.defineProperty(process, "versions", { value: { ...process.versions, napi: "10" } })';
+  const words = ['--import', `data:text/javascript,${newer}`, program, 'init', directory, '--node', directory];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
+  const [err, [code]] = await Promise.all([read(child.stderr), once(child, 'close')]);
+  assert.equal(code, 1);
+  assert.match(err, /SQLite for Node .+ is not installed: another Node installed the packages/);
+  assert.match(err, /Next: +run "npm ci" in .+ with this Node/);
+});
