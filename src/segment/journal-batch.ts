@@ -96,7 +96,7 @@ const joined = Buffer.allocUnsafeSlow(8 * 1024);
 
 function batchHash(bytes: Buffer): Buffer {
   const length = hashOffset + bytes.length - batchHeaderBytes;
-  if (length <= joined.length) {
+  if (length >= hashOffset && length <= joined.length) {
     bytes.copy(joined, 0, 0, hashOffset);
     bytes.copy(joined, hashOffset, batchHeaderBytes);
     return hashOf('sha256', joined.subarray(0, length), 'buffer');

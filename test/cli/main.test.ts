@@ -168,9 +168,19 @@ const isOlderNode = Number(process.versions.napi) < 10;
 test('packages that another Node installed are named, with what to do', {
   skip: !isOlderNode && 'npm installs both versions of SQLite here',
 }, async (t) => {
-  const directory = join(await temporaryFolder(t), 'volume');
+  const folder = await temporaryFolder(t);
   const newer = 'Object.defineProperty(process, "versions", { value: { ...process.versions, napi: "10" } })';
-  const words = ['--import', `data:text/javascript,${newer}`, program, 'init', directory, '--node', directory];
+  const words = [
+    '--import',
+    `data:text/javascript,${newer}`,
+    program,
+    'init',
+    join(folder, 'volume'),
+    '--replicas',
+    '1',
+    '--node',
+    join(folder, 'node'),
+  ];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'pipe'] });
   const [err, [code]] = await Promise.all([read(child.stderr), once(child, 'close')]);
   assert.equal(code, 1);
