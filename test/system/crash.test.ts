@@ -18,6 +18,8 @@ const cuts = Number(process.env.HOLDFAST_CUTS ?? 20);
 
 /** Before each crash, on the average of all so far. */
 const fewestChanges = 6;
+/** Longest storms before a crash: every fifth fills segments, the others strike among the first changes after an opening. */
+const stormMs = { usual: 300, fifth: 1500 };
 
 const options = { timeout: 1_500_000, skip: missing({}) };
 
@@ -66,7 +68,7 @@ async function stormAndCrash(
   await storm.prepare(server.url);
   for (let round = 1; round <= rounds; round++) {
     const running = storm.run(server.url);
-    await pause(chance.between(20, 1500));
+    await pause(chance.between(20, round % 5 === 0 ? stormMs.fifth : stormMs.usual));
     // A slow machine has had no storm by then.
     await storm.until(round * fewestChanges);
     assert.deepEqual(storm.refusals, [], `refused before the crash, round ${round}, HOLDFAST_SEED=${seed}`);

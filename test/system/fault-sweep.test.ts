@@ -3,7 +3,9 @@
  * disks at once, and errors of one node that no client may notice.
  */
 import assert from 'node:assert/strict';
+import { readFile, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type DriveServer, mustBeSound, mustHoldNoDamage, waitUntilWhole } from './tools/drive-server.js';
 import { type Fault, FaultShim } from './tools/fault-shim.js';
@@ -11,12 +13,12 @@ import { GiB, loopDiskTools, MiB, missing } from './tools/requirements.js';
 import { Chance, runSeed } from './tools/seeded.js';
 import { type LoopVolume, TestVolume } from './tools/test-volume.js';
 import { UploadStorm } from './tools/upload-storm.js';
-import { pause, waitUntil } from './tools/wait.js';
+import { waitUntil } from './tools/wait.js';
 import { Workspace } from './tools/workspace.js';
 
 const seed = runSeed();
 const points = Number(process.env.HOLDFAST_POINTS ?? 16);
-/** Of the storm while one node has errors. */
+/** Of the storm after one node had its error. */
 const fewestChanges = 20;
 const options = {
   skip: missing({ tools: [...loopDiskTools, 'cc'], root: true, freeBytes: 4 * GiB }),
@@ -26,7 +28,7 @@ const options = {
 test('power cut or torn write at a call: everything acknowledged is there', options, async (context) => {
   const { shim, loops, storm } = await prepare(await Workspace.create(context));
   const folders = [loops.index, ...loops.nodes].map((disk) => disk.path);
-  for (const at of callNumbers()) {
+  for (const at of callNumbers(1500)) {
     const fault: Fault = { folders, at, action: at % 2 === 0 ? 'cut' : 'torn' };
     const sick = await startOrDie(loops.volume, shim, fault);
     if (sick) {
@@ -41,21 +43,21 @@ test('power cut or torn write at a call: everything acknowledged is there', opti
 });
 
 test('errors of one node are nobody else’s trouble', options, async (context) => {
-  const { shim, loops, storm } = await prepare(await Workspace.create(context));
+  const workspace = await Workspace.create(context);
+  const { shim, loops, storm } = await prepare(workspace);
   const { EIO, ENOSPC } = constants.errno;
-  for (const at of callNumbers()) {
+  for (const at of callNumbers(200)) {
     const errno = at % 2 === 0 ? EIO : ENOSPC;
     const node = loops.nodes[at % loops.nodes.length]!;
-    const sick = await startOrDie(loops.volume, shim, {
-      folders: [node.path],
-      at,
-      action: { errno },
-      sticky: at % 3 === 0,
-    });
+    const log = join(workspace.path, 'calls.log');
+    await rm(log, { force: true });
+    const fault: Fault = { folders: [node.path], at, action: { errno }, sticky: at % 3 === 0, log };
+    const sick = await startOrDie(loops.volume, shim, fault);
     assert.ok(sick, `errno ${errno} at call ${at} of one node kept the server from starting`);
-    const before = storm.acknowledged;
     const running = storm.run(sick.url);
-    await Promise.all([pause(1500), storm.until(before + fewestChanges)]);
+    const hasStruck = async () => storm.refusals.length > 0 || (await readFile(log, 'utf8')).includes(' !\n');
+    await waitUntil(`call ${at} of one node fails`, hasStruck, { intervalMs: 20 });
+    await storm.until(storm.acknowledged + fewestChanges);
     assert.deepEqual(storm.refusals, [], `errno ${errno} at call ${at} of one node, HOLDFAST_SEED=${seed}`);
     await sick.kill();
     await running;
@@ -65,9 +67,9 @@ test('errors of one node are nobody else’s trouble', options, async (context) 
 });
 
 /** The first calls belong to the start, the later ones to the storm. */
-function callNumbers(): number[] {
+function callNumbers(last: number): number[] {
   const chance = new Chance(seed);
-  return Array.from({ length: points }, (_, index) => 1 + chance.below(index % 2 === 0 ? 60 : 1500));
+  return Array.from({ length: points }, (_, index) => 1 + chance.below(index % 2 === 0 ? 60 : last));
 }
 
 async function prepare(workspace: Workspace): Promise<{ shim: FaultShim; loops: LoopVolume; storm: UploadStorm }> {

@@ -15,6 +15,8 @@ export interface Fault {
   readonly action: 'kill' | 'cut' | 'torn' | 'short' | 'hang' | { readonly errno: number };
   /** All later calls too. */
   readonly sticky?: boolean;
+  /** A file that gets a line for each call that counts; it ends with ` !` where the fault struck. */
+  readonly log?: string;
 }
 
 export class FaultShim {
@@ -59,6 +61,7 @@ export class FaultShim {
       FAULT_AT: String(fault.at),
       FAULT_ACTION: typeof fault.action === 'string' ? fault.action : String(fault.action.errno),
       ...(fault.sticky ? { FAULT_STICKY: '1' } : {}),
+      ...(fault.log === undefined ? {} : { FAULT_LOG: fault.log }),
       // Calls through io_uring would not be seen.
       UV_USE_IO_URING: '0',
     };
