@@ -2,7 +2,7 @@
  * A node in a directory: the contract of node-store.ts over node-attachment.ts (who lies there) and bounded-file-io.ts
  * (deadlines). `release` ends the attachment and closes all files, so nothing written before can be appended to after.
  */
-import { dirname, join } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { assert } from '../core/assert.js';
 import type { Clock } from '../core/clock.js';
 import { asDriveError, DriveError, hasCode } from '../core/errors.js';
@@ -118,12 +118,14 @@ export class DirectoryNodeStore implements NodeStore {
 
   async list(folder: NodeFolder): Promise<StoredFile[]> {
     const attachment = await this.#attach();
-    const items = await this.#node.inFolder(folder, () => this.#io.list(this.#node.folderPath(folder)));
+    const folderPath = this.#node.folderPath(folder);
+    const start = folderPath + sep;
+    const items = await this.#node.inFolder(folder, () => this.#io.list(folderPath));
     const names = items.filter(({ name, kind }) => kind === 'file' && !name.endsWith(temporarySuffix));
     const files: StoredFile[] = [];
     for (let first = 0; first < names.length; first += statsAtOnce) {
       const some = names.slice(first, first + statsAtOnce);
-      const stats = await Promise.all(some.map(({ name }) => this.#io.stat(join(this.#node.folderPath(folder), name))));
+      const stats = await Promise.all(some.map(({ name }) => this.#io.stat(start + name)));
       stats.forEach((stat, index) => {
         if (stat) files.push({ name: some[index]!.name, sizeBytes: stat.sizeBytes });
       });
@@ -131,8 +133,7 @@ export class DirectoryNodeStore implements NodeStore {
     // A disk that left half way makes files look removed: then this is not a listing but a failure.
     await this.#node.glance(attachment);
     // A file that somebody deleted reads well as long as it is open.
-    const folderPath = this.#node.folderPath(folder);
-    const found = new Set(files.map(({ name }) => join(folderPath, name)));
+    const found = new Set(files.map(({ name }) => start + name));
     this.#readFiles.dropWhere((path) => dirname(path) === folderPath && !found.has(path));
     return files;
   }

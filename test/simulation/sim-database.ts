@@ -62,6 +62,9 @@ export function openReal(path: string): RealConnection {
 const configuration =
   /^(journal_mode|synchronous|mmap_size|cell_size_check|trusted_schema|foreign_keys|wal_autocheckpoint|busy_timeout|recursive_triggers|temp_store)( = .*)?$/;
 
+/** Pragmas that every opening asks in the same way. */
+const askedAlike: ReadonlySet<string> = new Set(['PRAGMA user_version', 'PRAGMA application_id']);
+
 /** A connection whose statements are prepared once for all that have it one after the other. */
 export class KeptConnection implements Native {
   readonly #connection: RealConnection;
@@ -97,7 +100,9 @@ export class KeptConnection implements Native {
 
   /** Each that asks for the same text gets one of its own: `pluck` and `raw` are states of a statement. */
   prepare(text: string, owner: unknown, isPragma: boolean, ...rest: unknown[]): Statement {
-    if (isPragma) return this.#pragma(text.slice('PRAGMA '.length)) ?? this.#native.prepare(text, owner, true, ...rest);
+    const answered = isPragma ? this.#pragma(text.slice('PRAGMA '.length)) : undefined;
+    if (answered) return answered;
+    if (isPragma && !askedAlike.has(text)) return this.#native.prepare(text, owner, true, ...rest);
     let known = this.#statements.get(text);
     if (!known) {
       known = { made: [], used: 0, process: 0 };
@@ -106,7 +111,7 @@ export class KeptConnection implements Native {
     if (known.process !== this.#process) known.used = 0;
     known.process = this.#process;
     const turn = known.used++;
-    known.made[turn] ??= this.#native.prepare(text, owner, false, ...rest);
+    known.made[turn] ??= this.#native.prepare(text, owner, isPragma, ...rest);
     return known.made[turn];
   }
 

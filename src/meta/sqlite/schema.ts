@@ -149,8 +149,9 @@ function expectedSchema(): string {
 }
 
 function schemaOf(connection: Connection): string {
-  const rows = connection.prepare<[], { sql: string | null }>('SELECT sql FROM main.sqlite_schema ORDER BY name').all();
-  return rows.map(({ sql }) => sql).join(';\n');
+  // As one text: every opening asks.
+  const query = "SELECT group_concat(sql, ';\n' ORDER BY name) FROM main.sqlite_schema";
+  return connection.prepare<[], string | null>(query).pluck().get() ?? '';
 }
 
 function isNew(connection: Connection): boolean {
