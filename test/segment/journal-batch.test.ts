@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { BatchReader, batchesBehindDamage, decodeBatches } from '../../src/segment/batch-reader.js';
-import { batchHeaderBytes, encodeBatch, genesisHash } from '../../src/segment/journal-batch.js';
+import { batchHeaderBytes, decodeBatch, encodeBatch, genesisHash } from '../../src/segment/journal-batch.js';
 
 const page = 4096;
 
@@ -140,6 +140,12 @@ test('the chain hash depends on every earlier batch', () => {
   const other = chain([Buffer.from('A'), Buffer.from('b')]);
   assert.notEqual(one[1]!.hash, other[1]!.hash);
   assert.equal(one[0]!.bytes.length, batchHeaderBytes + 1);
+});
+
+test('a batch that was cut anywhere is none, its header included', () => {
+  const { bytes } = chain([Buffer.from('operations')])[0]!;
+  for (let length = 0; length < bytes.length; length++) assert.equal(decodeBatch(bytes.subarray(0, length)), undefined);
+  assert.ok(decodeBatch(bytes));
 });
 
 test('random bytes hold no batch', () => {
