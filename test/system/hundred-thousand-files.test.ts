@@ -4,9 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { createVolume, openDrive, rebuildVolume } from '../../src/drive.js';
 import type { Drive } from '../../src/drive-contract.js';
 import { getFile } from '../drive/drive-fixture.js';
@@ -27,23 +29,39 @@ const contentAt = (folder: number, file: number) =>
   contentOf(`${folder}/${file}`, 40 + ((folder * 31 + file * 7) % 2_000));
 const modifiedAt = (folder: number, file: number) => 1_500_000_000_000 + folder * 1_000_000 + file * 1_000;
 
-test('100,000 files come back without the index and without one node, by a rebuild and by the kit', {
-  skip,
-  timeout: 2_400_000,
-}, async (context) => {
-  const workspace = await Workspace.create(context);
-  const directory = join(workspace.path, 'drive');
-  const nodes = ['a', 'b', 'c'].map((name) => join(workspace.path, name));
+/** The test's thread only waits: there the runner follows every promise, which takes a fifth more of a processor. */
+if (isMainThread) {
+  test('100,000 files come back without the index and without one node, by a rebuild and by the kit', {
+    skip,
+    timeout: 2_400_000,
+  }, async (context) => {
+    const workspace = await Workspace.create(context);
+    const thread = new Worker(new URL(import.meta.url), { workerData: workspace.path });
+    workspace.defer(async () => void (await thread.terminate()));
+    const told: string[] = [];
+    thread.on('message', (text: string) => told.push(text));
+    const [code] = await once(thread, 'exit');
+    for (const text of told) context.diagnostic(text);
+    assert.equal(code, 0);
+    assert.equal(told.length, 2, 'the kit and the rebuild have ended');
+  });
+} else {
+  await comeBack(workerData as string);
+}
+
+async function comeBack(folder: string): Promise<void> {
+  const directory = join(folder, 'drive');
+  const nodes = ['a', 'b', 'c'].map((name) => join(folder, name));
   await fill(directory, nodes);
   await rm(directory, { recursive: true });
   await rm(nodes[1]!, { recursive: true });
   const left = [nodes[0]!, nodes[2]!];
 
-  await byTheKit(context, join(workspace.path, 'extracted'), left);
+  await byTheKit(join(folder, 'extracted'), left);
 
   const started = performance.now();
   const { files, missingNodes } = await rebuildVolume({ directory, nodes: left });
-  tell(context, 'rebuild', started);
+  const rebuilt = told('rebuild', started);
   assert.equal(files, fileCount);
   assert.equal(missingNodes.length, 1);
   const drive = await openDrive({ directory });
@@ -52,7 +70,8 @@ test('100,000 files come back without the index and without one node, by a rebui
   } finally {
     await drive.close();
   }
-});
+  parentPort!.postMessage(rebuilt);
+}
 
 async function fill(directory: string, nodes: readonly string[]): Promise<void> {
   await createVolume({ directory, nodes, replicas: 2 });
@@ -85,13 +104,13 @@ async function save(drive: Drive, folder: number, file: number): Promise<void> {
   }
 }
 
-async function byTheKit(context: TestContext, target: string, disks: readonly string[]): Promise<void> {
+async function byTheKit(target: string, disks: readonly string[]): Promise<void> {
   const [inner] = (await readdir(disks[0]!)).filter((name) => /^holdfast-[0-9a-f]{16}$/.test(name));
   const script = join(disks[0]!, inner!, 'recovery', 'recover.py');
   const started = performance.now();
   const { status, stderr } = spawnSync('python3', [script, 'extract', ...disks, '--to', target], { encoding: 'utf8' });
   assert.equal(status, 0, stderr);
-  tell(context, 'the kit', started);
+  const extracted = told('the kit', started);
   for (let folder = 0; folder < folderCount; folder += 1) {
     const path = join(target, folderName(folder));
     assert.equal((await readdir(path)).length, filesPerFolder);
@@ -101,6 +120,7 @@ async function byTheKit(context: TestContext, target: string, disks: readonly st
       assert.equal((await stat(found)).mtimeMs, modifiedAt(folder, file), found);
     }
   }
+  parentPort!.postMessage(extracted);
 }
 
 async function assertAllThere(drive: Drive): Promise<void> {
@@ -125,9 +145,7 @@ async function assertAllThere(drive: Drive): Promise<void> {
   }
 }
 
-function tell(context: TestContext, what: string, started: number): void {
+function told(what: string, started: number): string {
   const seconds = (performance.now() - started) / 1000;
-  context.diagnostic(
-    `${what}: ${fileCount} files in ${seconds.toFixed(1)} s, ${Math.round(fileCount / seconds)} a second`,
-  );
+  return `${what}: ${fileCount} files in ${seconds.toFixed(1)} s, ${Math.round(fileCount / seconds)} a second`;
 }
