@@ -1,4 +1,7 @@
-/** The thread behind segment-hasher.ts: tasks go in, answers come back in the same order. */
+/**
+ * The thread behind segment-hasher.ts: tasks go in, answers come back in the same order. To start a thread takes longer than
+ * most of what it does for one opening of a drive: one is kept.
+ */
 import { Worker } from 'node:worker_threads';
 import { DriveError } from '../../core/errors.js';
 import type { HashTask } from './hash-tasks.js';
@@ -9,10 +12,11 @@ interface Waiting {
 }
 
 export class HashThread {
-  readonly #worker = new Worker(new URL('./hash-worker.js', import.meta.url));
+  readonly #worker = takeThread();
   readonly #waiting: Waiting[] = [];
   #count = 0;
   #hasEnded = false;
+  #closing: Promise<void> | undefined;
 
   constructor() {
     // Idle, the thread shall not keep the process alive.
@@ -46,12 +50,45 @@ export class HashThread {
     });
   }
 
-  async close(): Promise<void> {
-    await this.#worker.terminate();
+  /** What was asked before is answered. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const forgotten = this.ask({ forget: true });
+    // No answer may be under way when the thread is somebody else's: this is the last one.
+    this.#hasEnded = true;
+    const isIdle = await forgotten.then(
+      () => true,
+      () => false, // Gone already is closed.
+    );
+    await (isIdle ? keepThread(this.#worker) : this.#worker.terminate());
   }
 
   #end(error: unknown): void {
     this.#hasEnded = true;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
+}
+
+/** The last one that was not needed any more, until one is needed; it keeps no process alive. */
+let spare: Worker | undefined;
+
+function takeThread(): Worker {
+  const thread = spare ?? new Worker(new URL('./hash-worker.js', import.meta.url));
+  spare = undefined;
+  return thread;
+}
+
+async function keepThread(thread: Worker): Promise<void> {
+  // Without a name it would take those of the Worker itself along.
+  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
+  if (spare !== undefined) {
+    await thread.terminate();
+    return;
+  }
+  thread.unref();
+  spare = thread;
 }

@@ -55,7 +55,7 @@ export class SegmentHasher {
     });
   }
 
-  /** Waits for the hash under way; idempotent. What runs otherwise is rejected. */
+  /** Waits for the hash under way; idempotent. What is asked for later is rejected. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#turns.run(() => this.#current?.close());

@@ -92,6 +92,12 @@ export class DriveUnderTest {
     return health === 'good' && nodes.every(({ state, behind }) => state === 'online' && behind === 0);
   }
 
+  /** Whether a node was thought to have no room when it was asked last. */
+  async isFull(): Promise<boolean> {
+    const { nodes } = await this.drive.status();
+    return nodes.some(({ state }) => state === 'full');
+  }
+
   async until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
     const deadline = performance.now() + this.#options.waitMs;
     while (!(await isSo())) {

@@ -6,6 +6,7 @@
  */
 import { appendFileSync, readFileSync, truncateSync, writeSync } from 'node:fs';
 import { DriveError } from '../../../../../src/core/errors.js';
+import { productionSafety } from '../../../../../src/core/safety-parameters.js';
 import { createVolume } from '../../../../../src/drive.js';
 import type { Point } from '../chosen-points.js';
 import type { ErrorMessage, ErrorTask } from '../errors/error-task.js';
@@ -15,15 +16,16 @@ import { DriveUnderTest } from './drive-under-test.js';
 import { FaultControl } from './fault-control.js';
 import { type Workload, workloads } from './workloads.js';
 
-const speed = 50;
+/** Faster, its background work would take more of the processor than what is tested. */
+const speed = 20;
 /** Real time; a change that may be refused need not wait for better days. */
 const patienceMs = 30_000;
 const impatienceMs = 50;
 /** Longest wait for a state of the drive, on a machine that does much else. */
 const waitMs = 180_000;
 const hangMs = 2_500;
-/** A drive that is not whole soon is opened again: what it waits for was measured in the other tests. */
-const soonMs = 400;
+/** A drive that is not whole soon is opened again: what it waits for was measured in other tests. */
+const soonMs = 250;
 const reopenEvery = 8;
 /** Without a reopening only what the last points saved is read. */
 const recentPoints = 2;
@@ -44,6 +46,7 @@ const tested = new DriveUnderTest({
     ...(fault.action === 'hang' ? { writeDeadlineMs: hangMs * speed, readDeadlineMs: hangMs * speed } : {}),
     retryMs: (isHopeless ? impatienceMs : patienceMs) * speed,
     probeIntervalMs: 1_000 * speed,
+    listingRest: productionSafety.listingRest,
     returnProbeIntervalMs: 10 * speed,
   },
   waitMs,
@@ -121,7 +124,10 @@ function judgeRefusal(refusal: unknown, path: string | undefined): void {
 async function recover(number: number): Promise<void> {
   if (tested.isOpen) {
     const deadline = performance.now() + soonMs;
-    await tested.until('it is whole or late', async () => (await tested.isWhole()) || performance.now() > deadline);
+    await tested.until('it is whole or late', async () => {
+      // A full disk would be asked again in half a minute of its clock.
+      return (await tested.isWhole()) || (await tested.isFull()) || performance.now() > deadline;
+    });
     if (number % reopenEvery !== 0 && (await tested.isWhole())) return;
     await tested.close();
   }
