@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { cpuSecondsOf } from './client/process-usage.js';
+import { comesToRest } from './client/process-usage.js';
 import type { Target } from './client/target.js';
 import type { Figure, Values } from './figures.js';
 import type { Workload } from './workloads/workload.js';
@@ -129,18 +129,8 @@ function valuesOf(figure: Figure, taken: ReadonlyMap<string, readonly Values[]>)
   return rounds;
 }
 
-const restSampleMs = 200;
-/** A server that takes less than a twentieth of a core has come to rest. */
-const restShare = 0.05;
-const restLimitMs = 20_000;
-
 async function settle({ folder, isSettling }: SuiteOptions, processId?: number): Promise<void> {
   if (!isSettling) return;
   await promisify(execFile)('sync', ['-f', folder]);
-  if (processId === undefined) return;
-  for (let waitedMs = 0; waitedMs < restLimitMs; waitedMs += restSampleMs) {
-    const before = cpuSecondsOf(processId);
-    await new Promise((resolve) => setTimeout(resolve, restSampleMs));
-    if (cpuSecondsOf(processId) - before <= (restShare * restSampleMs) / 1000) return;
-  }
+  if (processId !== undefined) await comesToRest(processId, { sampleMs: 200, limitMs: 20_000 });
 }

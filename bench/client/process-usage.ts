@@ -38,6 +38,25 @@ export class UsageMeter implements Disposable {
   }
 }
 
+/** A server that takes less of a core has come to rest. */
+const restShare = 0.05;
+
+export interface RestOptions {
+  /** It rests when it did so for this long. */
+  readonly sampleMs: number;
+  readonly limitMs: number;
+}
+
+/** False when it went on for longer than the limit. */
+export async function comesToRest(processId: number, { sampleMs, limitMs }: RestOptions): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < limitMs; waitedMs += sampleMs) {
+    const before = cpuSecondsOf(processId);
+    await new Promise((resolve) => setTimeout(resolve, sampleMs));
+    if (cpuSecondsOf(processId) - before <= (restShare * sampleMs) / 1000) return true;
+  }
+  return false;
+}
+
 /** User and system time of all threads of the family. */
 export function cpuSecondsOf(processId: number): number {
   return family(processId).reduce((total, id) => {

@@ -1,7 +1,8 @@
 /**
  * What a volume costs as it grows: `node dist/bench/growth/growth.js [--files 10000,100000,1000000] [--dir FOLDER] [--json]`.
  * One volume is filled over HTTP step by step, with files of 512 bytes, all different, a hundred in a folder. At each size it
- * is stopped and started, killed and started, asked and changed by four clients, and its index is rebuilt from the nodes.
+ * is stopped and started, killed and started, and its index is rebuilt from the nodes; then four clients ask and change it, once the
+ * server has done what it does after an opening: half a minute later it reads its index and histories whole.
  */
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runClients, shareOut } from '../client/clients.js';
 import type { Connection } from '../client/connection.js';
-import { UsageMeter } from '../client/process-usage.js';
+import { comesToRest, UsageMeter } from '../client/process-usage.js';
 import type { Target } from '../client/target.js';
 import { uniqueBuffer } from '../client/unique-bytes.js';
 import { BenchDrive, holdfast } from '../disks/bench-drive.js';
@@ -23,6 +24,8 @@ const clients = 4;
 /** Longer at first: a server that was just started runs code that is not compiled yet. */
 const warmUpMs = 3_000;
 const turnMs = 2_000;
+const untilItReadsMs = 35_000;
+const rest = { sampleMs: 3_000, limitMs: 20 * 60_000 };
 
 /** By what is measured; lower is better. */
 type Row = Readonly<Record<string, number>>;
@@ -87,6 +90,8 @@ async function main(): Promise<void> {
       const filling = await timed(() => tree.fill(drive.target, files));
       const restarted = await restart(drive, join(folder, 'volume'));
       drive = restarted.drive;
+      await new Promise((resolve) => setTimeout(resolve, untilItReadsMs));
+      if (!(await comesToRest(drive.target.processId, rest))) throw new Error('the server does not come to rest');
       rows.push({ files, 'filling, s': filling / 1_000, ...restarted.row, ...(await measure(drive.target, tree)) });
     }
   } finally {
