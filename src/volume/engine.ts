@@ -25,7 +25,7 @@ import { forkedReason } from './history/node-return.js';
 import { closedHistory, type OpenedHistory, type OpeningInput, openHistory } from './history/opening.js';
 import { Pins } from './pins.js';
 import { ReturningRoom } from './returning-room.js';
-import { reportSpace } from './space.js';
+import { KnownRoom, reportSpace } from './space.js';
 import { UploadSession } from './upload-session.js';
 import type { ContentReader, SpaceReport } from './volume.js';
 
@@ -103,6 +103,7 @@ export class VolumeEngine {
   private readonly sealing = new Map<SegmentId, Promise<void>>();
   private readonly budget = new ByteBudget(uploadMemoryBytes);
   private readonly room: ReturningRoom;
+  private readonly knownRoom: KnownRoom;
   private closed = false;
 
   private constructor(options: EngineOptions, history: OpenedHistory, segments: SegmentStore) {
@@ -135,6 +136,7 @@ export class VolumeEngine {
       onCommitted: (batch) => events.onCommitted(batch),
       refusal: options.refusal,
     });
+    this.knownRoom = new KnownRoom(clock, () => this.space().availableBytes);
     this.room = new ReturningRoom({
       reader: this.reader,
       nodes,
@@ -250,7 +252,7 @@ export class VolumeEngine {
     const wanted = this.reader.copiesAt(path) ?? this.options.volume.replicas;
     // Free space is told in the volume's number of copies.
     const neededBytes = (expectedBytes * wanted) / this.options.volume.replicas;
-    const fits = async () => neededBytes <= this.space().availableBytes;
+    const fits = async () => this.knownRoom.fits(neededBytes);
     if (!(await fits()) && !(await this.room.wait(fits, signal))) throw this.noRoom();
     if (this.closed) throw new DriveError('CLOSED');
     const session = new UploadSession(
@@ -276,19 +278,15 @@ export class VolumeEngine {
   private noRoom(): DriveError {
     const hasDisk = this.options.nodes().some((node) => node.state === 'online' || node.state === 'full');
     if (hasDisk) return new DriveError('OUT_OF_SPACE', { hint: 'delete something, or add a node' });
-    return new DriveError('UNAVAILABLE', {
-      message: 'no disk can be written to',
-      hint: 'plug in a disk of this volume',
-    });
+    return new DriveError('UNAVAILABLE', { message: 'no disk can be written to', hint: 'plug in one of its disks' });
   }
 
   space(): SpaceReport {
-    const { nodes, volume } = this.options;
     return reportSpace({
       reader: this.reader,
       segments: this.segments,
-      nodes: nodes(),
-      copies: volume.replicas,
+      nodes: this.options.nodes(),
+      copies: this.options.volume.replicas,
       atticBytes: (node) => this.options.attic?.bytes(node) ?? 0,
     });
   }

@@ -1,4 +1,5 @@
 /** What `quota-available-bytes` and `status` say, and what new files are refused by (store/capacity.ts). */
+import type { Clock } from '../core/clock.js';
 import type { NodeId } from '../core/ids.js';
 import type { MetaReader } from '../meta/meta-store.js';
 import { availableBytes, type CapacityRequest, healsByItself, unknownBytes } from '../store/capacity.js';
@@ -47,4 +48,34 @@ export function reportSpace({ reader, segments, nodes, copies, atticBytes }: Spa
       return healsByItself(request);
     },
   };
+}
+
+/** More than other programs write to these disks in the meantime. */
+const plentyBytes = 1024 ** 3;
+const keptMs = 1_000;
+
+/** Whether uploads fit. While there is plenty of room the figure of a second ago will do: it costs six questions to the index. */
+export class KnownRoom {
+  readonly #clock: Clock;
+  readonly #ask: () => number;
+  #bytes = 0;
+  #untilMs = Number.NEGATIVE_INFINITY;
+
+  /** `ask`: bytes that can be stored now. */
+  constructor(clock: Clock, ask: () => number) {
+    this.#clock = clock;
+    this.#ask = ask;
+  }
+
+  /** What fits is taken off until the figure is asked for again. */
+  fits(bytes: number): boolean {
+    const now = this.#clock.monotonic();
+    if (now >= this.#untilMs || this.#bytes < bytes + plentyBytes) {
+      this.#bytes = this.#ask();
+      this.#untilMs = now + keptMs;
+    }
+    const isFitting = bytes <= this.#bytes;
+    if (isFitting) this.#bytes -= bytes;
+    return isFitting;
+  }
 }
