@@ -32,7 +32,11 @@ async function mustFind(context: TestContext, mistake: Partial<DriveContext>, cu
     context: mistake,
   });
   const isEnough = (found: readonly string[]) => found.some((finding) => finding.startsWith('client '));
-  const { states, failures } = await checkStates(workspace, recording, { count: 30, cuts, isEnough });
+  const { states, failures } = await checkStates(await workspace.folder('bench'), recording, {
+    count: 30,
+    cuts,
+    isEnough,
+  });
   const findings = failures.flatMap((failure) => failure.findings);
   context.diagnostic(`found in state ${states}: ${findings.slice(0, 3).join('; ').slice(0, 300)}`);
   // Not only that a file system broke.

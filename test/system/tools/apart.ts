@@ -1,6 +1,6 @@
 /**
  * A test's work in a process of its own. Where tests run, the runner follows every promise, which takes a fifth more of a
- * processor, with its promises and its garbage together. A test file is its own second program: there
+ * processor, with its promises and its garbage together. A module is its own second program: there
  * `isApart` is true.
  */
 import { fork } from 'node:child_process';

@@ -13,7 +13,7 @@ import type { DriveStatus } from '../../../../src/drive-status.js';
 import { mustRun, runCommand } from '../../tools/commands.js';
 import { Chance } from '../../tools/seeded.js';
 import { waitUntil } from '../../tools/wait.js';
-import { mountPointsBelow, type Workspace } from '../../tools/workspace.js';
+import { mountPointsBelow } from '../../tools/workspace.js';
 import { CrashDisk, type Cut } from './crash-images.js';
 import { differences, readTree } from './history.js';
 import {
@@ -76,13 +76,20 @@ function planStates(recording: Recording, disks: readonly CrashDisk[], options: 
   return plans.map((plan, number) => ({ ...plan, number }));
 }
 
+export interface StatesOutcome {
+  readonly states: number;
+  readonly doubtful: number;
+  readonly failures: readonly Failure[];
+}
+
+/** Images and mounts lie in `folder`. */
 export async function checkStates(
-  workspace: Workspace,
+  folder: string,
   recording: Recording,
   options: StatesOptions,
-): Promise<{ readonly states: number; readonly doubtful: number; readonly failures: readonly Failure[] }> {
+): Promise<StatesOutcome> {
   const disks = diskNames.map((name) => new CrashDisk(recording.folder, name));
-  const bench = await Bench.create(workspace, recording);
+  const bench = await Bench.create(folder, recording);
   const failures: Failure[] = [];
   let states = 0;
   let doubtful = 0;
@@ -112,8 +119,7 @@ class Bench {
     this.#recording = recording;
   }
 
-  static async create(workspace: Workspace, recording: Recording): Promise<Bench> {
-    const folder = await workspace.folder('bench');
+  static async create(folder: string, recording: Recording): Promise<Bench> {
     for (const name of diskNames) await mkdir(join(folder, name), { recursive: true });
     return new Bench(folder, recording);
   }

@@ -4,12 +4,13 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestContext } from 'node:test';
+import { answerApart, askApart, isApart } from '../../tools/apart.js';
 import { mustRun } from '../../tools/commands.js';
 import { MiB, missing } from '../../tools/requirements.js';
 import { runSeed } from '../../tools/seeded.js';
 import { tellReached } from '../../tools/time-left.js';
 import { Workspace } from '../../tools/workspace.js';
-import { checkStates, type Failure, type StatesOptions } from './crash-states.js';
+import { checkStates, type Failure, type StatesOptions, type StatesOutcome } from './crash-states.js';
 import type { FileSystem } from './recorded-disks.js';
 import { keepRecording, loadRecording, type Recording, record, stutteringDisks } from './recording.js';
 import { storageDaemonTools } from './storage-daemon.js';
@@ -18,6 +19,14 @@ export const laneOptions = {
   skip: missing({ tools: [...storageDaemonTools, 'mkfs.ext4', 'mkfs.xfs', 'cp'], root: true, fuse: true }),
   timeout: 1_500_000,
 };
+
+interface Question {
+  readonly folder: string;
+  readonly recording: Recording;
+  readonly options: StatesOptions;
+}
+
+if (isApart) answerApart(({ folder, recording, options }: Question) => checkStates(folder, recording, options));
 
 /** All images lie in memory: the states are made of syncs, not of a disk's speed. */
 const memoryBytes = 2048 * MiB;
@@ -46,7 +55,16 @@ export async function runLane(context: TestContext, fileSystems: readonly FileSy
   const stuttering = stutteringDisks(recording);
   if (stuttering.length > 0) context.diagnostic(`left unasked: ${recording.warnings.join('; ')}`);
   const options: StatesOptions = { count: states, ...(only === undefined ? {} : { only: Number(only) }) };
-  const { doubtful, failures, states: seen } = await checkStates(workspace, recording, options);
+  const folder = await workspace.folder('bench');
+  const {
+    doubtful,
+    failures,
+    states: seen,
+  } = await askApart<Question, StatesOutcome>(context, import.meta.url, {
+    folder,
+    recording,
+    options,
+  });
   context.diagnostic(`${seen} crash states, ${doubtful} of them with writes in doubt`);
   tellReached(context, `block states replayed on ${[...new Set(fileSystems)].join(' and ')}`, seen, states);
   assert.equal(failures.length, 0, await explain(recording, failures, Boolean(kept)));
