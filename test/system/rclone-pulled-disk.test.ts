@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { type AwayChanges, copyOverwritten } from './tools/away-changes.js';
 import { surviveAPulledDisk, type TreeClient } from './tools/pulled-disk.js';
 import { Rclone } from './tools/rclone.js';
+import type { TreeFile } from './tools/real-tree.js';
 import { GiB, loopDiskTools, missing } from './tools/requirements.js';
 import type { Workspace } from './tools/workspace.js';
 
@@ -40,6 +41,13 @@ class RcloneClient implements TreeClient {
 
   async compare(tree: string): Promise<void> {
     await this.#rclone.must('check', '--download', '--checkers', '12', tree, 'drive:tree');
+  }
+
+  async compareSome(tree: string, files: readonly TreeFile[]): Promise<void> {
+    await this.#rclone.must('check', '--size-only', tree, 'drive:tree');
+    const list = join(this.#workspace.path, 'compared.txt');
+    await writeFile(list, files.map((file) => file.path).join('\n'));
+    await this.#rclone.must('check', '--download', '--checkers', '12', '--files-from-raw', list, tree, 'drive:tree');
   }
 
   async close(): Promise<void> {}
