@@ -27,13 +27,14 @@ async function mustFind(context: TestContext, mistake: Partial<DriveContext>, cu
   const recording = await record(workspace, {
     seed,
     fileSystems: ['ext4', 'ext4', 'xfs', 'ext4'],
-    changesPerClient: 20,
+    // So long that a disk that goes back by its last flushes has a volume on it, and not all of what was promised.
+    changesPerClient: 45,
     isEventful: false,
     context: mistake,
   });
   const isEnough = (found: readonly string[]) => found.some((finding) => finding.startsWith('client '));
   const { states, failures } = await checkStates(await workspace.folder('bench'), recording, {
-    count: 30,
+    count: 90,
     cuts,
     isEnough,
   });
