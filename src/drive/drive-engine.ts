@@ -303,8 +303,9 @@ export class DriveEngine {
     else void this.admit(node);
   }
 
-  /** What its operator said of its absence is over with it. */
+  /** What its operator said of its absence is over with it, and so is what it failed at. */
   private noteReturn(node: Node): void {
+    this.running?.engine.segments.nodeReturned(node.id);
     const noted = this.options.absences?.noteReturn(node.id).then((hadLeft) => {
       if (hadLeft) node.describe({ isLeaving: false });
     });

@@ -110,6 +110,11 @@ export class OpenSegments {
     for (const [slot, open] of slots.entries()) if (open === segment) slots[slot] = undefined;
   }
 
+  /** Takes new segments again, whatever it failed at before. */
+  trust(node: NodeId): void {
+    this.#avoided.delete(node);
+  }
+
   #slotsOf({ lane, wanted }: SegmentKind): (OpenSegment | undefined)[] {
     const key = `${lane}/${wanted}`;
     const slots = this.#slots.get(key) ?? [];

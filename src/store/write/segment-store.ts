@@ -165,6 +165,11 @@ export class SegmentStore {
     }
   }
 
+  /** It was asked, and made current: what it failed at before counts no more. */
+  nodeReturned(node: NodeId): void {
+    this.#lanes.trust(node);
+  }
+
   /** Seals every open segment; resolves when all are sealed and told. For a clean shutdown, before `close`. */
   async sealAll(): Promise<void> {
     this.#requireOpen();
