@@ -153,7 +153,7 @@ class Simulation {
       const isChanged = now > changes;
       changes = now;
       if (!isChanged || this.#problems.length > 0) return;
-      const chance = rareChanges.delete('yes') ? 0.205 : 0.107;
+      const chance = rareChanges.delete('yes') ? 0.193 : 0.1005;
       if (!this.#crashRandom.chance(chance)) return;
       for (let count = 0; count < perPoint && this.#problems.length === 0; count++) {
         await this.#imagine(drawCrash(this.machine, this.#crashRandom, this.#crashOptions));
