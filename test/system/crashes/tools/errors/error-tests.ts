@@ -46,7 +46,7 @@ const least: Share = [1, 6];
 /** Of the time that is left when they begin: other sweeps begin when they have ended. */
 const portion = 0.8;
 /** More are planned than have to strike: what a busy machine makes shorter has no such call. */
-const spare = 1.05;
+const spare = 1.12;
 
 const isFirst = <T>(item: T, at: number, all: readonly T[]): boolean => all.indexOf(item) === at;
 
