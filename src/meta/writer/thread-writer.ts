@@ -1,6 +1,7 @@
-/** The caller's side of writer-thread.ts. To start a thread takes ten times as long as to open an index: one is kept. */
-import { Worker } from 'node:worker_threads';
+/** The caller's side of writer-thread.ts. */
+import type { Worker } from 'node:worker_threads';
 import { DriveError, type ErrorData } from '../../core/errors.js';
+import { SpareThread } from '../../core/threads/spare-thread.js';
 import type { WalState } from '../meta-store.js';
 import type { WriterArguments, WriterBackend, WriterMethod } from './serial-writer.js';
 import type { SqliteWriter, SqliteWriterOptions } from './sqlite-writer.js';
@@ -11,6 +12,8 @@ interface Waiting {
   readonly reject: (error: DriveError) => void;
 }
 
+const threads = new SpareThread(new URL('./writer-thread.js', import.meta.url));
+
 export class ThreadWriter implements WriterBackend {
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
@@ -19,7 +22,7 @@ export class ThreadWriter implements WriterBackend {
   #closing: Promise<void> | undefined;
 
   static async open(options: SqliteWriterOptions, onWal: (state: WalState) => void): Promise<ThreadWriter> {
-    const writer = new ThreadWriter(takeThread(), onWal);
+    const writer = new ThreadWriter(threads.take(), onWal);
     try {
       await writer.#send('open', [options]);
       return writer;
@@ -31,6 +34,7 @@ export class ThreadWriter implements WriterBackend {
 
   private constructor(worker: Worker, onWal: (state: WalState) => void) {
     this.#worker = worker;
+    worker.ref();
     worker.on('message', (message: FromThread | WalNews) => {
       if (!('wal' in message)) this.#receive(message);
       else if (message.wal !== null) onWal(message.wal);
@@ -56,7 +60,7 @@ export class ThreadWriter implements WriterBackend {
       () => true,
       () => false, // Gone already is closed.
     );
-    await (isClosed ? keepThread(this.#worker) : this.#worker.terminate());
+    await (isClosed ? threads.keep(this.#worker) : this.#worker.terminate());
   }
 
   #send(method: ToThread['method'], parameters: unknown[]): Promise<unknown> {
@@ -90,27 +94,6 @@ export class ThreadWriter implements WriterBackend {
     for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();
   }
-}
-
-/** The last one that closed its index, until another index is opened; it keeps no process alive. */
-let spare: Worker | undefined;
-
-function takeThread(): Worker {
-  const thread = spare ?? new Worker(new URL('./writer-thread.js', import.meta.url));
-  spare = undefined;
-  thread.ref();
-  return thread;
-}
-
-async function keepThread(thread: Worker): Promise<void> {
-  // Without a name it would take those of the Worker itself along.
-  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
-  if (spare !== undefined) {
-    await thread.terminate();
-    return;
-  }
-  thread.unref();
-  spare = thread;
 }
 
 type Result = ReturnType<SqliteWriter['prepare']>;

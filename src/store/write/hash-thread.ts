@@ -1,9 +1,6 @@
-/**
- * The thread behind segment-hasher.ts: tasks go in, answers come back in the same order. To start a thread takes longer than
- * most of what it does for one opening of a drive: one is kept.
- */
-import { Worker } from 'node:worker_threads';
+/** The thread behind segment-hasher.ts: tasks go in, answers come back in the same order. */
 import { DriveError } from '../../core/errors.js';
+import { SpareThread } from '../../core/threads/spare-thread.js';
 import type { HashTask } from './hash-tasks.js';
 
 interface Waiting {
@@ -11,8 +8,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+const threads = new SpareThread(new URL('./hash-worker.js', import.meta.url));
+
 export class HashThread {
-  readonly #worker = takeThread();
+  readonly #worker = threads.take();
   readonly #waiting: Waiting[] = [];
   #count = 0;
   #hasEnded = false;
@@ -64,31 +63,11 @@ export class HashThread {
       () => true,
       () => false, // Gone already is closed.
     );
-    await (isIdle ? keepThread(this.#worker) : this.#worker.terminate());
+    await (isIdle ? threads.keep(this.#worker) : this.#worker.terminate());
   }
 
   #end(error: unknown): void {
     this.#hasEnded = true;
     for (const { reject } of this.#waiting.splice(0)) reject(error);
   }
-}
-
-/** The last one that was not needed any more, until one is needed; it keeps no process alive. */
-let spare: Worker | undefined;
-
-function takeThread(): Worker {
-  const thread = spare ?? new Worker(new URL('./hash-worker.js', import.meta.url));
-  spare = undefined;
-  return thread;
-}
-
-async function keepThread(thread: Worker): Promise<void> {
-  // Without a name it would take those of the Worker itself along.
-  for (const event of ['message', 'error', 'exit']) thread.removeAllListeners(event);
-  if (spare !== undefined) {
-    await thread.terminate();
-    return;
-  }
-  thread.unref();
-  spare = thread;
 }

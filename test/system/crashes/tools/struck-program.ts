@@ -100,7 +100,7 @@ const ownPlaces: Plugin = {
     onLoad({ filter: /\/dist\/(src|test)\/.*\.js$/ }, async ({ path }) => {
       const text = await readFile(path, 'utf8');
       const contents = text.replace(
-        /(new Worker\(new URL\()?(?:'\.\/([\w-]+)\.js', )?import\.meta\.url/g,
+        /(new (?:Worker|SpareThread)\(new URL\()?(?:'\.\/([\w-]+)\.js', )?import\.meta\.url/g,
         (whole, worker: string | undefined, named: string | undefined) => {
           const thread = named ?? basename(path, '.js');
           if (worker && threadNames.has(thread)) return `${worker}'./${thread}.js', import.meta.url`;
