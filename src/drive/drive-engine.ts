@@ -295,6 +295,8 @@ export class DriveEngine {
       hadLeft: absences?.hasLeft(node.id) ?? false,
     });
     events.report(level, message, kind);
+    // A probe has succeeded: what it failed at before counts no more.
+    if (to === 'online') this.running?.engine.segments.trust(node.id);
     if (to === 'online' && from === 'returning') this.noteReturn(node);
     if (to === 'offline') absences?.noteLeft(node.id);
     if (isWritable(from) && !isWritable(to)) void this.onLeft(node, to);
@@ -303,9 +305,8 @@ export class DriveEngine {
     else void this.admit(node);
   }
 
-  /** What its operator said of its absence is over with it, and so is what it failed at. */
+  /** What its operator said of its absence is over with it. */
   private noteReturn(node: Node): void {
-    this.running?.engine.segments.nodeReturned(node.id);
     const noted = this.options.absences?.noteReturn(node.id).then((hadLeft) => {
       if (hadLeft) node.describe({ isLeaving: false });
     });

@@ -191,7 +191,7 @@ test('nodeLeft ends the segments of that node; the others hold all of them', asy
   await endFixture(fixture);
 });
 
-test('a node that left and is back takes new data at once: one copy is not enough because it failed a moment ago', async () => {
+test('a node that failed and is well takes new data at once: one copy is not enough because it failed a moment ago', async () => {
   const fixture = await openFixture();
   const appended = await appendOne(fixture, 1000, 1);
   const gone = appended.nodes.map((id) => nodeOf(fixture, id));
@@ -202,7 +202,7 @@ test('a node that left and is back takes new data at once: one copy is not enoug
   assert.equal((await appendOne(fixture, 1000, 2)).nodes.length, 1);
   for (const node of gone) node.state = 'online';
   assert.equal((await appendOne(fixture, 1000, 3)).nodes.length, 1, 'online again is not proof enough');
-  for (const node of gone) fixture.store.nodeReturned(node.id);
+  for (const node of gone) fixture.store.trust(node.id);
   assert.equal((await appendOne(fixture, 1000, 4)).nodes.length, 2);
   await endFixture(fixture);
 });

@@ -3,7 +3,8 @@
  * for bulk up to three on different node sets, used in rotation so that one upload keeps several disks busy; all that
  * once for each number of copies that is wanted.
  *
- * A node that failed an append or a sync gets no new segment for a while: by then a probe has told its state.
+ * A node that failed an append or a sync gets no new segment until a probe found it well, which is told here, or for a
+ * while: by then a probe has told its state.
  */
 import type { Clock } from '../../core/clock.js';
 import { DriveError, hasCode } from '../../core/errors.js';

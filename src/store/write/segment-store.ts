@@ -165,8 +165,8 @@ export class SegmentStore {
     }
   }
 
-  /** It was asked, and made current: what it failed at before counts no more. */
-  nodeReturned(node: NodeId): void {
+  /** It was asked, and is well: what it failed at before counts no more. */
+  trust(node: NodeId): void {
     this.#lanes.trust(node);
   }
 

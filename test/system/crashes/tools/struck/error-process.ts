@@ -45,8 +45,7 @@ const tested = new DriveUnderTest({
     ...(workload.checkpointAfterBytes === undefined ? {} : { checkpointAfterBytes: workload.checkpointAfterBytes }),
     ...(fault.action === 'hang' ? { writeDeadlineMs: hangMs * speed, readDeadlineMs: hangMs * speed } : {}),
     retryMs: (isHopeless ? impatienceMs : patienceMs) * speed,
-    // So long a disk that failed and is online again gets no data: three of them at once would be too many.
-    probeIntervalMs: 400 * speed,
+    probeIntervalMs: 1_000 * speed,
     listingRest: productionSafety.listingRest,
     returnProbeIntervalMs: 10 * speed,
   },
