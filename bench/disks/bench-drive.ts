@@ -12,7 +12,7 @@ import { uniqueBody, uniqueBuffer } from '../client/unique-bytes.js';
 import { ChildServer } from '../peers/child-server.js';
 
 const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
-const probe = new URL('../peers/stall-probe.js', import.meta.url).href;
+const probe = fileURLToPath(new URL('../peers/stall-probe.cjs', import.meta.url));
 const waitLimitMs = 20 * 60_000;
 
 /** Runs a command of the program to its end; throws when it fails. */
@@ -44,7 +44,7 @@ export class BenchDrive implements Disposable {
 
   /** Serves a volume that is there. */
   static async serve(directory: string): Promise<BenchDrive> {
-    const args = ['--import', probe, program, 'serve', directory, '--port', '0', '--grace', '0', '--json'];
+    const args = ['--require', probe, program, 'serve', directory, '--port', '0', '--grace', '0', '--json'];
     const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
       const line = stdout.split('\n', 1)[0]!;
       return stdout.includes('\n') ? (JSON.parse(line) as { url: string }) : undefined;

@@ -8,7 +8,7 @@ import { ChildServer } from './child-server.js';
 import type { Peer } from './peer.js';
 
 const program = fileURLToPath(new URL('../../src/launch.cjs', import.meta.url));
-const probe = new URL('./stall-probe.js', import.meta.url).href;
+const probe = fileURLToPath(new URL('./stall-probe.cjs', import.meta.url));
 const volumeName = 'bench';
 
 /** `profileFolder`: the server writes a processor profile there when it ends. `program`: another build to measure. */
@@ -30,7 +30,7 @@ export function holdfastPeer({
       const nodes = ['one', 'two', 'three'].flatMap((node) => ['--node', join(folder, node)]);
       await promisify(execFile)(process.execPath, [launcher, 'init', volume, ...nodes, '--name', volumeName]);
       const profile = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
-      const args = [...profile, '--import', probe, launcher, 'serve', volume, '--port', '0', '--json'];
+      const args = [...profile, '--require', probe, launcher, 'serve', volume, '--port', '0', '--json'];
       const { server, ready } = await ChildServer.start(process.execPath, args, async (stdout) => {
         const line = stdout.split('\n', 1)[0]!;
         return stdout.includes('\n') ? (JSON.parse(line) as { url: string }) : undefined;
